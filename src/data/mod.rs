@@ -1,0 +1,15 @@
+//! What a user says: borrowed, `Copy`, nothing allocated.
+
+mod event;
+mod histogram;
+mod metric;
+mod source_tag;
+mod span;
+mod tags;
+
+pub use event::Event;
+pub use histogram::{Granularities, Granularity, Histogram};
+pub use metric::{DeltaCounter, Metric};
+pub use source_tag::{DescriptionAction, SourceDescription, SourceTag, TagAction};
+pub use span::{Span, SpanLog, SpanLogs};
+pub use tags::{Tagged, Tags};

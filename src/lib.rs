@@ -1,0 +1,25 @@
+//! The Wavefront client that runs everywhere Rust does.
+
+#![no_std]
+#![cfg_attr(not(feature = "std"), forbid(unsafe_code))]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+#[cfg(feature = "std")]
+extern crate std;
+
+pub mod data;
+pub mod line;
+pub mod parse;
+pub mod transport;
+
+mod error;
+mod kind;
+
+pub use data::{
+    DeltaCounter, DescriptionAction, Event, Granularities, Granularity, Histogram, Metric, SourceDescription,
+    SourceTag, Span, SpanLog, SpanLogs, TagAction, Tags,
+};
+pub use error::{EncodeError, Field, InvalidInput, Problem};
+pub use kind::{Format, Kind, KindSet};
+pub use line::{Encode, EventForm, Limits, Rules};
+pub use uuid::Uuid;

@@ -1,0 +1,34 @@
+//! Data to lines: the encoders, and where they write to.
+
+mod limits;
+mod sink;
+
+pub use limits::{EventForm, Limits, Rules};
+pub use sink::Sink;
+
+use crate::{EncodeError, Kind};
+
+/// A datum that can be written as lines.
+///
+/// Implemented by every type of [`data`](crate::data). On an error nothing was written: the sink is as it was.
+pub trait Encode {
+    /// The kind of its lines.
+    const KIND: Kind;
+
+    /// Writes the datum's lines, each ended by one LF, and returns how many: 0 for a delta of zero, up to three for a
+    /// histogram, else 1.
+    ///
+    /// # Errors
+    /// [`EncodeError::Invalid`] where the input cannot be said in a line the receiver takes, [`EncodeError::Full`] where
+    /// the sink has no room.
+    fn encode<S: Sink>(&self, rules: &Rules<'_>, sink: &mut S) -> Result<u32, EncodeError<S::Full>>;
+
+    /// Writes the line of another kind that belongs to the datum, if there is one, and returns its kind: a span with
+    /// logs has one ([`Kind::SpanLogs`]).
+    ///
+    /// # Errors
+    /// As [`encode`](Self::encode).
+    fn encode_companion<S: Sink>(&self, _: &Rules<'_>, _: &mut S) -> Result<Option<Kind>, EncodeError<S::Full>> {
+        Ok(None)
+    }
+}

@@ -1,0 +1,1 @@
+//! Lines to data: the reader.

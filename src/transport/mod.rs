@@ -1,0 +1,174 @@
+//! Where lines go: the traits a transport implements, blocking and async, and the transports of this crate.
+
+use core::future::Future;
+use core::time::Duration;
+
+use crate::{Format, Kind};
+
+/// Whole lines of one kind, ready to be sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Batch<'a> {
+    /// The kind of every line.
+    pub kind: Kind,
+    /// The lines, each ended by one LF, nothing between them.
+    pub bytes: &'a [u8],
+    /// How many lines there are: at least one.
+    pub lines: u32,
+}
+
+impl<'a> Batch<'a> {
+    /// `lines` lines of `kind` in `bytes`.
+    pub const fn new(kind: Kind, bytes: &'a [u8], lines: u32) -> Self {
+        Self { kind, bytes, lines }
+    }
+
+    /// What the receiver is told to expect.
+    pub const fn format(&self) -> Format {
+        self.kind.format()
+    }
+}
+
+/// What a transport did with a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Accepted {
+    /// The receiver said that it has the batch (HTTP 2xx).
+    Delivered,
+    /// The batch was written to a stream that has no answers (TCP lines, a UART).
+    Written,
+}
+
+/// What went wrong, for code that has to decide without knowing the transport.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Failure {
+    /// No connection could be made; nothing was sent.
+    Connect,
+    /// No answer within the time allowed; the receiver may have the batch.
+    Timeout,
+    /// The connection broke; what was written on it before may be lost too.
+    Broken,
+    /// The receiver answered with a status other than 2xx.
+    Status {
+        /// The HTTP status.
+        code: u16,
+        /// How long the receiver asks to wait.
+        retry_after: Option<Duration>,
+    },
+    /// The endpoint cannot take this kind at all.
+    Unsupported,
+}
+
+/// An error of a transport, whatever its own type says beside.
+pub trait TransportError: core::error::Error {
+    /// What went wrong.
+    fn kind(&self) -> Failure;
+
+    /// How many lines of the batch are surely behind us: they are not sent again.
+    fn lines_done(&self) -> u32 {
+        0
+    }
+}
+
+/// Takes batches to a receiver, waiting until it is done.
+///
+/// The contract, checked by the conformance suite:
+/// - `send` returns only when the batch is accepted or has failed; it keeps no reference to it.
+/// - Lines arrive whole and in order, or not at all, but for the last one of a connection that broke.
+/// - After an error the transport can be used again: the next `send` reconnects where that is needed.
+/// - `finish` says `Ok` only if everything that was `Written` before is known to have been read by the peer, as far as
+///   the protocol can tell.
+pub trait Transport {
+    /// What can go wrong.
+    type Error: TransportError;
+
+    /// Sends `batch`.
+    ///
+    /// # Errors
+    /// Whatever kept the batch, or a part of it, from being accepted.
+    fn send(&mut self, batch: Batch<'_>) -> Result<Accepted, Self::Error>;
+
+    /// Looks whether the connection still stands, without sending.
+    ///
+    /// # Errors
+    /// [`Failure::Broken`] where the peer has gone since the last `send`.
+    fn probe(&mut self) -> Result<(), Self::Error> {
+        Ok(())
+    }
+
+    /// Ends the connection in order, waiting at most `timeout` for the peer to confirm it.
+    ///
+    /// # Errors
+    /// [`Failure::Broken`] or [`Failure::Timeout`] where the peer did not.
+    fn finish(&mut self, timeout: Duration) -> Result<(), Self::Error> {
+        let _ = timeout;
+        Ok(())
+    }
+}
+
+/// Takes batches to a receiver, as a future. The contract is that of [`Transport`].
+///
+/// Futures need not be `Send`: those of a browser and of an embedded executor cannot be.
+pub trait AsyncTransport {
+    /// What can go wrong.
+    type Error: TransportError;
+
+    /// Sends `batch`.
+    ///
+    /// # Errors
+    /// Whatever kept the batch, or a part of it, from being accepted.
+    fn send(&mut self, batch: Batch<'_>) -> impl Future<Output = Result<Accepted, Self::Error>>;
+
+    /// Ends the connection in order.
+    ///
+    /// # Errors
+    /// [`Failure::Broken`] or [`Failure::Timeout`] where the peer did not confirm it.
+    fn finish(&mut self) -> impl Future<Output = Result<(), Self::Error>> {
+        async { Ok(()) }
+    }
+}
+
+impl<T: Transport + ?Sized> Transport for &mut T {
+    type Error = T::Error;
+
+    fn send(&mut self, batch: Batch<'_>) -> Result<Accepted, Self::Error> {
+        (**self).send(batch)
+    }
+
+    fn probe(&mut self) -> Result<(), Self::Error> {
+        (**self).probe()
+    }
+
+    fn finish(&mut self, timeout: Duration) -> Result<(), Self::Error> {
+        (**self).finish(timeout)
+    }
+}
+
+impl<T: AsyncTransport + ?Sized> AsyncTransport for &mut T {
+    type Error = T::Error;
+
+    fn send(&mut self, batch: Batch<'_>) -> impl Future<Output = Result<Accepted, Self::Error>> {
+        (**self).send(batch)
+    }
+
+    fn finish(&mut self) -> impl Future<Output = Result<(), Self::Error>> {
+        (**self).finish()
+    }
+}
+
+#[cfg(feature = "std")]
+impl<T: Transport + ?Sized> Transport for std::boxed::Box<T> {
+    type Error = T::Error;
+
+    fn send(&mut self, batch: Batch<'_>) -> Result<Accepted, Self::Error> {
+        (**self).send(batch)
+    }
+
+    fn probe(&mut self) -> Result<(), Self::Error> {
+        (**self).probe()
+    }
+
+    fn finish(&mut self, timeout: Duration) -> Result<(), Self::Error> {
+        (**self).finish(timeout)
+    }
+}
