@@ -8,6 +8,7 @@
 extern crate std;
 
 pub mod data;
+pub mod delivery;
 pub mod line;
 pub mod parse;
 pub mod transport;

@@ -1,0 +1,214 @@
+//! When to try again: exponential backoff with full jitter, one step for failures that happened together, one probe
+//! until a success.
+
+use core::time::Duration;
+
+/// A point in time, in milliseconds since any moment that the driver likes. It should not go back; if it does, waits
+/// are cut to their normal length.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Hash)]
+pub struct Millis(pub u64);
+
+impl Millis {
+    /// `duration` later, at most the end of time.
+    #[must_use]
+    pub fn after(self, duration: Duration) -> Self {
+        Self(self.0.saturating_add(millis(duration)))
+    }
+
+    /// How long from `earlier` to here; zero if `earlier` is later.
+    #[must_use]
+    pub const fn since(self, earlier: Self) -> Duration {
+        Duration::from_millis(self.0.saturating_sub(earlier.0))
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    // As `Duration::as_millis`, without its 128-bit arithmetic.
+    duration.as_secs().saturating_mul(1000).saturating_add(u64::from(duration.subsec_millis()))
+}
+
+/// How long to wait before trying again: a random time up to `first` × 2ⁿ after the n-th failure in a row, at most `most`.
+///
+/// Full jitter, after M. Brooker, *Exponential Backoff and Jitter* (AWS Architecture Blog, 2015): a receiver that comes
+/// back is not met by all its clients at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Backoff {
+    /// The longest wait after the first failure.
+    pub first: Duration,
+    /// The longest wait of all.
+    pub most: Duration,
+}
+
+impl Backoff {
+    /// For HTTP: 100 ms × 2, at most 30 s.
+    pub const HTTP: Self = Self::new(Duration::from_millis(100), Duration::from_secs(30));
+    /// For TCP: 100 ms × 2, at most 5 s.
+    pub const TCP: Self = Self::new(Duration::from_millis(100), Duration::from_secs(5));
+    /// After a refused token: 30 s × 2, at most 5 min.
+    pub const AUTH: Self = Self::new(Duration::from_secs(30), Duration::from_secs(300));
+
+    /// A random wait up to `first` × 2ⁿ, at most `most`.
+    pub const fn new(first: Duration, most: Duration) -> Self {
+        Self { first, most }
+    }
+
+    /// The longest wait after `failures` failures in a row (at least one).
+    fn ceiling(self, failures: u8) -> u64 {
+        let doublings = u32::from(failures.saturating_sub(1)).min(32);
+        millis(self.first).saturating_mul(1 << doublings).min(millis(self.most))
+    }
+}
+
+/// Random enough to spread clients: xorshift32, from a seed the driver gives.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Jitter(u32);
+
+impl Jitter {
+    pub(super) const fn new(seed: u32) -> Self {
+        Self(if seed == 0 { 0x9e37_79b9 } else { seed })
+    }
+
+    /// A number from 0 to `most`.
+    fn up_to(&mut self, most: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 17;
+        self.0 ^= self.0 << 5;
+        // Multiply and shift: no division, which Cortex-M0 lacks.
+        (most.saturating_add(1)).saturating_mul(u64::from(self.0)) >> 32
+    }
+}
+
+/// Something that failures close for a while: an endpoint's connection, or one kind of line.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Gate {
+    until: Millis,
+    /// Failures in a row; 0 is open.
+    step: u8,
+    /// Counts the steps: what left before the last one says nothing new when it fails.
+    epoch: u8,
+    probing: bool,
+}
+
+impl Gate {
+    pub(super) const OPEN: Self = Self { until: Millis(0), step: 0, epoch: 0, probing: false };
+
+    /// Whether something may leave at `now`; else when to ask again (`None`: once the probe is back).
+    pub(super) fn open(&mut self, now: Millis, longest: Duration) -> Result<(), Option<Millis>> {
+        if self.step == 0 {
+            return Ok(());
+        }
+        // A clock that went back must not lengthen a wait.
+        self.until = self.until.min(now.after(longest));
+        match self.probing {
+            true => Err(None),
+            false if now < self.until => Err(Some(self.until)),
+            false => Ok(()),
+        }
+    }
+
+    /// Something leaves: returns what it has to bring back.
+    pub(super) fn leave(&mut self) -> Pass {
+        let probe = self.step > 0;
+        self.probing |= probe;
+        Pass { epoch: self.epoch, probe }
+    }
+
+    pub(super) fn back(&mut self, pass: Pass) {
+        if pass.probe {
+            self.probing = false;
+        }
+    }
+
+    pub(super) fn succeeded(&mut self) {
+        self.step = 0;
+        self.probing = false;
+    }
+
+    /// What left with `pass` failed: one step further, unless another of its time has taken that step already.
+    pub(super) fn failed(
+        &mut self,
+        pass: Pass,
+        now: Millis,
+        backoff: Backoff,
+        after: Option<Duration>,
+        jitter: &mut Jitter,
+    ) {
+        if pass.epoch == self.epoch {
+            self.step = self.step.saturating_add(1);
+            self.epoch = self.epoch.wrapping_add(1);
+            let wait = jitter.up_to(backoff.ceiling(self.step));
+            self.until = now.after(Duration::from_millis(wait));
+        }
+        if let Some(after) = after {
+            self.step = self.step.max(1);
+            self.until = self.until.max(now.after(after));
+        }
+    }
+}
+
+/// What a batch that left through a [`Gate`] brings back.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Pass {
+    epoch: u8,
+    probe: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(300);
+
+    #[test]
+    fn jitter_is_full_and_bounded() {
+        let mut jitter = Jitter::new(7);
+        let all = core::iter::repeat_with(|| jitter.up_to(99)).take(10_000);
+        let (mut low, mut high) = (u64::MAX, 0);
+        for wait in all {
+            low = low.min(wait);
+            high = high.max(wait);
+        }
+        assert_eq!((low, high), (0, 99));
+        assert_eq!(Jitter::new(0).up_to(0), 0);
+    }
+
+    #[test]
+    fn the_ceiling_doubles_up_to_the_most() {
+        let ceilings = [1, 2, 3, 9, 10, 200].map(|failures| Backoff::HTTP.ceiling(failures));
+        assert_eq!(ceilings, [100, 200, 400, 25_600, 30_000, 30_000]);
+    }
+
+    #[test]
+    fn failures_of_one_time_are_one_step_and_then_one_probe() {
+        let mut gate = Gate::OPEN;
+        let mut jitter = Jitter::new(1);
+        let passes = [gate.leave(), gate.leave(), gate.leave(), gate.leave()];
+        for pass in passes {
+            gate.back(pass);
+            gate.failed(pass, Millis(0), Backoff::HTTP, None, &mut jitter);
+        }
+        assert_eq!(gate.step, 1);
+        assert!(gate.until <= Millis(100));
+
+        assert_eq!(gate.open(Millis(100), LONG), Ok(()));
+        let probe = gate.leave();
+        assert_eq!(gate.open(Millis(100), LONG), Err(None), "one probe at a time");
+        gate.back(probe);
+        gate.failed(probe, Millis(100), Backoff::HTTP, Some(Duration::from_secs(7)), &mut jitter);
+        assert_eq!(gate.open(Millis(7_099), LONG), Err(Some(Millis(7_100))));
+
+        let probe = (gate.open(Millis(7_100), LONG), gate.leave()).1;
+        gate.back(probe);
+        gate.succeeded();
+        assert_eq!(gate.open(Millis(7_100), LONG), Ok(()));
+    }
+
+    #[test]
+    fn a_clock_that_goes_back_does_not_lengthen_the_wait() {
+        let mut gate = Gate::OPEN;
+        let pass = gate.leave();
+        gate.failed(pass, Millis(1_000_000), Backoff::HTTP, Some(LONG), &mut Jitter::new(1));
+        assert_eq!(gate.open(Millis(5), LONG), Err(Some(Millis(300_005))));
+    }
+}

@@ -1,0 +1,204 @@
+//! Taking lines in: bounds, leases of producers, and where a line goes.
+
+use super::machine::{Config, Lease, Overflow, Refused, View};
+use super::segment::{Buf, NONE, State};
+use crate::Kind;
+
+impl<B: Buf> View<'_, B> {
+    /// Queues `count` whole lines of `kind`, each ended by its LF: all of them or none, together and in order.
+    ///
+    /// # Errors
+    /// [`Refused`] says why not, and what the ledger holds of it.
+    pub fn push(&mut self, kind: Kind, lines: &[u8], count: u32) -> Result<(), Refused> {
+        let pushed = self.try_push(kind, lines, count);
+        if pushed == Err(Refused::Full) {
+            self.refuse(kind, count);
+        }
+        pushed
+    }
+
+    /// As [`push`](Self::push), but lines that find the queue full are not counted: for callers that wait for room.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn try_push(&mut self, kind: Kind, lines: &[u8], count: u32) -> Result<(), Refused> {
+        let at = self.admit(kind, lines.len(), count)?;
+        self.put(at, lines, count)
+    }
+
+    /// As [`push`](Self::push), ahead of the queue, in a batch of their own that carries `tag` (not 0).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn push_urgent(&mut self, kind: Kind, lines: &[u8], count: u32, tag: u32) -> Result<(), Refused> {
+        let pushed = self.admit(kind, lines.len(), count).and_then(|at| self.put_urgent(at, lines, count, tag));
+        if pushed == Err(Refused::Full) {
+            self.refuse(kind, count);
+        }
+        pushed
+    }
+
+    /// Counts `count` lines of `kind` as accepted and dropped for want of room.
+    pub fn refuse(&mut self, kind: Kind, count: u32) {
+        if let Some(lane) = self.lane(kind) {
+            lane.row.accepted = lane.row.accepted.wrapping_add(count as usize);
+            lane.row.dropped.queue_full = lane.row.dropped.queue_full.wrapping_add(count as usize);
+        }
+    }
+
+    /// Counts data of `kind` that made no line: `invalid` that failed validation, `skipped` that had nothing to say.
+    pub fn note(&mut self, kind: Kind, invalid: usize, skipped: usize) {
+        if let Some(lane) = self.lane(kind) {
+            lane.row.invalid = lane.row.invalid.wrapping_add(invalid);
+            lane.row.skipped = lane.row.skipped.wrapping_add(skipped);
+        }
+    }
+
+    /// Promises room for lines of `kind`, up to `wish` and at least one line, to a producer who fills a segment of his
+    /// own and brings it by [`adopt`](Self::adopt) or [`deposit`](Self::deposit). Oldest lines make room where that is
+    /// the policy.
+    ///
+    /// # Errors
+    /// [`Refused::Full`] where not even a line of `wish.bytes` fits, without counting anything.
+    pub fn lease(&mut self, kind: Kind, wish: Lease, least_bytes: usize) -> Result<Lease, Refused> {
+        let at = self.admit(kind, least_bytes, 1)?;
+        let Config { queue_lines, queue_bytes, .. } = self.core.config;
+        let Some(lane) = self.lanes.get_mut(at) else { return Err(Refused::NoLane) };
+        let lines = queue_lines.saturating_sub(lane.lines());
+        let bytes = queue_bytes.saturating_sub(lane.bytes + lane.leased_bytes);
+        let lease = Lease { lines: lines.min(wish.lines).max(1), bytes: bytes.min(wish.bytes).max(least_bytes) };
+        lane.leased_lines += lease.lines;
+        lane.leased_bytes += lease.bytes;
+        Ok(lease)
+    }
+
+    /// Takes a producer's segment of `count` lines in the first `len` bytes over, ends his lease and gives him an empty
+    /// buffer for it, if there is one.
+    ///
+    /// # Errors
+    /// The buffer, where no slot is left; its lines are counted as dropped.
+    pub fn adopt(&mut self, kind: Kind, buf: B, len: usize, count: u32, lease: Lease) -> Result<Option<B>, B> {
+        self.end_lease(kind, lease);
+        let Some(at) = self.find(kind) else { return Err(buf) };
+        let Some(index) = self.take_free(at) else {
+            self.refuse(kind, count);
+            return Err(buf);
+        };
+        let first = self.accept(at, len, count);
+        let Some(slot) = self.slots.get_mut(usize::from(index)) else { return Err(buf) };
+        slot.begin(first);
+        let spare = slot.buf.replace(buf);
+        slot.len = len as u32;
+        slot.lines = count;
+        self.link_last(at, index);
+        Ok(spare)
+    }
+
+    /// Copies a producer's `count` lines into the queue and ends his lease.
+    ///
+    /// # Errors
+    /// [`Refused::Full`] where no slot is left; the lines are counted as dropped.
+    pub fn deposit(&mut self, kind: Kind, lines: &[u8], count: u32, lease: Lease) -> Result<(), Refused> {
+        self.end_lease(kind, lease);
+        let Some(at) = self.find(kind) else { return Err(Refused::NoLane) };
+        let put = self.put(at, lines, count);
+        if put.is_err() {
+            self.refuse(kind, count);
+        }
+        put
+    }
+
+    pub(super) fn end_lease(&mut self, kind: Kind, lease: Lease) {
+        if let Some(lane) = self.lane(kind) {
+            lane.leased_lines = lane.leased_lines.saturating_sub(lease.lines);
+            lane.leased_bytes = lane.leased_bytes.saturating_sub(lease.bytes);
+        }
+    }
+
+    /// Whether `count` lines in `bytes` bytes may come in: the place of their lane.
+    pub(super) fn admit(&mut self, kind: Kind, bytes: usize, count: u32) -> Result<usize, Refused> {
+        let at = self.find(kind).ok_or(Refused::NoLane)?;
+        if self.core.closed {
+            return Err(Refused::Closed);
+        }
+        let Config { queue_lines, queue_bytes, overflow, .. } = self.core.config;
+        loop {
+            let Some(lane) = self.lanes.get_mut(at) else { return Err(Refused::NoLane) };
+            let lines_fit = lane.lines().saturating_add(count as usize) <= queue_lines;
+            if lines_fit && lane.bytes.saturating_add(lane.leased_bytes).saturating_add(bytes) <= queue_bytes {
+                return Ok(at);
+            }
+            // Nothing more comes in, so what is there need not wait for company.
+            lane.due = lane.next_line;
+            let can_ever_fit = count as usize <= queue_lines && bytes <= queue_bytes;
+            if !(overflow == Overflow::DropOldest && can_ever_fit && self.evict_line(at)) {
+                return Err(Refused::Full);
+            }
+        }
+    }
+
+    /// Counts lines as accepted and queued; the number of the first.
+    pub(super) fn accept(&mut self, at: usize, bytes: usize, count: u32) -> u32 {
+        let Some(lane) = self.lanes.get_mut(at) else { return 0 };
+        lane.row.accepted = lane.row.accepted.wrapping_add(count as usize);
+        lane.row.queued = lane.row.queued.wrapping_add(count as usize);
+        lane.bytes += bytes;
+        let first = lane.next_line;
+        lane.next_line = first.wrapping_add(count);
+        first
+    }
+
+    pub(super) fn put(&mut self, at: usize, lines: &[u8], count: u32) -> Result<(), Refused> {
+        let Some(lane) = self.lanes.get(at) else { return Err(Refused::NoLane) };
+        let (tail, next_line) = (lane.tail, lane.next_line);
+        let batch_lines = self.core.config.batch_lines;
+        let in_tail = self.slots.get_mut(usize::from(tail)).is_some_and(|slot| {
+            slot.state == State::Ready
+                && slot.tag == 0
+                && !slot.urgent
+                && slot.first.wrapping_add(slot.lines) == next_line
+                && slot.lines.saturating_add(count) <= batch_lines
+                && slot.append(lines, count)
+        });
+        if !in_tail {
+            let index = self.begin(at, lines, count)?;
+            self.link_last(at, index);
+        }
+        self.accept(at, lines.len(), count);
+        Ok(())
+    }
+
+    pub(super) fn put_urgent(&mut self, at: usize, lines: &[u8], count: u32, tag: u32) -> Result<(), Refused> {
+        let index = self.begin(at, lines, count)?;
+        if let Some(slot) = self.slots.get_mut(usize::from(index)) {
+            slot.tag = tag;
+            slot.urgent = true;
+        }
+        // Behind those that came ahead before.
+        let mut before = NONE;
+        let mut here = self.lanes.get(at).map_or(NONE, |lane| lane.head);
+        while let Some(slot) = self.slots.get(usize::from(here)).filter(|slot| slot.urgent) {
+            (before, here) = (here, slot.next);
+        }
+        self.link(at, before, index);
+        self.accept(at, lines.len(), count);
+        Ok(())
+    }
+
+    /// A slot that holds just these lines, not yet in a lane.
+    pub(super) fn begin(&mut self, at: usize, lines: &[u8], count: u32) -> Result<u16, Refused> {
+        let index = self.take_free(at).ok_or(Refused::Full)?;
+        let first = self.lanes.get(at).map_or(0, |lane| lane.next_line);
+        let size = self.core.config.segment_bytes;
+        let Some(slot) = self.slots.get_mut(usize::from(index)) else { return Err(Refused::Full) };
+        slot.begin(first);
+        if slot.buf.is_none() {
+            slot.buf = B::make(size);
+        }
+        if !slot.append(lines, count) {
+            self.give_free(index);
+            return Err(Refused::TooLarge);
+        }
+        Ok(index)
+    }
+}

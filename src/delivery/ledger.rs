@@ -1,0 +1,175 @@
+//! What became of every line.
+
+use crate::{Kind, KindSet};
+
+/// What became of the lines of one kind.
+///
+/// At every instant `accepted = delivered + doubtful + dropped + queued + in_flight + written`. Counts are of lines, and
+/// wrap around at the size of `usize`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Row {
+    /// Taken over from the caller, whatever became of them.
+    pub accepted: usize,
+    /// The receiver has them.
+    pub delivered: usize,
+    /// Written to a connection that broke, and not sent again because a repeat would falsify them.
+    pub doubtful: usize,
+    /// Lost, by reason.
+    pub dropped: Dropped,
+    /// Waiting.
+    pub queued: usize,
+    /// With a transport.
+    pub in_flight: usize,
+    /// With the peer's kernel, as far as is known, and kept in case the connection breaks. 0 where receivers answer.
+    pub written: usize,
+    /// Refused as invalid: never accepted.
+    pub invalid: usize,
+    /// Nothing to send: delta counters of zero. Never accepted.
+    pub skipped: usize,
+    /// Sent again although the receiver may have them already. Counts every time.
+    pub resent: usize,
+}
+
+/// Lost lines, by reason.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Dropped {
+    /// The queue had no room.
+    pub queue_full: usize,
+    /// The receiver refused them for good.
+    pub rejected: usize,
+    /// A single line that the receiver finds too large.
+    pub too_large: usize,
+    /// Not delivered by the end of `close`.
+    pub closed: usize,
+}
+
+impl Dropped {
+    const NONE: Self = Self { queue_full: 0, rejected: 0, too_large: 0, closed: 0 };
+
+    /// All of them.
+    pub const fn total(&self) -> usize {
+        self.queue_full.wrapping_add(self.rejected).wrapping_add(self.too_large).wrapping_add(self.closed)
+    }
+}
+
+impl Row {
+    pub(super) const EMPTY: Self = Self {
+        accepted: 0,
+        delivered: 0,
+        doubtful: 0,
+        dropped: Dropped::NONE,
+        queued: 0,
+        in_flight: 0,
+        written: 0,
+        invalid: 0,
+        skipped: 0,
+        resent: 0,
+    };
+
+    /// Lines that are not yet where they stay: queued, in flight or written.
+    pub const fn unsettled(&self) -> usize {
+        self.queued.wrapping_add(self.in_flight).wrapping_add(self.written)
+    }
+
+    /// Whether every accepted line is accounted for.
+    pub const fn is_balanced(&self) -> bool {
+        let settled = self.delivered.wrapping_add(self.doubtful).wrapping_add(self.dropped.total());
+        self.accepted == settled.wrapping_add(self.unsettled())
+    }
+
+    /// Lines that failed: dropped, doubtful and invalid.
+    pub const fn failures(&self) -> usize {
+        self.dropped.total().wrapping_add(self.doubtful).wrapping_add(self.invalid)
+    }
+
+    fn add(&mut self, other: &Self) {
+        let pairs = [
+            (&mut self.accepted, other.accepted),
+            (&mut self.delivered, other.delivered),
+            (&mut self.doubtful, other.doubtful),
+            (&mut self.dropped.queue_full, other.dropped.queue_full),
+            (&mut self.dropped.rejected, other.dropped.rejected),
+            (&mut self.dropped.too_large, other.dropped.too_large),
+            (&mut self.dropped.closed, other.dropped.closed),
+            (&mut self.queued, other.queued),
+            (&mut self.in_flight, other.in_flight),
+            (&mut self.written, other.written),
+            (&mut self.invalid, other.invalid),
+            (&mut self.skipped, other.skipped),
+            (&mut self.resent, other.resent),
+        ];
+        for (mine, more) in pairs {
+            *mine = mine.wrapping_add(more);
+        }
+    }
+}
+
+/// What became of every line of every kind, at one instant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Ledger {
+    rows: [Row; Kind::COUNT],
+}
+
+impl Ledger {
+    /// The lines of `kind`.
+    pub fn row(&self, kind: Kind) -> &Row {
+        self.rows.get(kind.index()).unwrap_or(&Row::EMPTY)
+    }
+
+    pub(crate) fn row_mut(&mut self, kind: Kind) -> Option<&mut Row> {
+        self.rows.get_mut(kind.index())
+    }
+
+    /// Every kind with its row.
+    pub fn rows(&self) -> impl Iterator<Item = (Kind, &Row)> {
+        Kind::ALL.into_iter().zip(&self.rows)
+    }
+
+    /// All kinds together.
+    pub fn total(&self) -> Row {
+        self.total_of(KindSet::ALL)
+    }
+
+    /// The kinds of a set together.
+    pub fn total_of(&self, kinds: KindSet) -> Row {
+        let mut total = Row::default();
+        self.rows().filter(|(kind, _)| kinds.contains(*kind)).for_each(|(_, row)| total.add(row));
+        total
+    }
+
+    /// Whether every accepted line of every kind is accounted for.
+    pub fn is_balanced(&self) -> bool {
+        self.rows.iter().all(Row::is_balanced)
+    }
+
+    /// Lines that failed: dropped, doubtful and invalid (the *failure count* of the other SDKs of the family).
+    pub fn failure_count(&self) -> usize {
+        self.total().failures()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn totals_add_up_and_balance() {
+        let mut ledger = Ledger::default();
+        *ledger.row_mut(Kind::Metric).unwrap() =
+            Row { accepted: 10, delivered: 4, queued: 3, in_flight: 2, written: 1, invalid: 5, ..Row::default() };
+        *ledger.row_mut(Kind::Delta).unwrap() = Row {
+            accepted: 7,
+            doubtful: 1,
+            dropped: Dropped { queue_full: 1, rejected: 2, too_large: 2, closed: 1 },
+            ..Row::default()
+        };
+        assert!(ledger.is_balanced());
+        assert_eq!(ledger.total().accepted, 17);
+        assert_eq!(ledger.total_of(Kind::Delta.into()).dropped.total(), 6);
+        assert_eq!(ledger.failure_count(), 5 + 1 + 6);
+        ledger.row_mut(Kind::Span).unwrap().accepted = 1;
+        assert!(!ledger.is_balanced());
+    }
+}

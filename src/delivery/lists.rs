@@ -1,0 +1,184 @@
+//! Slots and lists: where a segment comes from, its place in its lane, and how room is made.
+
+use super::lane::Lane;
+use super::machine::{Overflow, View};
+use super::segment::{Buf, Cut, NONE, Slot, State};
+use crate::Kind;
+
+impl<B: Buf> View<'_, B> {
+    pub(super) fn find(&self, kind: Kind) -> Option<usize> {
+        // Drivers with a lane for every kind have them in the order of the kinds.
+        let at = kind.index();
+        match self.lanes.get(at) {
+            Some(lane) if lane.kind == kind => Some(at),
+            _ => self.lanes.iter().position(|lane| lane.kind == kind),
+        }
+    }
+
+    pub(super) fn lane(&mut self, kind: Kind) -> Option<&mut Lane> {
+        let at = self.find(kind)?;
+        self.lanes.get_mut(at)
+    }
+
+    /// A free slot for a lane: one that is free, else one that only holds written lines, else one that two small
+    /// segments can do without, else, by policy, the lane's oldest.
+    pub(super) fn take_free(&mut self, at: usize) -> Option<u16> {
+        loop {
+            let index = self.core.free;
+            if let Some(slot) = self.slots.get(usize::from(index)) {
+                self.core.free = slot.next;
+                return Some(index);
+            }
+            let found = self.release_a_held()
+                || self.merge_two()
+                || (self.core.config.overflow == Overflow::DropOldest && self.evict_segment(at));
+            if !found {
+                return None;
+            }
+        }
+    }
+
+    pub(super) fn give_free(&mut self, index: u16) {
+        if let Some(slot) = self.slots.get_mut(usize::from(index)) {
+            slot.state = State::Free;
+            slot.next = self.core.free;
+            self.core.free = index;
+        }
+    }
+
+    pub(super) fn link_last(&mut self, at: usize, index: u16) {
+        let tail = self.lanes.get(at).map_or(NONE, |lane| lane.tail);
+        self.link(at, tail, index);
+    }
+
+    /// Puts a slot into a lane behind `before` (`NONE`: in front).
+    pub(super) fn link(&mut self, at: usize, before: u16, index: u16) {
+        let Some(lane) = self.lanes.get_mut(at) else { return };
+        let next = match self.slots.get_mut(usize::from(before)) {
+            Some(slot) => core::mem::replace(&mut slot.next, index),
+            None => core::mem::replace(&mut lane.head, index),
+        };
+        if next == NONE {
+            lane.tail = index;
+        }
+        if let Some(slot) = self.slots.get_mut(usize::from(index)) {
+            slot.next = next;
+        }
+    }
+
+    pub(super) fn unlink(&mut self, at: usize, index: u16) {
+        let Some(lane) = self.lanes.get_mut(at) else { return };
+        let Some(next) = self.slots.get(usize::from(index)).map(|slot| slot.next) else { return };
+        let mut before = NONE;
+        let mut here = lane.head;
+        while here != index {
+            let Some(slot) = self.slots.get(usize::from(here)) else { return };
+            (before, here) = (here, slot.next);
+        }
+        match self.slots.get_mut(usize::from(before)) {
+            Some(slot) => slot.next = next,
+            None => lane.head = next,
+        }
+        if lane.tail == index {
+            lane.tail = before;
+        }
+    }
+
+    pub(super) fn release_if_empty(&mut self, at: usize, index: u16) {
+        if self.slots.get(usize::from(index)).is_some_and(|slot| slot.state == State::Ready && slot.lines == 0) {
+            self.unlink(at, index);
+            self.give_free(index);
+        }
+    }
+
+    /// Takes the oldest written segment of any lane for delivered.
+    pub(super) fn release_a_held(&mut self) -> bool {
+        let oldest = (0..self.lanes.len()).min_by_key(|&at| self.held_until(at));
+        oldest.is_some_and(|at| self.settle_oldest_held(at))
+    }
+
+    /// Moves the lines of a small segment behind those of the one before it.
+    pub(super) fn merge_two(&mut self) -> bool {
+        let batch_lines = self.core.config.batch_lines;
+        for at in 0..self.lanes.len() {
+            let mut here = self.lanes.get(at).map_or(NONE, |lane| lane.head);
+            while let Some(slot) = self.slots.get(usize::from(here)) {
+                let second = slot.next;
+                let mergeable = |slot: &Slot<B>| slot.state == State::Ready && slot.tag == 0 && slot.held == 0;
+                if let Some(next) =
+                    self.slots.get(usize::from(second)).filter(|next| mergeable(next) && mergeable(slot))
+                {
+                    let (lines, tried, window, urgent) = (next.lines, next.tried, next.window, next.urgent);
+                    let fits = slot.lines.saturating_add(lines) <= batch_lines;
+                    let buf = self.slots.get_mut(usize::from(second)).filter(|_| fits).and_then(|next| next.buf.take());
+                    if let Some(buf) = buf {
+                        let moved = self.move_lines(here, second, &buf, lines);
+                        if let Some(next) = self.slots.get_mut(usize::from(second)) {
+                            next.buf = Some(buf);
+                        }
+                        if moved {
+                            if let Some(slot) = self.slots.get_mut(usize::from(here)) {
+                                if tried > 0 {
+                                    slot.tried = slot.lines - lines + tried;
+                                }
+                                slot.window = slot.window.min(window);
+                                slot.urgent &= urgent;
+                            }
+                            self.unlink(at, second);
+                            self.give_free(second);
+                            return true;
+                        }
+                    }
+                }
+                here = second;
+            }
+        }
+        false
+    }
+
+    pub(super) fn move_lines(&mut self, to: u16, from: u16, buf: &B, lines: u32) -> bool {
+        let Some((start, len)) = self.slots.get(usize::from(from)).map(|slot| (slot.start, slot.waiting_bytes()))
+        else {
+            return false;
+        };
+        let bytes = buf.as_ref().get(start as usize..).and_then(|rest| rest.get(..len as usize));
+        match (bytes, self.slots.get_mut(usize::from(to))) {
+            (Some(bytes), Some(slot)) => slot.append(bytes, lines),
+            _ => false,
+        }
+    }
+
+    /// Drops the oldest line of a lane that is not on its way.
+    pub(super) fn evict_line(&mut self, at: usize) -> bool {
+        let Some(index) = self.evictable(at) else { return false };
+        let Some(slot) = self.slots.get(usize::from(index)) else { return false };
+        let (bytes, lines) = Cut { lines: 1, bytes: usize::MAX }.of(slot.rest(), u32::MAX);
+        self.evict(at, index, bytes, lines)
+    }
+
+    pub(super) fn evict_segment(&mut self, at: usize) -> bool {
+        let Some(index) = self.evictable(at) else { return false };
+        let Some(slot) = self.slots.get(usize::from(index)) else { return false };
+        let (bytes, lines) = (slot.waiting_bytes(), slot.waiting());
+        self.evict(at, index, bytes, lines)
+    }
+
+    pub(super) fn evictable(&self, at: usize) -> Option<u16> {
+        let mut here = self.lanes.get(at)?.head;
+        loop {
+            let slot = self.slots.get(usize::from(here))?;
+            if slot.state == State::Ready && slot.held == 0 && slot.tag == 0 && slot.lines > 0 {
+                return Some(here);
+            }
+            here = slot.next;
+        }
+    }
+
+    pub(super) fn evict(&mut self, at: usize, index: u16, bytes: u32, lines: u32) -> bool {
+        self.settle(at, index, lines, bytes, |row, lines| {
+            row.dropped.queue_full = row.dropped.queue_full.wrapping_add(lines);
+        });
+        self.release_if_empty(at, index);
+        lines > 0
+    }
+}

@@ -1,0 +1,249 @@
+//! The state machine's types: its bounds, what it answers, and what it is made of.
+
+use core::time::Duration;
+
+use super::backoff::{Backoff, Gate, Jitter, Millis};
+use super::lane::Lane;
+use super::ledger::Ledger;
+use super::policy::Outcome;
+use super::segment::{Buf, Cut, InFlight, NONE, Slot};
+use crate::{Kind, KindSet};
+
+/// What to do with a line when the queue of its kind is full.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
+#[non_exhaustive]
+pub enum Overflow {
+    /// The new line is refused.
+    #[default]
+    DropNewest,
+    /// The oldest lines that are not on their way make room.
+    DropOldest,
+}
+
+/// The bounds and times of a [`Delivery`].
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct Config {
+    /// Lines of one kind that are queued or in flight, at most.
+    pub queue_lines: usize,
+    /// Bytes of one kind that are queued or in flight, at most.
+    pub queue_bytes: usize,
+    /// Lines of a batch, at most.
+    pub batch_lines: u32,
+    /// The size of a segment where buffers are made on demand; the most that a batch can hold.
+    pub segment_bytes: usize,
+    /// How long a line waits for its batch to fill, at most.
+    pub flush_interval: Duration,
+    /// What to do with a line when its queue is full.
+    pub overflow: Overflow,
+    /// How long to wait after a failure.
+    pub backoff: Backoff,
+    /// Kinds of which one request takes a single line.
+    pub single: KindSet,
+    /// Kinds that are sent again when the connection they were written to breaks; lines of others become doubtful.
+    pub replay: KindSet,
+    /// How long written lines are kept in case the connection breaks.
+    pub replay_for: Duration,
+    /// How many bytes of written lines are kept, at most; 0 takes what is written for delivered.
+    pub replay_bytes: usize,
+    /// Where the jitter starts: different for each client.
+    pub seed: u32,
+}
+
+impl Config {
+    /// 50,000 lines and 32 MiB a kind, batches of 10,000 lines or a segment of 256 KiB, a flush every 5 s, drop the
+    /// newest; written lines are kept for 10 s, 8 MiB at most, and sent again unless that would count them twice.
+    pub const DEFAULT: Self = Self {
+        queue_lines: 50_000,
+        queue_bytes: 32 << 20,
+        batch_lines: 10_000,
+        segment_bytes: 256 << 10,
+        flush_interval: Duration::from_secs(5),
+        overflow: Overflow::DropNewest,
+        backoff: Backoff::HTTP,
+        single: KindSet::NONE,
+        replay: KindSet::ALL.without(Kind::Delta).without(Kind::Histogram),
+        replay_for: Duration::from_secs(10),
+        replay_bytes: 8 << 20,
+        seed: 1,
+    };
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}
+
+/// Why lines were not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Refused {
+    /// The queue of the kind is full: the lines count as accepted and dropped.
+    Full,
+    /// More bytes than a segment holds: not accepted.
+    TooLarge,
+    /// The delivery is closed: not accepted.
+    Closed,
+    /// There is no lane for the kind: not accepted.
+    NoLane,
+}
+
+impl core::fmt::Display for Refused {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(match self {
+            Self::Full => "the queue is full",
+            Self::TooLarge => "the lines are larger than a segment of the queue",
+            Self::Closed => "the queue is closed",
+            Self::NoLane => "there is no queue for this kind of line",
+        })
+    }
+}
+
+impl core::error::Error for Refused {}
+
+/// What to do next.
+#[derive(Debug)]
+pub enum Action<B> {
+    /// Send this batch, and bring the token back.
+    Send(InFlight<B>),
+    /// Nothing to do before then, unless lines are pushed, an outcome comes back or a flush is asked for.
+    WaitUntil(Millis),
+    /// Nothing to do until one of these happens.
+    Idle,
+}
+
+/// A point in the stream of lines, from [`View::flush`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ticket {
+    pub(super) upto: [u32; Kind::COUNT],
+}
+
+/// What an outcome settled, for whoever waits for the batch's tag.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Report {
+    /// Lines of the batch that are now where they stay: delivered, written or dropped.
+    pub settled: u32,
+    /// Lines of the batch that wait to be sent again.
+    pub kept: u32,
+}
+
+/// Room in a queue that is promised to a producer who fills a segment of his own.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Lease {
+    /// Lines.
+    pub lines: usize,
+    /// Bytes.
+    pub bytes: usize,
+}
+
+/// Statuses that are counted one by one; the others together.
+const STATUSES: usize = 4;
+
+/// The queue, the ledger and the state machine of one endpoint.
+///
+/// `S` holds the slots and `L` the lanes: arrays or slices on a microcontroller, boxes on a server. There should be two
+/// slots more than batches can be in flight. All the logic is in [`View`], of which there is one body a buffer type.
+#[derive(Debug)]
+pub struct Delivery<B, S, L> {
+    core: Core,
+    slots: S,
+    lanes: L,
+    buffers: core::marker::PhantomData<B>,
+}
+
+/// The state machine over borrowed slots and lanes.
+#[derive(Debug)]
+pub struct View<'a, B> {
+    pub(super) core: &'a mut Core,
+    pub(super) slots: &'a mut [Slot<B>],
+    pub(super) lanes: &'a mut [Lane],
+}
+
+#[derive(Debug)]
+pub(super) struct Core {
+    pub(super) config: Config,
+    pub(super) jitter: Jitter,
+    pub(super) routes: [Gate; 3],
+    pub(super) statuses: [(u16, usize); STATUSES],
+    pub(super) other_statuses: usize,
+    pub(super) held_bytes: usize,
+    pub(super) next_flush: Option<Millis>,
+    /// The lane that is asked first.
+    pub(super) turn: u8,
+    pub(super) free: u16,
+    pub(super) closed: bool,
+}
+
+impl<B: Buf, S: AsMut<[Slot<B>]>, L: AsMut<[Lane]>> Delivery<B, S, L> {
+    /// An empty queue in `slots`, one queue for each of `lanes`. More than 65,535 slots are not used.
+    pub fn new(config: Config, mut slots: S, lanes: L) -> Self {
+        let mut free = NONE;
+        for (index, slot) in (0..NONE).zip(slots.as_mut()).rev() {
+            slot.next = free;
+            free = index;
+        }
+        let core = Core {
+            jitter: Jitter::new(config.seed),
+            config,
+            routes: [Gate::OPEN; 3],
+            statuses: [(0, 0); STATUSES],
+            other_statuses: 0,
+            held_bytes: 0,
+            next_flush: None,
+            turn: 0,
+            free,
+            closed: false,
+        };
+        Self { core, slots, lanes, buffers: core::marker::PhantomData }
+    }
+
+    /// The state machine, whatever the sizes.
+    pub fn view(&mut self) -> View<'_, B> {
+        View { core: &mut self.core, slots: self.slots.as_mut(), lanes: self.lanes.as_mut() }
+    }
+
+    /// See [`View::push`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn push(&mut self, kind: Kind, lines: &[u8], count: u32) -> Result<(), Refused> {
+        self.view().push(kind, lines, count)
+    }
+
+    /// See [`View::poll`], with batches as large as a segment.
+    pub fn poll(&mut self, now: Millis, kinds: KindSet) -> Action<B> {
+        self.view().poll(now, kinds, Cut::NONE)
+    }
+
+    /// See [`View::outcome`].
+    pub fn outcome(&mut self, token: InFlight<B>, outcome: Outcome, now: Millis) -> Report {
+        self.view().outcome(token, outcome, now)
+    }
+
+    /// See [`View::flush`].
+    pub fn flush(&mut self) -> Ticket {
+        self.view().flush()
+    }
+
+    /// See [`View::left`].
+    pub fn left(&mut self, ticket: &Ticket) -> usize {
+        self.view().left(ticket)
+    }
+
+    /// See [`View::ledger`].
+    pub fn ledger(&mut self) -> Ledger {
+        self.view().ledger()
+    }
+}
+
+impl Core {
+    pub(super) fn count(&mut self, status: u16, lines: usize) {
+        let known = self.statuses.iter_mut().find(|(code, count)| *count == 0 || *code == status);
+        match known {
+            Some(entry) if status != 0 => *entry = (status, entry.1.wrapping_add(lines)),
+            _ => self.other_statuses = self.other_statuses.wrapping_add(lines),
+        }
+    }
+}

@@ -1,0 +1,255 @@
+//! Segments: buffers of whole lines, the slots that keep their place, and the tokens that carry them out.
+
+use super::backoff::{Millis, Pass};
+use crate::Kind;
+use crate::transport::Batch;
+
+/// The memory of a segment: `&'static mut [u8]` or an array on a microcontroller, `Box<[u8]>` on a server.
+pub trait Buf: AsRef<[u8]> + AsMut<[u8]> + Sized {
+    /// A new buffer of `size` bytes, where buffers can be made.
+    fn make(size: usize) -> Option<Self> {
+        let _ = size;
+        None
+    }
+}
+
+impl Buf for &mut [u8] {}
+
+impl<const N: usize> Buf for [u8; N] {}
+
+#[cfg(feature = "std")]
+impl Buf for std::boxed::Box<[u8]> {
+    fn make(size: usize) -> Option<Self> {
+        Some(std::vec![0; size].into_boxed_slice())
+    }
+}
+
+/// No slot.
+pub(super) const NONE: u16 = u16::MAX;
+
+/// Where a slot's lines are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum State {
+    /// Nowhere: the slot is on the free list.
+    Free,
+    /// In the slot's buffer.
+    Ready,
+    /// In a token.
+    Out,
+    /// In a token whose lines were given up meanwhile.
+    Abandoned,
+}
+
+/// A segment's place in its lane, with its buffer when that is not out.
+///
+/// From `start` the buffer holds, in this order: `held` bytes that are written but not confirmed, then bytes that wait
+/// or are out, up to `len`.
+#[derive(Debug)]
+pub struct Slot<B> {
+    pub(super) buf: Option<B>,
+    pub(super) len: u32,
+    pub(super) start: u32,
+    pub(super) held: u32,
+    /// Lines from `start`: held, out and waiting.
+    pub(super) lines: u32,
+    pub(super) held_lines: u32,
+    /// Lines from `start` that were out before, and may have arrived.
+    pub(super) tried: u32,
+    /// The most lines of the next batch: less than there are once the receiver found it too large.
+    pub(super) window: u32,
+    /// The number of the line at `start`, counted a lane.
+    pub(super) first: u32,
+    /// Whom to tell of the outcome; 0 is nobody.
+    pub(super) tag: u32,
+    /// When the held bytes were written.
+    pub(super) since: Millis,
+    pub(super) next: u16,
+    pub(super) state: State,
+    pub(super) urgent: bool,
+}
+
+impl<B> Slot<B> {
+    /// A free slot with its buffer.
+    pub const fn new(buf: B) -> Self {
+        Self::with(Some(buf))
+    }
+
+    /// A free slot whose buffer will come with the first segment handed over.
+    pub const fn empty() -> Self {
+        Self::with(None)
+    }
+
+    const fn with(buf: Option<B>) -> Self {
+        Self {
+            buf,
+            len: 0,
+            start: 0,
+            held: 0,
+            lines: 0,
+            held_lines: 0,
+            tried: 0,
+            window: u32::MAX,
+            first: 0,
+            tag: 0,
+            since: Millis(0),
+            next: NONE,
+            state: State::Free,
+            urgent: false,
+        }
+    }
+
+    /// Makes it an empty segment whose first line will be number `first`.
+    pub(super) fn begin(&mut self, first: u32) {
+        *self = Self { first, state: State::Ready, ..Self::with(self.buf.take()) };
+    }
+
+    /// Lines that still have to be sent.
+    pub(super) const fn waiting(&self) -> u32 {
+        match self.state {
+            State::Ready => self.lines.saturating_sub(self.held_lines),
+            _ => 0,
+        }
+    }
+
+    pub(super) const fn waiting_bytes(&self) -> u32 {
+        self.len.saturating_sub(self.start).saturating_sub(self.held)
+    }
+
+    /// `lines` lines in `bytes` bytes at the front are settled.
+    pub(super) fn settle(&mut self, lines: u32, bytes: u32) {
+        self.start = self.start.saturating_add(bytes);
+        self.lines = self.lines.saturating_sub(lines);
+        self.tried = self.tried.saturating_sub(lines);
+        self.first = self.first.wrapping_add(lines);
+    }
+}
+
+impl<B: Buf> Slot<B> {
+    /// Appends whole lines, or says no.
+    pub(super) fn append(&mut self, bytes: &[u8], lines: u32) -> bool {
+        let Some(room) = self.buf.as_mut().and_then(|buf| buf.as_mut().get_mut(self.len as usize..)) else {
+            return false;
+        };
+        // Two steps, each with its own check: a range index leaves a panic behind.
+        let Some(room) = room.get_mut(..bytes.len()) else { return false };
+        for (to, from) in room.iter_mut().zip(bytes) {
+            *to = *from;
+        }
+        self.len = self.len.saturating_add(bytes.len() as u32);
+        self.lines = self.lines.saturating_add(lines);
+        true
+    }
+
+    /// The bytes that wait.
+    pub(super) fn rest(&self) -> &[u8] {
+        let from = self.start.saturating_add(self.held) as usize;
+        slice(self.buf.as_ref().map_or(&[], AsRef::as_ref), from, self.waiting_bytes() as usize)
+    }
+}
+
+fn slice(bytes: &[u8], from: usize, len: usize) -> &[u8] {
+    bytes.get(from..).and_then(|rest| rest.get(..len)).unwrap_or(&[])
+}
+
+/// The most that a batch may hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cut {
+    /// Lines.
+    pub lines: u32,
+    /// Bytes.
+    pub bytes: usize,
+}
+
+impl Cut {
+    /// A whole segment.
+    pub const NONE: Self = Self { lines: u32::MAX, bytes: usize::MAX };
+
+    /// How many bytes and lines of `bytes`, which holds `lines` whole lines, fit.
+    pub(super) fn of(self, bytes: &[u8], lines: u32) -> (u32, u32) {
+        if lines <= self.lines && bytes.len() <= self.bytes {
+            return (bytes.len() as u32, lines);
+        }
+        let (mut end, mut taken) = (0, 0);
+        for line in bytes.split_inclusive(|&byte| byte == b'\n') {
+            if taken == self.lines || end + line.len() > self.bytes {
+                break;
+            }
+            end += line.len();
+            taken += 1;
+        }
+        (end as u32, taken)
+    }
+}
+
+/// A batch on its way: its lines, moved out of the queue, and the place they come back to.
+///
+/// Hand it to [`Delivery::outcome`](super::Delivery::outcome) exactly once. A token that is lost blocks its lines for
+/// ever, so drivers keep it where no future or thread can die with it.
+#[derive(Debug)]
+#[must_use = "a token that does not come back blocks its lines for ever"]
+pub struct InFlight<B> {
+    pub(super) buf: B,
+    pub(super) from: u32,
+    pub(super) bytes: u32,
+    pub(super) lines: u32,
+    pub(super) kind: Kind,
+    pub(super) lane: u8,
+    pub(super) slot: u16,
+    pub(super) tag: u32,
+    pub(super) route_pass: Pass,
+    pub(super) lane_pass: Pass,
+}
+
+impl<B> InFlight<B> {
+    /// The kind of every line.
+    pub const fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// How many lines there are.
+    pub const fn lines(&self) -> u32 {
+        self.lines
+    }
+
+    /// The tag it was pushed with by [`View::push_urgent`](super::View::push_urgent); 0 if it was pushed otherwise.
+    pub const fn tag(&self) -> u32 {
+        self.tag
+    }
+}
+
+impl<B: AsRef<[u8]>> InFlight<B> {
+    /// The lines, for a transport.
+    pub fn batch(&self) -> Batch<'_> {
+        Batch::new(self.kind, slice(self.buf.as_ref(), self.from as usize, self.bytes as usize), self.lines)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cut_takes_whole_lines_only() {
+        let text = b"aa\nbbb\nc\n";
+        let cut = |lines, bytes| Cut { lines, bytes }.of(text, 3);
+        assert_eq!(cut(3, 9), (9, 3));
+        assert_eq!(cut(2, 9), (7, 2));
+        assert_eq!(cut(9, 8), (7, 2));
+        assert_eq!(cut(9, 6), (3, 1));
+        assert_eq!(cut(9, 2), (0, 0), "a line that does not fit is not cut");
+        assert_eq!(Cut::NONE.of(text, 3), (9, 3));
+    }
+
+    #[test]
+    fn append_is_all_or_nothing() {
+        let mut slot = Slot::new([0_u8; 8]);
+        slot.begin(0);
+        assert!(slot.append(b"abc\n", 1));
+        assert!(!slot.append(b"defg\n", 1));
+        assert!(slot.append(b"def\n", 1));
+        assert!(!slot.append(b"\n", 1));
+        assert_eq!((slot.rest(), slot.lines), (b"abc\ndef\n".as_slice(), 2));
+        slot.settle(1, 4);
+        assert_eq!((slot.rest(), slot.lines, slot.first), (b"def\n".as_slice(), 1, 1));
+    }
+}

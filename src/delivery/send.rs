@@ -1,0 +1,328 @@
+//! What leaves next, and what an outcome does to the queue and the ledger.
+
+use super::backoff::{Backoff, Gate, Millis, Pass};
+use super::lane::Lane;
+use super::ledger::{Ledger, Row};
+use super::machine::{Action, Core, Report, Ticket, View};
+use super::policy::Outcome;
+use super::segment::{Buf, Cut, InFlight, State};
+use crate::{Kind, KindSet};
+
+impl<B: Buf> View<'_, B> {
+    /// What to do at `now` for somebody who can carry `kinds`, in batches of at most `limits`.
+    ///
+    /// A full segment leaves at once, others after the flush interval or when a flush asks for it.
+    pub fn poll(&mut self, now: Millis, kinds: KindSet, limits: Cut) -> Action<B> {
+        let flush_at = self.tick(now);
+        let mut wait: Option<Millis> = None;
+        let mut earlier = |at: Millis| wait = Some(wait.map_or(at, |wait| wait.min(at)));
+        let count = self.lanes.len();
+        let turn = usize::from(self.core.turn);
+        for at in (turn..count).chain(0..turn.min(count)) {
+            let Some(lane) = self.lanes.get(at) else { continue };
+            if !kinds.contains(lane.kind) {
+                continue;
+            }
+            if lane.row.written > 0 {
+                // Written lines are taken for delivered after a while.
+                earlier(self.held_until(at));
+            }
+            let Some(lane) = self.lanes.get_mut(at) else { continue };
+            if lane.row.queued == 0 {
+                continue;
+            }
+            let longest = self.core.config.backoff.most.max(Backoff::AUTH.most);
+            let route =
+                self.core.routes.get_mut(usize::from(lane.route)).map_or(Ok(()), |gate| gate.open(now, longest));
+            let open = route.and_then(|()| lane.gate.open(now, longest));
+            let index = self.sendable(at);
+            match (index, open) {
+                (Some(index), Ok(())) => {
+                    if let Some(token) = self.take_out(at, index, limits) {
+                        self.core.turn = at as u8 + 1;
+                        return Action::Send(token);
+                    }
+                }
+                (Some(_), Err(Some(until))) => earlier(until),
+                // The probe's outcome comes first.
+                (Some(_), Err(None)) => {}
+                (None, _) => earlier(flush_at),
+            }
+        }
+        wait.map_or(Action::Idle, Action::WaitUntil)
+    }
+
+    /// What became of a batch.
+    pub fn outcome(&mut self, token: InFlight<B>, outcome: Outcome, now: Millis) -> Report {
+        let InFlight { buf, bytes, lines, lane: at, slot: index, route_pass, lane_pass, .. } = token;
+        let at = usize::from(at);
+        let nothing = Report { settled: 0, kept: 0 };
+        let Some(slot) = self.slots.get_mut(usize::from(index)) else { return nothing };
+        slot.buf = Some(buf);
+        if slot.state != State::Out {
+            self.give_free(index);
+            return nothing;
+        }
+        slot.state = State::Ready;
+        let Some(lane) = self.lanes.get_mut(at) else { return nothing };
+        lane.row.in_flight = lane.row.in_flight.wrapping_sub(lines as usize);
+        lane.row.queued = lane.row.queued.wrapping_add(lines as usize);
+        self.learn(at, outcome, route_pass, lane_pass, now);
+        let settled = self.apply(at, index, bytes, lines, outcome, now);
+        self.release_if_empty(at, index);
+        Report { settled, kept: lines - settled.min(lines) }
+    }
+
+    /// Makes everything that is queued leave without waiting for company. The ticket tells when it is done.
+    pub fn flush(&mut self) -> Ticket {
+        let mut upto = [0; Kind::COUNT];
+        for lane in self.lanes.iter_mut() {
+            lane.due = lane.next_line;
+            if let Some(upto) = upto.get_mut(lane.kind.index()) {
+                *upto = lane.next_line;
+            }
+        }
+        Ticket { upto }
+    }
+
+    /// How many lines from before the ticket are still queued or in flight. Exact, in whatever order batches complete.
+    pub fn left(&self, ticket: &Ticket) -> usize {
+        let lanes = self.lanes.iter();
+        lanes.map(|lane| self.left_in(lane, ticket.upto.get(lane.kind.index()).copied().unwrap_or(0))).sum()
+    }
+
+    /// Takes no more lines; what is queued leaves without waiting for company.
+    pub fn close(&mut self) {
+        self.core.closed = true;
+        self.flush();
+    }
+
+    /// Gives up: queued lines and those in flight are dropped as closed, written ones become doubtful. A late outcome
+    /// changes nothing.
+    pub fn abandon(&mut self) {
+        self.close();
+        for at in 0..self.lanes.len() {
+            while let Some((index, state)) = self.lanes.get(at).and_then(|lane| {
+                let index = lane.head;
+                self.slots.get(usize::from(index)).map(|slot| (index, slot.state))
+            }) {
+                self.settle_held(at, index, |row, lines| row.doubtful = row.doubtful.wrapping_add(lines));
+                let Some(lane) = self.lanes.get_mut(at) else { break };
+                let Some(slot) = self.slots.get_mut(usize::from(index)) else { break };
+                if lane.head != index {
+                    continue;
+                }
+                lane.row.dropped.closed = lane.row.dropped.closed.wrapping_add(slot.lines as usize);
+                slot.lines = 0;
+                self.unlink(at, index);
+                match state {
+                    State::Out => {
+                        if let Some(slot) = self.slots.get_mut(usize::from(index)) {
+                            slot.state = State::Abandoned;
+                        }
+                    }
+                    _ => self.give_free(index),
+                }
+            }
+            if let Some(lane) = self.lanes.get_mut(at) {
+                lane.row.queued = 0;
+                lane.row.in_flight = 0;
+                lane.bytes = 0;
+            }
+        }
+    }
+
+    /// What became of every line so far.
+    pub fn ledger(&self) -> Ledger {
+        let mut ledger = Ledger::default();
+        for lane in self.lanes.iter() {
+            if let Some(row) = ledger.row_mut(lane.kind) {
+                *row = lane.row;
+            }
+        }
+        ledger
+    }
+
+    /// The statuses that lines were refused with for good, each with its number of lines; 0 stands for those of a
+    /// transport that cannot take the kind, and for all others once four different ones were seen.
+    pub fn statuses(&self) -> impl Iterator<Item = (u16, usize)> {
+        let others = (self.core.other_statuses > 0).then_some((0, self.core.other_statuses));
+        self.core.statuses.into_iter().filter(|(_, lines)| *lines > 0).chain(others)
+    }
+
+    /// The time of the next flush, after the periodic work that is due.
+    pub(super) fn tick(&mut self, now: Millis) -> Millis {
+        let interval = self.core.config.flush_interval;
+        let latest = now.after(interval);
+        let mut flush_at = self.core.next_flush.unwrap_or(latest).min(latest);
+        if now >= flush_at {
+            self.flush();
+            flush_at = latest;
+        }
+        self.core.next_flush = Some(flush_at);
+        self.expire_held(now);
+        flush_at
+    }
+
+    /// The first segment of a lane that need not wait for company.
+    pub(super) fn sendable(&self, at: usize) -> Option<u16> {
+        let lane = self.lanes.get(at)?;
+        let mut here = lane.head;
+        loop {
+            let slot = self.slots.get(usize::from(here))?;
+            let due = (slot.first.wrapping_sub(lane.due) as i32) < 0;
+            let full = slot.lines >= self.core.config.batch_lines || here != lane.tail;
+            if slot.waiting() > 0 && (full || due || slot.urgent || slot.tried > 0) {
+                return Some(here);
+            }
+            here = slot.next;
+        }
+    }
+
+    pub(super) fn take_out(&mut self, at: usize, index: u16, limits: Cut) -> Option<InFlight<B>> {
+        let lane = self.lanes.get_mut(at)?;
+        let slot = self.slots.get_mut(usize::from(index))?;
+        let config = &self.core.config;
+        let most = if config.single.contains(lane.kind) { 1 } else { config.batch_lines };
+        let cut = Cut { lines: limits.lines.min(slot.window).min(most), ..limits };
+        let (bytes, lines) = cut.of(slot.rest(), slot.waiting());
+        if lines == 0 {
+            return None;
+        }
+        let buf = slot.buf.take()?;
+        slot.state = State::Out;
+        let again = slot.tried.saturating_sub(slot.held_lines).min(lines);
+        lane.row.resent = lane.row.resent.wrapping_add(again as usize);
+        lane.row.queued = lane.row.queued.wrapping_sub(lines as usize);
+        lane.row.in_flight = lane.row.in_flight.wrapping_add(lines as usize);
+        let route_pass = self.core.routes.get_mut(usize::from(lane.route)).map(Gate::leave).unwrap_or_default();
+        Some(InFlight {
+            buf,
+            from: slot.start.saturating_add(slot.held),
+            bytes,
+            lines,
+            kind: lane.kind,
+            lane: at as u8,
+            slot: index,
+            tag: slot.tag,
+            route_pass,
+            lane_pass: lane.gate.leave(),
+        })
+    }
+
+    /// What an outcome says of the connection and of the lane.
+    pub(super) fn learn(&mut self, at: usize, outcome: Outcome, route_pass: Pass, lane_pass: Pass, now: Millis) {
+        let Core { config, jitter, routes, .. } = &mut *self.core;
+        let Some(lane) = self.lanes.get_mut(at) else { return };
+        let mut unused = Gate::OPEN;
+        let route = routes.get_mut(usize::from(lane.route)).unwrap_or(&mut unused);
+        route.back(route_pass);
+        lane.gate.back(lane_pass);
+        match outcome {
+            Outcome::Unreachable => route.failed(route_pass, now, config.backoff, None, jitter),
+            Outcome::Auth => route.failed(route_pass, now, Backoff::AUTH, None, jitter),
+            Outcome::Retry { after, .. } => lane.gate.failed(lane_pass, now, config.backoff, after, jitter),
+            Outcome::Delivered | Outcome::Written | Outcome::TooLarge | Outcome::Rejected(_) => {
+                route.succeeded();
+                lane.gate.succeeded();
+            }
+        }
+    }
+
+    /// What an outcome does to its segment; how many of the batch's lines are settled by it.
+    pub(super) fn apply(
+        &mut self,
+        at: usize,
+        index: u16,
+        bytes: u32,
+        lines: u32,
+        outcome: Outcome,
+        now: Millis,
+    ) -> u32 {
+        let Some(slot) = self.slots.get_mut(usize::from(index)) else { return 0 };
+        match outcome {
+            Outcome::Delivered => {
+                self.settle(at, index, lines, bytes, |row, lines| row.delivered = row.delivered.wrapping_add(lines));
+                lines
+            }
+            Outcome::Written if self.core.config.replay_bytes == 0 => {
+                self.settle(at, index, lines, bytes, |row, lines| row.delivered = row.delivered.wrapping_add(lines));
+                lines
+            }
+            Outcome::Written => {
+                slot.held = slot.held.saturating_add(bytes);
+                slot.held_lines = slot.held_lines.saturating_add(lines);
+                slot.since = now;
+                slot.tag = 0;
+                let Some(lane) = self.lanes.get_mut(at) else { return 0 };
+                lane.bytes = lane.bytes.saturating_sub(bytes as usize);
+                lane.row.queued = lane.row.queued.wrapping_sub(lines as usize);
+                lane.row.written = lane.row.written.wrapping_add(lines as usize);
+                self.core.held_bytes = self.core.held_bytes.saturating_add(bytes as usize);
+                lines
+            }
+            Outcome::TooLarge if lines > 1 => {
+                slot.window = lines / 2;
+                0
+            }
+            Outcome::TooLarge => {
+                self.settle(at, index, lines, bytes, |row, lines| {
+                    row.dropped.too_large = row.dropped.too_large.wrapping_add(lines);
+                });
+                lines
+            }
+            Outcome::Rejected(status) => {
+                self.core.count(status, lines as usize);
+                self.settle(at, index, lines, bytes, |row, lines| {
+                    row.dropped.rejected = row.dropped.rejected.wrapping_add(lines);
+                });
+                lines
+            }
+            Outcome::Unreachable | Outcome::Auth => {
+                slot.tag = 0;
+                0
+            }
+            Outcome::Retry { done, .. } => {
+                slot.tag = 0;
+                slot.tried = slot.tried.max(slot.held_lines.saturating_add(lines));
+                let (bytes, done) = Cut { lines: done.min(lines), bytes: bytes as usize }.of(slot.rest(), u32::MAX);
+                self.settle(at, index, done, bytes, |row, lines| row.delivered = row.delivered.wrapping_add(lines));
+                done
+            }
+        }
+    }
+
+    /// Settles lines behind the held ones of a segment, and those before them alike: a receiver that has these has what
+    /// came before them on the same connection.
+    pub(super) fn settle(
+        &mut self,
+        at: usize,
+        index: u16,
+        lines: u32,
+        bytes: u32,
+        count: impl FnOnce(&mut Row, usize),
+    ) {
+        if lines == 0 {
+            return;
+        }
+        self.settle_held(at, index, |row, lines| row.delivered = row.delivered.wrapping_add(lines));
+        let Some(lane) = self.lanes.get_mut(at) else { return };
+        let Some(slot) = self.slots.get_mut(usize::from(index)) else { return };
+        slot.settle(lines, bytes);
+        lane.bytes = lane.bytes.saturating_sub(bytes as usize);
+        lane.row.queued = lane.row.queued.wrapping_sub(lines as usize);
+        count(&mut lane.row, lines as usize);
+    }
+
+    pub(super) fn left_in(&self, lane: &Lane, upto: u32) -> usize {
+        let (mut here, mut left) = (lane.head, 0);
+        while let Some(slot) = self.slots.get(usize::from(here)) {
+            let before = upto.wrapping_sub(slot.first);
+            // A ticket older than the segment's first line.
+            let before = if (before as i32) < 0 { 0 } else { before.min(slot.lines) };
+            left += before.saturating_sub(slot.held_lines) as usize;
+            here = slot.next;
+        }
+        left
+    }
+}
