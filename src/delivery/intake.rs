@@ -54,19 +54,20 @@ impl<B: Buf> View<'_, B> {
         }
     }
 
-    /// Promises room for lines of `kind`, up to `wish` and at least one line, to a producer who fills a segment of his
-    /// own and brings it by [`adopt`](Self::adopt) or [`deposit`](Self::deposit). Oldest lines make room where that is
-    /// the policy.
+    /// Promises room for lines of `kind`, up to `wish` and at least `least`, to a producer who fills a segment of his
+    /// own and brings it by [`adopt`](Self::adopt) or [`deposit`](Self::deposit), or [gives the room
+    /// back](Self::give_back). Oldest lines make room where that is the policy.
     ///
     /// # Errors
-    /// [`Refused::Full`] where not even a line of `wish.bytes` fits, without counting anything.
-    pub fn lease(&mut self, kind: Kind, wish: Lease, least_bytes: usize) -> Result<Lease, Refused> {
-        let at = self.admit(kind, least_bytes, 1)?;
+    /// [`Refused::Full`] where there is no room for `least`, without counting anything.
+    pub fn lease(&mut self, kind: Kind, wish: Lease, least: Lease) -> Result<Lease, Refused> {
+        let at = self.admit(kind, least.bytes, u32::try_from(least.lines).unwrap_or(u32::MAX))?;
         let Config { queue_lines, queue_bytes, .. } = self.core.config;
         let Some(lane) = self.lanes.get_mut(at) else { return Err(Refused::NoLane) };
         let lines = queue_lines.saturating_sub(lane.lines());
         let bytes = queue_bytes.saturating_sub(lane.bytes + lane.leased_bytes);
-        let lease = Lease { lines: lines.min(wish.lines).max(1), bytes: bytes.min(wish.bytes).max(least_bytes) };
+        let lease =
+            Lease { lines: lines.min(wish.lines).max(least.lines), bytes: bytes.min(wish.bytes).max(least.bytes) };
         lane.leased_lines += lease.lines;
         lane.leased_bytes += lease.bytes;
         Ok(lease)
@@ -78,7 +79,7 @@ impl<B: Buf> View<'_, B> {
     /// # Errors
     /// The buffer, where no slot is left; its lines are counted as dropped.
     pub fn adopt(&mut self, kind: Kind, buf: B, len: usize, count: u32, lease: Lease) -> Result<Option<B>, B> {
-        self.end_lease(kind, lease);
+        self.give_back(kind, lease);
         let Some(at) = self.find(kind) else { return Err(buf) };
         let Some(index) = self.take_free(at) else {
             self.refuse(kind, count);
@@ -99,7 +100,7 @@ impl<B: Buf> View<'_, B> {
     /// # Errors
     /// [`Refused::Full`] where no slot is left; the lines are counted as dropped.
     pub fn deposit(&mut self, kind: Kind, lines: &[u8], count: u32, lease: Lease) -> Result<(), Refused> {
-        self.end_lease(kind, lease);
+        self.give_back(kind, lease);
         let Some(at) = self.find(kind) else { return Err(Refused::NoLane) };
         let put = self.put(at, lines, count);
         if put.is_err() {
@@ -108,7 +109,8 @@ impl<B: Buf> View<'_, B> {
         put
     }
 
-    pub(super) fn end_lease(&mut self, kind: Kind, lease: Lease) {
+    /// Gives the room of a lease back.
+    pub fn give_back(&mut self, kind: Kind, lease: Lease) {
         if let Some(lane) = self.lane(kind) {
             lane.leased_lines = lane.leased_lines.saturating_sub(lease.lines);
             lane.leased_bytes = lane.leased_bytes.saturating_sub(lease.bytes);

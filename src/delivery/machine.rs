@@ -125,7 +125,7 @@ pub struct Ticket {
 pub struct Report {
     /// Lines of the batch that are now where they stay: delivered, written or dropped.
     pub settled: u32,
-    /// Lines of the batch that wait to be sent again.
+    /// Lines of the same segment that still wait to be sent, the batch's own among them after a failure.
     pub kept: u32,
 }
 

@@ -69,8 +69,9 @@ impl<B: Buf> View<'_, B> {
         lane.row.queued = lane.row.queued.wrapping_add(lines as usize);
         self.learn(at, outcome, route_pass, lane_pass, now);
         let settled = self.apply(at, index, bytes, lines, outcome, now);
+        let kept = self.slots.get(usize::from(index)).map_or(0, |slot| slot.waiting());
         self.release_if_empty(at, index);
-        Report { settled, kept: lines - settled.min(lines) }
+        Report { settled, kept }
     }
 
     /// Makes everything that is queued leave without waiting for company. The ticket tells when it is done.

@@ -1,0 +1,357 @@
+//! The driver: threads that ask the delivery what to do, do it with a transport, and hand the outcome back.
+
+use core::time::Duration;
+use std::boxed::Box;
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::string::{String, ToString};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+use std::vec::Vec;
+
+use super::error::Cause;
+use super::stripes::Stripes;
+use crate::delivery::{Action, Config, Cut, Delivery, InFlight, Lane, Millis, Outcome, Slot, Ticket};
+use crate::transport::{Accepted, Batch, Failure, Transport, TransportError};
+use crate::{Kind, KindSet};
+
+/// A segment on a server: made on first use.
+type Segment = Box<[u8]>;
+
+/// The queue of a sender: as many segments as its bounds allow.
+pub(super) type Queue = Delivery<Segment, Box<[Slot<Segment>]>, Box<[Lane]>>;
+
+/// A transport whatever its error type.
+pub(super) trait Carry: Send {
+    fn send(&mut self, batch: Batch<'_>) -> Result<Accepted, Failed>;
+    fn finish(&mut self, timeout: Duration) -> Result<(), Failed>;
+}
+
+/// What is kept of a transport's error.
+pub(super) struct Failed {
+    failure: Failure,
+    lines_done: u32,
+    text: String,
+}
+
+impl<E: TransportError> From<E> for Failed {
+    fn from(error: E) -> Self {
+        Self { failure: error.kind(), lines_done: error.lines_done(), text: error.to_string() }
+    }
+}
+
+impl<T: Transport + Send> Carry for T {
+    fn send(&mut self, batch: Batch<'_>) -> Result<Accepted, Failed> {
+        Ok(Transport::send(self, batch)?)
+    }
+
+    fn finish(&mut self, timeout: Duration) -> Result<(), Failed> {
+        Ok(Transport::finish(self, timeout)?)
+    }
+}
+
+/// One connection of a sender: who carries, and which kinds.
+pub(super) struct Route {
+    pub(super) kinds: KindSet,
+    /// Carriers that share the connection pool: as many batches can be in flight.
+    pub(super) carriers: Vec<Box<dyn Carry>>,
+}
+
+/// What somebody who sends finished lines waits for.
+#[derive(Debug, Default)]
+pub(super) struct Watch {
+    pub(super) outstanding: usize,
+    pub(super) delivered: usize,
+    pub(super) kept: usize,
+    pub(super) dropped: usize,
+    pub(super) cause: Option<Cause>,
+}
+
+/// What handles and workers share.
+pub(super) struct Shared {
+    pub(super) stripes: Stripes,
+    pub(super) hub: Mutex<Hub>,
+    /// Somebody may have work for a worker.
+    work: Condvar,
+    /// Something was settled, or there is room.
+    done: Condvar,
+    started: Instant,
+    flush_interval: Duration,
+}
+
+/// What the one lock protects: the queue, and who waits for what.
+pub(super) struct Hub {
+    pub(super) delivery: Queue,
+    pub(super) watches: BTreeMap<u32, Watch>,
+    pub(super) last_failure: Option<Failure>,
+    pub(super) last_error: Option<String>,
+    next_tag: u32,
+    phase: Phase,
+    /// Workers that have not ended.
+    workers: usize,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Open,
+    /// No more lines come in; what is there has time until then.
+    Closing(Instant),
+    /// Whatever was left is dropped.
+    Closed,
+}
+
+impl Hub {
+    /// A tag that nobody waits for yet.
+    pub(super) fn watch(&mut self, watch: Watch) -> u32 {
+        self.next_tag = self.next_tag.wrapping_add(1).max(1);
+        self.watches.insert(self.next_tag, watch);
+        self.next_tag
+    }
+
+    /// Books what a carrier did with a batch.
+    fn settle(&mut self, token: InFlight<Segment>, result: Result<Accepted, Failed>, kinds: KindSet, now: Millis) {
+        let (outcome, cause) = match result {
+            Ok(Accepted::Delivered) => (Outcome::Delivered, None),
+            Ok(Accepted::Written) => (Outcome::Written, None),
+            Err(failed) => {
+                self.last_failure = Some(failed.failure);
+                self.last_error = Some(failed.text);
+                (Outcome::of_failure(failed.failure, failed.lines_done), Some(failed.failure))
+            }
+        };
+        let (tag, lines) = (token.tag(), token.lines() as usize);
+        let mut view = self.delivery.view();
+        let report = view.outcome(token, outcome, now);
+        if cause == Some(Failure::Broken) {
+            // What was written on the same connection before may be lost with it.
+            view.lost(kinds);
+        }
+        let Some(watch) = self.watches.get_mut(&tag) else { return };
+        let is_final = !(outcome == Outcome::TooLarge && report.settled == 0);
+        if let Some(failure) = cause.filter(|_| is_final) {
+            watch.cause.get_or_insert(Cause::of(failure));
+        }
+        match outcome {
+            Outcome::Delivered | Outcome::Written => watch.delivered += lines,
+            Outcome::TooLarge | Outcome::Rejected(_) => watch.dropped += report.settled as usize,
+            _ => {
+                // The whole segment stays in the queue, and brings no more news here.
+                watch.delivered += report.settled as usize;
+                watch.kept += report.kept as usize;
+            }
+        }
+    }
+}
+
+impl Shared {
+    /// Starts the threads that carry lines away: one a carrier.
+    pub(super) fn start(config: Config, routes: Vec<Route>) -> std::io::Result<Arc<Self>> {
+        let route_of = |kind: Kind| routes.iter().position(|route| route.kinds.contains(kind)).unwrap_or(0) as u8;
+        let lanes = Kind::ALL.into_iter().map(|kind| Lane::on_route(kind, route_of(kind))).collect();
+        let stripes = Stripes::new(config.segment_bytes, config.queue_lines, config.batch_lines as usize);
+        let carriers = routes.iter().map(|route| route.carriers.len()).sum::<usize>();
+        let per_kind = config.queue_bytes / config.segment_bytes + stripes.count() + 2;
+        let slots = Kind::COUNT * per_kind + config.replay_bytes / config.segment_bytes + 2 * carriers + 16;
+        let slots = (0..slots.min(usize::from(u16::MAX))).map(|_| Slot::empty()).collect();
+        let hub = Hub {
+            delivery: Delivery::new(config, slots, lanes),
+            watches: BTreeMap::new(),
+            last_failure: None,
+            last_error: None,
+            next_tag: 0,
+            phase: Phase::Open,
+            workers: carriers,
+        };
+        let shared = Arc::new(Self {
+            stripes,
+            hub: Mutex::new(hub),
+            work: Condvar::new(),
+            done: Condvar::new(),
+            started: Instant::now(),
+            flush_interval: config.flush_interval,
+        });
+        let mut sweeps = true;
+        for Route { kinds, carriers } in routes {
+            for carrier in carriers {
+                let mut worker = Worker { shared: Arc::clone(&shared), kinds, carrier, sweeps };
+                sweeps = false;
+                let started = std::thread::Builder::new().name("wavefront".into()).spawn(move || worker.run());
+                if let Err(error) = started {
+                    lock(&shared.hub).phase = Phase::Closed;
+                    shared.work.notify_all();
+                    return Err(error);
+                }
+            }
+        }
+        Ok(shared)
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, Hub> {
+        lock(&self.hub)
+    }
+
+    fn now(&self) -> Millis {
+        Millis(0).after(self.started.elapsed())
+    }
+
+    /// Tells the workers that there may be something to do.
+    pub(super) fn wake(&self) {
+        self.work.notify_all();
+    }
+
+    /// Waits until something was settled, at most until `deadline`; `None` once that is over.
+    pub(super) fn wait<'a>(&'a self, hub: MutexGuard<'a, Hub>, deadline: Instant) -> Option<MutexGuard<'a, Hub>> {
+        let left = deadline.checked_duration_since(Instant::now()).filter(|left| !left.is_zero())?;
+        Some(self.done.wait_timeout(hub, left).unwrap_or_else(PoisonError::into_inner).0)
+    }
+
+    /// Asks for everything that was pushed so far to leave now.
+    pub(super) fn flush(&self) -> Ticket {
+        self.stripes.sweep(&self.hub);
+        let ticket = self.lock().delivery.flush();
+        self.wake();
+        ticket
+    }
+
+    /// Takes no more lines, waits until all are settled and the connections have ended, at most `timeout`, and drops
+    /// what is left then. Does nothing the second time.
+    pub(super) fn close(&self, timeout: Duration) {
+        let deadline = deadline(timeout);
+        let mut hub = self.lock();
+        if hub.phase == Phase::Open {
+            hub.phase = Phase::Closing(deadline);
+        }
+        hub.delivery.view().close();
+        drop(hub);
+        self.stripes.sweep(&self.hub);
+        let mut hub = self.lock();
+        hub.delivery.flush();
+        self.wake();
+        while hub.workers > 0 && hub.phase != Phase::Closed {
+            hub = match self.wait(hub, deadline) {
+                Some(hub) => hub,
+                None => {
+                    hub = self.lock();
+                    break;
+                }
+            };
+        }
+        hub.phase = Phase::Closed;
+        hub.delivery.view().abandon();
+        self.wake();
+        self.done.notify_all();
+    }
+}
+
+/// The time `timeout` from now; far away where the clock cannot say it.
+pub(super) fn deadline(timeout: Duration) -> Instant {
+    let now = Instant::now();
+    now.checked_add(timeout).unwrap_or_else(|| now + Duration::from_secs(u32::MAX.into()))
+}
+
+/// The data behind the lock are whole at every point where a panic could leave them.
+pub(super) fn lock(hub: &Mutex<Hub>) -> MutexGuard<'_, Hub> {
+    hub.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// One thread with one carrier.
+struct Worker {
+    shared: Arc<Shared>,
+    kinds: KindSet,
+    carrier: Box<dyn Carry>,
+    /// Whether it collects what producers hold, once a flush interval.
+    sweeps: bool,
+}
+
+impl Worker {
+    fn run(&mut self) {
+        let shared = Arc::clone(&self.shared);
+        let mut next_sweep = deadline(shared.flush_interval);
+        let mut hub = shared.lock();
+        loop {
+            if self.sweeps && Instant::now() >= next_sweep {
+                drop(hub);
+                shared.flush();
+                next_sweep = deadline(shared.flush_interval);
+                hub = shared.lock();
+            }
+            let wait = match hub.delivery.view().poll(shared.now(), self.kinds, Cut::NONE) {
+                Action::Send(token) => {
+                    drop(hub);
+                    let result = self.send(token.batch());
+                    hub = shared.lock();
+                    hub.settle(token, result, self.kinds, shared.now());
+                    shared.done.notify_all();
+                    shared.wake();
+                    continue;
+                }
+                Action::WaitUntil(at) => Some(at.since(shared.now())),
+                Action::Idle => None,
+            };
+            let Some(resumed) = self.rest(&shared, hub, wait, next_sweep) else { break };
+            hub = resumed;
+        }
+        shared.lock().workers -= 1;
+        shared.done.notify_all();
+    }
+
+    /// Waits for work; `None` where there will be none.
+    fn rest<'a>(
+        &mut self,
+        shared: &'a Shared,
+        mut hub: MutexGuard<'a, Hub>,
+        wait: Option<Duration>,
+        next_sweep: Instant,
+    ) -> Option<MutexGuard<'a, Hub>> {
+        let mut wait = wait;
+        if self.sweeps {
+            let sweep = next_sweep.saturating_duration_since(Instant::now());
+            wait = Some(wait.map_or(sweep, |wait| wait.min(sweep)));
+        }
+        match hub.phase {
+            Phase::Open => {}
+            Phase::Closed => return None,
+            Phase::Closing(deadline) => {
+                let left = deadline.saturating_duration_since(Instant::now());
+                let row = hub.delivery.ledger().total_of(self.kinds);
+                if left.is_zero() || row.unsettled() == 0 {
+                    drop(hub);
+                    let _ = guarded(|| self.carrier.finish(left));
+                    return None;
+                }
+                if row.queued == 0 && row.in_flight == 0 {
+                    // Only written lines are left: the peer's last word tells whether it has them.
+                    drop(hub);
+                    let finished = guarded(|| self.carrier.finish(left));
+                    hub = shared.lock();
+                    let mut view = hub.delivery.view();
+                    match finished {
+                        Ok(()) => view.confirm(self.kinds),
+                        Err(failed) => {
+                            view.lost(self.kinds);
+                            view.flush();
+                            hub.last_failure = Some(failed.failure);
+                            hub.last_error = Some(failed.text);
+                        }
+                    }
+                    return Some(hub);
+                }
+                wait = Some(wait.map_or(left, |wait| wait.min(left)));
+            }
+        }
+        // Never for ever: a wake-up that was missed costs a second, not the data.
+        let wait = wait.unwrap_or(Duration::from_secs(1)).max(Duration::from_millis(1));
+        Some(shared.work.wait_timeout(hub, wait).unwrap_or_else(PoisonError::into_inner).0)
+    }
+
+    fn send(&mut self, batch: Batch<'_>) -> Result<Accepted, Failed> {
+        guarded(|| self.carrier.send(batch))
+    }
+}
+
+/// A transport that panics has lost its connection, not our lines.
+fn guarded<R>(call: impl FnOnce() -> Result<R, Failed>) -> Result<R, Failed> {
+    catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|_| {
+        Err(Failed { failure: Failure::Broken, lines_done: 0, text: "the transport panicked".into() })
+    })
+}

@@ -1,0 +1,384 @@
+//! The handle: what an application calls.
+
+use core::cell::RefCell;
+use core::time::Duration;
+use std::string::String;
+use std::sync::Arc;
+use std::time::Instant;
+use std::vec::Vec;
+
+use super::driver::{Shared, deadline};
+use super::error::{FlushError, SendError};
+use super::stripes::{Filled, Full};
+use super::{Endpoint, SenderBuilder};
+use crate::delivery::{Ledger, Refused};
+use crate::{
+    DeltaCounter, Encode, EncodeError, EventForm, Granularities, Histogram, InvalidInput, Kind, KindSet, Limits, Metric, Rules,
+    Span, SpanLog, Tags, Uuid,
+};
+
+/// What [`Sender::send`] does when the queue of a kind is full.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Overflow {
+    /// Refuses the new line: [`SendError::QueueFull`].
+    #[default]
+    DropNewest,
+    /// Makes room by dropping the oldest lines that are not on their way.
+    DropOldest,
+    /// Waits for room, at most so long; then as [`DropNewest`](Self::DropNewest).
+    Block(Duration),
+}
+
+/// A client of one endpoint. Clones share one queue; any number of threads may send.
+///
+/// `send` encodes, queues and returns: it never waits (unless [`Overflow::Block`] says so), never panics, and returns an
+/// error that says whose fault it is. What becomes of each line is in the [`ledger`](Self::ledger).
+///
+/// ```no_run
+/// use wavefront_sdk::{Metric, Sender};
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let sender = Sender::builder("proxy://localhost:2878").source("host-1").build()?;
+/// sender.send(Metric::new("new-york.power.usage", 42422.0).tag("datacenter", "dc1"))?;
+/// sender.send_metric("new-york.power.usage", 42422.0, None, "localhost", &[("datacenter", "dc1")])?;
+/// let ledger = sender.close(std::time::Duration::from_secs(5));
+/// assert!(ledger.is_balanced());
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Order
+///
+/// Lines of one thread and kind keep their order within a batch; batches keep theirs where one is in flight at a time
+/// (TCP). Over HTTP, with several in flight, batches may overtake each other.
+#[derive(Debug, Clone)]
+pub struct Sender {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    shared: Arc<Shared>,
+    settings: Settings,
+}
+
+/// What a handle needs to know beside the queue.
+#[derive(Debug)]
+pub(super) struct Settings {
+    pub(super) default_source: Option<String>,
+    pub(super) limits: Limits,
+    pub(super) events: EventForm,
+    /// Kinds that the endpoint takes.
+    pub(super) kinds: KindSet,
+    pub(super) overflow: Overflow,
+    pub(super) endpoint: Option<Endpoint>,
+}
+
+impl Settings {
+    pub(super) fn rules(&self) -> Rules<'_> {
+        let rules = Rules::new().limits(self.limits).events(self.events);
+        match &self.default_source {
+            Some(source) => rules.default_source(source),
+            None => rules,
+        }
+    }
+}
+
+std::thread_local! {
+    /// Where a thread's lines are encoded before the queue's lock is taken.
+    static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+impl Sender {
+    /// A builder for a sender to `url`; [`Endpoint`] has the table of URLs.
+    pub fn builder(url: &str) -> SenderBuilder {
+        SenderBuilder::to_url(url)
+    }
+
+    pub(super) fn new(shared: Arc<Shared>, settings: Settings) -> Self {
+        Self { inner: Arc::new(Inner { shared, settings }) }
+    }
+
+    pub(super) fn shared(&self) -> &Shared {
+        &self.inner.shared
+    }
+
+    pub(super) fn settings(&self) -> &Settings {
+        &self.inner.settings
+    }
+
+    /// Where the lines go; none where the transport is the user's own.
+    pub fn endpoint(&self) -> Option<&Endpoint> {
+        self.inner.settings.endpoint.as_ref()
+    }
+
+    /// Queues a datum: any type of [`data`](crate::data). A span with logs makes two lines, of two kinds.
+    ///
+    /// # Errors
+    /// [`SendError`] says what is wrong with it, or why there is no room.
+    pub fn send<D: Encode>(&self, data: D) -> Result<(), SendError> {
+        SCRATCH
+            .try_with(|scratch| match scratch.try_borrow_mut() {
+                Ok(mut scratch) => self.send_with(&data, &mut scratch),
+                Err(_) => self.send_with(&data, &mut Vec::new()),
+            })
+            // The thread is ending, and its scratch is gone.
+            .unwrap_or_else(|_| self.send_with(&data, &mut Vec::new()))
+    }
+
+    fn send_with<D: Encode>(&self, data: &D, scratch: &mut Vec<u8>) -> Result<(), SendError> {
+        let kind = data.kind();
+        self.admits(kind)?;
+        scratch.clear();
+        let rules = self.settings().rules();
+        let lines = data.encode(&rules, scratch).map_err(|error| self.invalid(kind, error))?;
+        let end = scratch.len();
+        let companion = data.encode_companion(&rules, scratch).map_err(|error| self.invalid(kind, error))?;
+        if lines == 0 {
+            self.shared().lock().delivery.view().note(kind, 0, 1);
+            return Ok(());
+        }
+        let (first, second) = scratch.split_at_checked(end).unwrap_or((scratch, &[]));
+        self.push(kind, first, lines)?;
+        match companion {
+            Some(kind) => self.push(kind, second, 1),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether the endpoint takes `kind`.
+    pub(super) fn admits(&self, kind: Kind) -> Result<(), SendError> {
+        let Settings { kinds, endpoint, .. } = self.settings();
+        if kinds.contains(kind) {
+            return Ok(());
+        }
+        let lacks_port = endpoint.as_ref().is_some_and(|endpoint| endpoint.ports().of(kind).is_none());
+        let port = match kind {
+            Kind::Histogram => "distribution_port",
+            Kind::Span | Kind::SpanLogs => "tracing_port",
+            _ => "metrics_port",
+        };
+        Err(if lacks_port { SendError::NoPort { kind, port } } else { SendError::Unsupported(kind) })
+    }
+
+    fn invalid<F>(&self, kind: Kind, error: EncodeError<F>) -> SendError {
+        match error {
+            EncodeError::Invalid(invalid) => {
+                self.shared().lock().delivery.view().note(kind, 1, 0);
+                SendError::Invalid(invalid)
+            }
+            EncodeError::Full(_) => SendError::TooLarge(kind),
+        }
+    }
+
+    /// Queues finished lines of one kind: whole, checked, with their LFs.
+    pub(super) fn push(&self, kind: Kind, bytes: &[u8], lines: u32) -> Result<(), SendError> {
+        let shared = self.shared();
+        let mut give_up: Option<Instant> = None;
+        loop {
+            match shared.stripes.push(&shared.hub, kind, bytes, lines) {
+                Ok(filled) => {
+                    if filled == Filled::Yes {
+                        shared.wake();
+                    }
+                    return Ok(());
+                }
+                Err(Full::Refused(refused)) => return Err(refusal(kind, refused)),
+                Err(Full::NoRoom) => {}
+            }
+            // Nothing more comes in, so a batch need not be full to leave.
+            shared.wake();
+            let mut hub = shared.lock();
+            let waits = match self.settings().overflow {
+                Overflow::Block(timeout) => Some(*give_up.get_or_insert_with(|| deadline(timeout))),
+                _ => None,
+            };
+            // A wake-up that comes between the refusal and the wait is missed: look again soon.
+            let soon = deadline(Duration::from_millis(20));
+            let waited = waits.filter(|give_up| *give_up > Instant::now()).map(|give_up| give_up.min(soon));
+            match waited {
+                Some(until) => drop(shared.wait(hub, until)),
+                None => {
+                    hub.delivery.view().refuse(kind, lines);
+                    return Err(SendError::QueueFull(kind));
+                }
+            }
+        }
+    }
+
+    /// Sends the lines that wait now, and waits until they have left: the receiver has them, or, over TCP, the peer's
+    /// kernel.
+    ///
+    /// # Errors
+    /// [`FlushError`] where some are left when `timeout` is over; they stay queued.
+    pub fn flush(&self, timeout: Duration) -> Result<(), FlushError> {
+        let deadline = deadline(timeout);
+        let shared = self.shared();
+        let ticket = shared.flush();
+        let mut hub = shared.lock();
+        loop {
+            let left = hub.delivery.left(&ticket);
+            if left == 0 {
+                return Ok(());
+            }
+            let last_failure = hub.last_failure;
+            hub = shared.wait(hub, deadline).ok_or(FlushError { left, last_failure })?;
+        }
+    }
+
+    /// [`flush`](Self::flush) with the time that one request may take: 30 s.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn flush_now(&self) -> Result<(), FlushError> {
+        self.flush(Duration::from_secs(30))
+    }
+
+    /// Takes no more data, delivers what waits, at most for `timeout`, ends the connections, and returns what became of
+    /// every line. What is not delivered by then is dropped and counted as such. Calling it again does nothing more.
+    pub fn close(&self, timeout: Duration) -> Ledger {
+        self.shared().close(timeout);
+        self.ledger()
+    }
+
+    /// What became of every line so far, exact at one instant.
+    pub fn ledger(&self) -> Ledger {
+        let shared = self.shared();
+        shared.stripes.frozen(|lines| {
+            let mut ledger = shared.lock().delivery.ledger();
+            for (kind, lines) in Kind::ALL.into_iter().zip(lines) {
+                if let Some(row) = ledger.row_mut(kind) {
+                    row.accepted += lines;
+                    row.queued += lines;
+                }
+            }
+            ledger
+        })
+    }
+
+    /// How many lines failed so far: dropped, doubtful or invalid.
+    pub fn failure_count(&self) -> usize {
+        self.ledger().failure_count()
+    }
+
+    /// What the last batch that failed failed of, in words, if one did. Holds no data and no token.
+    pub fn last_error(&self) -> Option<String> {
+        self.shared().lock().last_error.clone()
+    }
+}
+
+/// The functions of the other SDKs of the family, under their names.
+impl Sender {
+    /// Queues a point of a metric. A blank `source` stands for the default one.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    pub fn send_metric(
+        &self,
+        name: &str,
+        value: f64,
+        timestamp: Option<u64>,
+        source: &str,
+        tags: impl Tags,
+    ) -> Result<(), SendError> {
+        let metric = Metric::new(name, value).source(source).tags(tags);
+        self.send(match timestamp {
+            Some(timestamp) => metric.timestamp(timestamp),
+            None => metric,
+        })
+    }
+
+    /// Queues an increment of a delta counter.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    pub fn send_delta_counter(&self, name: &str, value: f64, source: &str, tags: impl Tags) -> Result<(), SendError> {
+        self.send(DeltaCounter::new(name, value).source(source).tags(tags))
+    }
+
+    /// Queues a histogram distribution: centroids of (mean, count).
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    pub fn send_distribution(
+        &self,
+        name: &str,
+        centroids: &[(f64, u64)],
+        granularities: impl Into<Granularities>,
+        timestamp: Option<u64>,
+        source: &str,
+        tags: impl Tags,
+    ) -> Result<(), SendError> {
+        let histogram = Histogram::new(name, centroids).granularities(granularities).source(source).tags(tags);
+        self.send(match timestamp {
+            Some(timestamp) => histogram.timestamp(timestamp),
+            None => histogram,
+        })
+    }
+
+    /// Queues a span, and its logs if there are any. Times are in ms.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    #[allow(clippy::too_many_arguments)]
+    pub fn send_span(
+        &self,
+        name: &str,
+        start_millis: u64,
+        duration_millis: u64,
+        source: &str,
+        trace_id: Uuid,
+        span_id: Uuid,
+        parents: &[Uuid],
+        follows_from: &[Uuid],
+        tags: impl Tags,
+        span_logs: &[SpanLog<'_>],
+    ) -> Result<(), SendError> {
+        let span = Span::new(name, start_millis, duration_millis, trace_id, span_id).source(source).tags(tags);
+        self.send(span.parents(parents).follows_from(follows_from).logs(span_logs))
+    }
+
+    /// Queues an event. Times are in ms.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    pub fn send_event(
+        &self,
+        name: &str,
+        start_millis: u64,
+        end_millis: Option<u64>,
+        source: &str,
+        tags: &[&str],
+        annotations: impl Tags,
+    ) -> Result<(), SendError> {
+        let event = crate::Event::new(name, start_millis).source(source).tags(tags).annotations(annotations);
+        self.send(match end_millis {
+            Some(end) => event.end(end),
+            None => event,
+        })
+    }
+}
+
+impl Drop for Inner {
+    /// The last handle drains for a second at most.
+    fn drop(&mut self) {
+        self.shared.close(Duration::from_secs(1));
+    }
+}
+
+fn refusal(kind: Kind, refused: Refused) -> SendError {
+    match refused {
+        Refused::Full => SendError::QueueFull(kind),
+        Refused::TooLarge => SendError::TooLarge(kind),
+        Refused::Closed => SendError::Closed,
+        Refused::NoLane => SendError::Unsupported(kind),
+    }
+}
+
+/// For errors that a caller makes before anything is encoded.
+impl Sender {
+    pub(super) fn note_invalid(&self, kind: Kind, invalid: InvalidInput) -> SendError {
+        self.shared().lock().delivery.view().note(kind, 1, 0);
+        SendError::Invalid(invalid)
+    }
+}

@@ -1,0 +1,22 @@
+//! The client of programs with an operating system: a handle that any number of threads share, and threads of its own
+//! that carry the lines away.
+//!
+//! [`Sender`] takes data and returns at once; [`Sender::builder`] says where they go and within what bounds.
+//! [`WavefrontDirectClient`] and [`WavefrontProxyClient`] build one from the options of the other SDKs of the family.
+
+mod builder;
+mod clients;
+mod driver;
+mod endpoint;
+mod error;
+mod handle;
+mod now;
+mod series;
+mod stripes;
+
+pub use builder::SenderBuilder;
+pub use clients::{WavefrontDirectClient, WavefrontProxyClient};
+pub use endpoint::{Endpoint, EndpointError, Form, Ports};
+pub use error::{BuildError, Cause, FlushError, NowError, SendError};
+pub use handle::{Overflow, Sender};
+pub use series::Series;

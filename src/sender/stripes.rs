@@ -1,0 +1,186 @@
+//! Where producers write: a few stripes, each with a segment a kind of its own, so that threads seldom meet and the
+//! delivery's lock is taken about once in a thousand lines.
+//!
+//! Locks are always taken in the order stripe, then delivery. Nothing is encoded and no I/O is done under either.
+
+use core::cell::Cell;
+use core::sync::atomic::{AtomicUsize, Ordering};
+use std::boxed::Box;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::driver::{Hub, lock};
+use crate::Kind;
+use crate::delivery::{Buf, Lease, Refused};
+
+/// A producer's segment: a buffer, and the room in the queue that was promised for what it will hold.
+#[derive(Debug, Default)]
+struct Open {
+    buf: Option<Box<[u8]>>,
+    len: usize,
+    lines: usize,
+    lease: Lease,
+}
+
+impl Open {
+    /// Appends whole lines where buffer and lease have room for them.
+    fn append(&mut self, bytes: &[u8], lines: u32) -> bool {
+        let end = self.len + bytes.len();
+        let count = self.lines + lines as usize;
+        if end > self.lease.bytes || count > self.lease.lines {
+            return false;
+        }
+        let Some(room) = self.buf.as_mut().and_then(|buf| buf.get_mut(self.len..end)) else { return false };
+        room.copy_from_slice(bytes);
+        self.len = end;
+        self.lines = count;
+        true
+    }
+
+    /// Hands the lines over to the queue and keeps an empty buffer.
+    fn hand_over(&mut self, kind: Kind, hub: &mut Hub) {
+        let lease = core::mem::take(&mut self.lease);
+        let (len, lines) = (core::mem::take(&mut self.len), core::mem::take(&mut self.lines) as u32);
+        let mut view = hub.delivery.view();
+        let Some(buf) = self.buf.take() else { return view.give_back(kind, lease) };
+        if lines == 0 {
+            view.give_back(kind, lease);
+            self.buf = Some(buf);
+        } else if len < buf.len() / 2 {
+            // Copied: small leftovers share a segment. Where they find no room, the ledger has them as dropped.
+            let _ = view.deposit(kind, buf.get(..len).unwrap_or_default(), lines, lease);
+            self.buf = Some(buf);
+        } else {
+            self.buf = match view.adopt(kind, buf, len, lines, lease) {
+                Ok(spare) => spare,
+                Err(buf) => Some(buf),
+            };
+        }
+    }
+}
+
+type Stripe = Mutex<[Open; Kind::COUNT]>;
+
+/// All stripes of a sender.
+#[derive(Debug)]
+pub(super) struct Stripes {
+    stripes: Box<[Stripe]>,
+    segment: usize,
+    /// The most lines a stripe asks for at once: a share, so that one stripe does not keep the others from a small queue.
+    share: usize,
+}
+
+/// Why a stripe took nothing.
+pub(super) enum Full {
+    /// There is no room, even after all stripes were swept. Nothing was counted.
+    NoRoom,
+    Refused(Refused),
+}
+
+impl Stripes {
+    pub(super) fn new(segment: usize, queue_lines: usize, batch_lines: usize) -> Self {
+        let count = std::thread::available_parallelism().map_or(1, |cores| cores.get().min(8));
+        let stripes = (0..count).map(|_| Stripe::default()).collect();
+        Self { stripes, segment, share: (queue_lines / 16).clamp(1, batch_lines) }
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.stripes.len()
+    }
+
+    /// Queues `lines` whole lines. Order is kept for each thread and kind.
+    pub(super) fn push(&self, hub: &Mutex<Hub>, kind: Kind, bytes: &[u8], lines: u32) -> Result<Filled, Full> {
+        let Some(stripe) = self.stripes.get(own_number() % self.stripes.len()) else { return Err(Full::NoRoom) };
+        match self.push_to(stripe, hub, kind, bytes, lines) {
+            // The room may be promised to other stripes that make no use of it.
+            Err(Full::NoRoom) => {
+                self.sweep(hub);
+                self.push_to(stripe, hub, kind, bytes, lines)
+            }
+            other => other,
+        }
+    }
+
+    fn push_to(&self, stripe: &Stripe, hub: &Mutex<Hub>, kind: Kind, bytes: &[u8], lines: u32) -> Result<Filled, Full> {
+        let mut opens = hold(stripe);
+        let Some(open) = opens.get_mut(kind.index()) else { return Err(Full::NoRoom) };
+        if open.append(bytes, lines) {
+            return Ok(Filled::No);
+        }
+        if bytes.len() > self.segment {
+            return Err(Full::Refused(Refused::TooLarge));
+        }
+        let mut hub = lock(hub);
+        let handed_over = open.lines > 0;
+        open.hand_over(kind, &mut hub);
+        let wish = Lease { lines: self.share.max(lines as usize), bytes: self.segment };
+        let least = Lease { lines: lines as usize, bytes: bytes.len() };
+        open.lease = match hub.delivery.view().lease(kind, wish, least) {
+            Ok(lease) => lease,
+            Err(Refused::Full) => return Err(Full::NoRoom),
+            Err(refused) => return Err(Full::Refused(refused)),
+        };
+        drop(hub);
+        if open.buf.is_none() {
+            open.buf = Box::make(self.segment);
+        }
+        match open.append(bytes, lines) {
+            true => Ok(if handed_over { Filled::Yes } else { Filled::No }),
+            false => Err(Full::Refused(Refused::TooLarge)),
+        }
+    }
+
+    /// Hands over what all stripes hold.
+    pub(super) fn sweep(&self, hub: &Mutex<Hub>) {
+        for stripe in &self.stripes {
+            let mut opens = hold(stripe);
+            if opens.iter().all(|open| open.lease == Lease::default()) {
+                continue;
+            }
+            let mut hub = lock(hub);
+            for (kind, open) in Kind::ALL.into_iter().zip(opens.iter_mut()) {
+                if open.lease != Lease::default() {
+                    open.hand_over(kind, &mut hub);
+                }
+            }
+        }
+    }
+
+    /// Calls `look` with the lines that stripes hold, kind by kind, while nothing can move.
+    pub(super) fn frozen<R>(&self, look: impl FnOnce([usize; Kind::COUNT]) -> R) -> R {
+        let held: std::vec::Vec<_> = self.stripes.iter().map(hold).collect();
+        let mut lines = [0; Kind::COUNT];
+        for opens in &held {
+            for (sum, open) in lines.iter_mut().zip(opens.iter()) {
+                *sum += open.lines;
+            }
+        }
+        look(lines)
+    }
+}
+
+/// Whether a push handed a segment over, so that somebody should look whether a batch is full.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Filled {
+    Yes,
+    No,
+}
+
+/// The data behind the lock are whole at every point where a panic could leave them.
+fn hold(stripe: &Stripe) -> MutexGuard<'_, [Open; Kind::COUNT]> {
+    stripe.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A number of the calling thread's own.
+fn own_number() -> usize {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    std::thread_local! {
+        static OWN: Cell<usize> = const { Cell::new(usize::MAX) };
+    }
+    OWN.try_with(|own| {
+        if own.get() == usize::MAX {
+            own.set(NEXT.fetch_add(1, Ordering::Relaxed) % (1 << 16));
+        }
+        own.get()
+    })
+    .unwrap_or(0)
+}
