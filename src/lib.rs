@@ -10,6 +10,8 @@ extern crate std;
 pub mod data;
 pub mod line;
 pub mod parse;
+#[cfg(feature = "std")]
+pub mod sender;
 pub mod transport;
 
 mod error;
