@@ -11,6 +11,8 @@ pub mod data;
 pub mod delivery;
 pub mod line;
 pub mod parse;
+#[cfg(feature = "std")]
+pub mod sender;
 pub mod transport;
 
 mod error;

@@ -1,4 +1,39 @@
 //! Where lines go: the traits a transport implements, blocking and async, and the transports of this crate.
+//!
+//! | transport | takes lines to | feature |
+//! |---|---|---|
+//! | `Http` | an HTTP(S) receiver that answers: direct ingestion, a proxy | `http` |
+//! | `Tcp` | a proxy's port for lines, which does not answer | `std` |
+//! | `Memory` | a list of batches, for tests | `std` |
+//! | [`Recorder`] | any [`Sink`](crate::line::Sink), for tests without an allocator | |
+//! | [`Callback`] | a closure | |
+//! | [`Fault`] | another transport, failing on order | |
+//!
+//! The module `conformance` (feature `std`) says whether somebody's own transport keeps the contract.
+
+#[cfg(feature = "std")]
+pub mod conformance;
+mod fault;
+#[cfg(feature = "http")]
+mod http;
+mod memory;
+#[cfg(feature = "std")]
+mod tcp;
+#[cfg(feature = "std")]
+mod token;
+
+pub use fault::{Fault, FaultError, Injected, Rates, Seeded, Step};
+#[cfg(feature = "http")]
+pub use http::{Http, HttpBuildError, HttpBuilder, HttpError};
+pub use memory::{Callback, Recorder, RecorderFull};
+#[cfg(feature = "std")]
+pub use memory::{Memory, Recorded};
+#[cfg(feature = "std")]
+pub use tcp::{Tcp, TcpError};
+#[cfg(feature = "std")]
+pub(crate) use token::is_loopback;
+#[cfg(feature = "std")]
+pub use token::{InvalidToken, Token};
 
 use core::future::Future;
 use core::time::Duration;
@@ -70,6 +105,13 @@ pub trait TransportError: core::error::Error {
     }
 }
 
+/// The error of a transport that cannot fail.
+impl TransportError for core::convert::Infallible {
+    fn kind(&self) -> Failure {
+        match *self {}
+    }
+}
+
 /// Takes batches to a receiver, waiting until it is done.
 ///
 /// The contract, checked by the conformance suite:
@@ -77,7 +119,10 @@ pub trait TransportError: core::error::Error {
 /// - Lines arrive whole and in order, or not at all, but for the last one of a connection that broke.
 /// - After an error the transport can be used again: the next `send` reconnects where that is needed.
 /// - `finish` says `Ok` only if everything that was `Written` before is known to have been read by the peer, as far as
-///   the protocol can tell.
+///   the protocol can tell. It may be called again, and a later `send` opens a new connection.
+/// - Where a connection breaks, the first call that notices says [`Failure::Broken`], once: by then everything that
+///   was `Written` on it is in doubt.
+/// - No error says anything of a line or of a token.
 pub trait Transport {
     /// What can go wrong.
     type Error: TransportError;
@@ -170,5 +215,16 @@ impl<T: Transport + ?Sized> Transport for std::boxed::Box<T> {
 
     fn finish(&mut self, timeout: Duration) -> Result<(), Self::Error> {
         (**self).finish(timeout)
+    }
+}
+
+/// The result of a future that has no need to wait.
+#[cfg(test)]
+#[allow(clippy::panic)]
+fn ready<F: Future>(future: F) -> F::Output {
+    let mut context = core::task::Context::from_waker(core::task::Waker::noop());
+    match core::pin::pin!(future).poll(&mut context) {
+        core::task::Poll::Ready(output) => output,
+        core::task::Poll::Pending => panic!("the future waits"),
     }
 }

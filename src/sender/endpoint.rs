@@ -1,0 +1,559 @@
+//! Where lines go, said by one URL.
+
+use core::fmt;
+use core::net::{Ipv4Addr, Ipv6Addr};
+use core::str::FromStr;
+use std::borrow::ToOwned;
+use std::format;
+use std::string::{String, ToString};
+use std::vec::Vec;
+
+use crate::Kind;
+#[cfg(feature = "http")]
+use crate::transport::{Http, HttpBuildError};
+use crate::transport::{InvalidToken, Tcp, Token, is_loopback};
+
+/// Where lines go.
+///
+/// | URL | meaning |
+/// |---|---|
+/// | `https://HOST[/path]` and a token | direct ingestion |
+/// | `http://HOST:2878`, `https://HOST:2878`, `proxy://HOST`, no token | a proxy over HTTP, which acknowledges |
+/// | `tcp://HOST:2878?traces=30000&histograms=2878` | a proxy over TCP lines |
+/// | `tcp+tls://…` | the same over TLS: recognised, not supported yet |
+///
+/// - The token stands before the host (`https://TOKEN@HOST`, percent-encoded where it has to be) or is
+///   [given apart](Self::with_token). With `http://` it is refused, because it would travel in the clear, unless the
+///   host is a loopback address or [plain tokens are allowed](Self::parse_allowing_plain_token). A proxy takes none:
+///   with `proxy://` and `tcp://` it is refused always.
+/// - The port is 443 for `https`, 80 for `http` and 2878 for `proxy` and `tcp` unless it is given. Spans and span logs
+///   go to `traces` (30000), histograms to `histograms` (the port of the URL), everything else to the port of the URL.
+/// - The host is a name, an IPv4 address or an IPv6 address in brackets. A path is kept and put before that of every
+///   request; TCP has none.
+/// - Nothing is looked up, nothing is connected.
+///
+/// `Display` writes a URL that means the same, **without the token**.
+///
+/// ```
+/// use wavefront_sdk::sender::{Endpoint, Form};
+/// let endpoint: Endpoint = "https://s3cret@example.wavefront.com/eu".parse()?;
+/// assert_eq!(endpoint.form(), Form::Direct);
+/// assert_eq!(endpoint.to_string(), "https://example.wavefront.com/eu");
+/// assert_eq!(endpoint.token().map(|token| token.expose()), Some("s3cret"));
+///
+/// let endpoint: Endpoint = "tcp://[::1]?traces=30001".parse()?;
+/// assert_eq!((endpoint.ports().metrics, endpoint.ports().traces), (Some(2878), Some(30001)));
+/// # Ok::<(), wavefront_sdk::sender::EndpointError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoint {
+    form: Form,
+    tls: bool,
+    host: String,
+    ports: Ports,
+    path: String,
+    token: Option<Token>,
+    plain_token: bool,
+}
+
+/// How an endpoint is spoken to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Form {
+    /// Direct ingestion: HTTP(S) with a token.
+    Direct,
+    /// A proxy over HTTP(S).
+    ProxyHttp,
+    /// A proxy over TCP lines.
+    ProxyTcp,
+}
+
+/// The ports of a proxy; a kind whose port is missing cannot be sent.
+///
+/// Over HTTP one port takes every kind: all three are the same there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Ports {
+    /// Metrics, delta counters, events and source tags.
+    pub metrics: Option<u16>,
+    /// Histograms.
+    pub histograms: Option<u16>,
+    /// Spans and span logs.
+    pub traces: Option<u16>,
+}
+
+impl Ports {
+    /// `port` for every kind.
+    pub const fn all(port: u16) -> Self {
+        Self { metrics: Some(port), histograms: Some(port), traces: Some(port) }
+    }
+
+    /// The port that takes `kind`.
+    pub const fn of(&self, kind: Kind) -> Option<u16> {
+        match kind {
+            Kind::Metric | Kind::Delta | Kind::Event | Kind::SourceTag => self.metrics,
+            Kind::Histogram => self.histograms,
+            Kind::Span | Kind::SpanLogs => self.traces,
+        }
+    }
+}
+
+impl Endpoint {
+    /// The port on which a proxy takes metrics, histograms and events, and over HTTP everything.
+    pub const PROXY_PORT: u16 = 2878;
+    /// The port on which a proxy takes spans as lines.
+    pub const TRACE_PORT: u16 = 30000;
+
+    /// The endpoint that `url` speaks of.
+    ///
+    /// # Errors
+    /// [`EndpointError`] says what is wrong with the URL, and repeats nothing of it that could be a secret.
+    pub fn parse(url: &str) -> Result<Self, EndpointError> {
+        parse(url, false)
+    }
+
+    /// As [`parse`](Self::parse), but a token with `http://` is allowed to any host: everybody on the way can read it.
+    ///
+    /// # Errors
+    /// As [`parse`](Self::parse).
+    pub fn parse_allowing_plain_token(url: &str) -> Result<Self, EndpointError> {
+        parse(url, true)
+    }
+
+    /// A proxy over TCP lines. `host` is a name or an address, an IPv6 one with brackets or without.
+    ///
+    /// # Errors
+    /// For a host that cannot be one, a port 0, and where no port is given.
+    pub fn tcp_proxy(host: &str, ports: Ports) -> Result<Self, EndpointError> {
+        let given = [ports.metrics, ports.histograms, ports.traces];
+        if given.contains(&Some(0)) {
+            return Err(EndpointError::Port);
+        }
+        if given == [None; 3] {
+            return Err(EndpointError::NoPort);
+        }
+        let host = match host.parse::<Ipv6Addr>() {
+            Ok(address) => address.to_string(),
+            Err(_) => checked_host(host)?,
+        };
+        Ok(Self { form: Form::ProxyTcp, tls: false, host, ports, path: String::new(), token: None, plain_token: false })
+    }
+
+    /// The same endpoint with a token given apart from the URL; it takes the place of one in the URL.
+    ///
+    /// # Errors
+    /// Where the endpoint takes none, or where it would travel in the clear.
+    pub fn with_token(mut self, token: Token) -> Result<Self, EndpointError> {
+        self.form = match self.form {
+            Form::ProxyTcp => return Err(EndpointError::TokenForProxy),
+            Form::Direct | Form::ProxyHttp if self.tls || self.plain_token || self.is_loopback() => Form::Direct,
+            Form::Direct | Form::ProxyHttp => return Err(EndpointError::PlainToken),
+        };
+        self.token = Some(token);
+        Ok(self)
+    }
+
+    /// The same endpoint with other ports for histograms and traces; for TCP lines only, HTTP has one port.
+    #[must_use]
+    pub fn with_ports(mut self, ports: Ports) -> Self {
+        if self.form == Form::ProxyTcp {
+            self.ports = ports;
+        }
+        self
+    }
+
+    /// How it is spoken to.
+    pub const fn form(&self) -> Form {
+        self.form
+    }
+
+    /// Whether the connection is encrypted.
+    pub const fn is_tls(&self) -> bool {
+        self.tls
+    }
+
+    /// The host: a name or an address, an IPv6 one **without** brackets.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// The ports.
+    pub const fn ports(&self) -> Ports {
+        self.ports
+    }
+
+    /// The token of direct ingestion.
+    pub const fn token(&self) -> Option<&Token> {
+        self.token.as_ref()
+    }
+
+    /// Whether the host is this machine: `localhost`, `127.0.0.0/8`, `::1`.
+    pub fn is_loopback(&self) -> bool {
+        is_loopback(&self.host)
+    }
+
+    /// The URL that the paths of HTTP requests are put behind: no token, no `/` at the end.
+    /// For TCP the address of the first port that there is.
+    pub fn base(&self) -> String {
+        let scheme = self.scheme();
+        let (host, path) = (Bracketed(&self.host), &self.path);
+        let ports = self.ports;
+        match ports.metrics.or(ports.histograms).or(ports.traces) {
+            // The port of a proxy is worth seeing, also where it is the usual one.
+            Some(port) if self.form == Form::ProxyTcp || Some(port) != default_port(scheme) => {
+                format!("{scheme}://{host}:{port}{path}")
+            }
+            _ => format!("{scheme}://{host}{path}"),
+        }
+    }
+
+    /// A transport to this endpoint's port for `kind`.
+    ///
+    /// # Errors
+    /// [`EndpointError::TlsOverTcp`], which is not supported yet; [`EndpointError::PortMissing`] where the port of
+    /// that kind was left out; [`EndpointError::NotTcp`] where the endpoint speaks HTTP.
+    pub fn tcp(&self, kind: Kind) -> Result<Tcp, EndpointError> {
+        self.supported()?;
+        if self.form != Form::ProxyTcp {
+            return Err(EndpointError::NotTcp);
+        }
+        self.ports.of(kind).map(|port| Tcp::new(&self.host, port)).ok_or(EndpointError::PortMissing(kind))
+    }
+
+    /// A transport to this endpoint over HTTP.
+    ///
+    /// # Errors
+    /// Where the HTTP client cannot be made.
+    #[cfg(feature = "http")]
+    pub fn http(&self) -> Result<Http, HttpBuildError> {
+        let builder = Http::builder(&self.base());
+        match &self.token {
+            Some(token) => builder.token(token.clone()),
+            None => builder,
+        }
+        .build()
+    }
+
+    /// Whether this build can speak to the endpoint.
+    ///
+    /// # Errors
+    /// [`EndpointError::TlsOverTcp`], which is not supported yet; [`EndpointError::NeedsHttp`] without that feature.
+    pub const fn supported(&self) -> Result<(), EndpointError> {
+        match self.form {
+            Form::ProxyTcp if self.tls => Err(EndpointError::TlsOverTcp),
+            Form::Direct | Form::ProxyHttp if cfg!(not(feature = "http")) => Err(EndpointError::NeedsHttp),
+            _ => Ok(()),
+        }
+    }
+
+    const fn scheme(&self) -> &'static str {
+        match (self.form, self.tls) {
+            (Form::ProxyTcp, false) => "tcp",
+            (Form::ProxyTcp, true) => "tcp+tls",
+            (_, false) => "http",
+            (_, true) => "https",
+        }
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.base())?;
+        if self.form != Form::ProxyTcp {
+            return Ok(());
+        }
+        let Ports { metrics, histograms, traces } = self.ports;
+        let mut before = '?';
+        for (key, port, usual) in [("traces", traces, Some(Self::TRACE_PORT)), ("histograms", histograms, metrics)] {
+            if let Some(port) = port.filter(|port| Some(*port) != usual) {
+                write!(f, "{before}{key}={port}")?;
+                before = '&';
+            }
+        }
+        Ok(())
+    }
+}
+
+impl FromStr for Endpoint {
+    type Err = EndpointError;
+
+    fn from_str(url: &str) -> Result<Self, EndpointError> {
+        Self::parse(url)
+    }
+}
+
+impl TryFrom<&str> for Endpoint {
+    type Error = EndpointError;
+
+    fn try_from(url: &str) -> Result<Self, EndpointError> {
+        Self::parse(url)
+    }
+}
+
+/// An address in the brackets that a URL wants around IPv6.
+struct Bracketed<'a>(&'a str);
+
+impl fmt::Display for Bracketed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.contains(':') { write!(f, "[{}]", self.0) } else { f.write_str(self.0) }
+    }
+}
+
+fn parse(url: &str, plain_token: bool) -> Result<Endpoint, EndpointError> {
+    let url = url.trim();
+    let (scheme, rest) = url.split_once("://").ok_or(EndpointError::Scheme(None))?;
+    let scheme = scheme.to_ascii_lowercase();
+    let (form, tls) = match &*scheme {
+        "https" => (Form::ProxyHttp, true),
+        "http" | "proxy" => (Form::ProxyHttp, false),
+        "tcp" => (Form::ProxyTcp, false),
+        "tcp+tls" => (Form::ProxyTcp, true),
+        _ => return Err(EndpointError::Scheme(harmless(&scheme))),
+    };
+    if rest.contains('#') {
+        return Err(EndpointError::Fragment);
+    }
+    let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
+    let (authority, path) = rest.find('/').map_or((rest, ""), |slash| rest.split_at(slash));
+    let (secret, address) = match authority.rsplit_once('@') {
+        Some((secret, address)) => (Some(token_of(secret)?), address),
+        None => (None, authority),
+    };
+    let (host, port) = host_and_port(address)?;
+    let port = port.or(default_port(&scheme)).unwrap_or(Endpoint::PROXY_PORT);
+    let path = checked_path(path)?;
+    let ports = if form == Form::ProxyTcp {
+        if !path.is_empty() {
+            return Err(EndpointError::PathForTcp);
+        }
+        tcp_ports(port, query)?
+    } else {
+        if let Some((key, _)) = pairs(query).next() {
+            return Err(EndpointError::QueryKey(harmless(key)));
+        }
+        Ports::all(port)
+    };
+    let endpoint = Endpoint { form, tls, host, ports, path, token: None, plain_token };
+    match secret {
+        Some(_) if scheme == "proxy" => Err(EndpointError::TokenForProxy),
+        Some(token) => endpoint.with_token(token),
+        None => Ok(endpoint),
+    }
+}
+
+fn default_port(scheme: &str) -> Option<u16> {
+    match scheme {
+        "https" => Some(443),
+        "http" => Some(80),
+        "proxy" | "tcp" | "tcp+tls" => Some(Endpoint::PROXY_PORT),
+        _ => None,
+    }
+}
+
+fn token_of(userinfo: &str) -> Result<Token, EndpointError> {
+    if userinfo.contains([':', '@']) {
+        return Err(EndpointError::UserInfo);
+    }
+    let text = percent_decoded(userinfo).ok_or(EndpointError::UserInfo)?;
+    Token::new(&text).map_err(EndpointError::Token)
+}
+
+/// The text with each `%XX` replaced by its byte, where all of it is UTF-8.
+fn percent_decoded(text: &str) -> Option<String> {
+    let mut decoded = Vec::with_capacity(text.len());
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        decoded.push(match byte {
+            b'%' => {
+                let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+                digit(rest.next()?)? << 4 | digit(rest.next()?)?
+            }
+            byte => byte,
+        });
+    }
+    String::from_utf8(decoded).ok()
+}
+
+fn host_and_port(address: &str) -> Result<(String, Option<u16>), EndpointError> {
+    let (host, port) = match address.strip_prefix('[') {
+        Some(bracketed) => {
+            let (address, after) = bracketed.split_once(']').ok_or(EndpointError::Host)?;
+            let address = address.parse::<Ipv6Addr>().map_err(|_| EndpointError::Host)?;
+            let port = match after.strip_prefix(':') {
+                Some(port) => Some(port),
+                None if after.is_empty() => None,
+                None => return Err(EndpointError::Host),
+            };
+            (address.to_string(), port)
+        }
+        None => {
+            let (host, port) = address.split_once(':').map_or((address, None), |(host, port)| (host, Some(port)));
+            (checked_host(host)?, port)
+        }
+    };
+    Ok((host, port.map(port_of).transpose()?))
+}
+
+/// Only digits: `u16` would take a sign too.
+fn port_of(text: &str) -> Result<u16, EndpointError> {
+    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let port = text.parse().ok().filter(|port| digits && *port != 0);
+    port.ok_or(EndpointError::Port)
+}
+
+/// A host name (RFC 1123, and `_`, which is found in the field) or an IPv4 address, in small letters.
+fn checked_host(host: &str) -> Result<String, EndpointError> {
+    if host.is_empty() {
+        return Err(EndpointError::NoHost);
+    }
+    let host = host.to_ascii_lowercase();
+    let labels = host.strip_suffix('.').unwrap_or(&host);
+    let well_formed = host.len() <= 253
+        && labels.split('.').all(|label| {
+            let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+            !label.is_empty() && label.len() <= 63 && label.bytes().all(plain)
+        });
+    // A last label that is a number makes an IPv4 address of it for every resolver; some take `1` for 0.0.0.1.
+    let last = labels.rsplit('.').next().unwrap_or_default();
+    let number = last.bytes().all(|byte| byte.is_ascii_digit()) || last.starts_with("0x");
+    if !well_formed || (number && host.parse::<Ipv4Addr>().is_err()) {
+        return Err(EndpointError::Host);
+    }
+    Ok(host)
+}
+
+/// A path without a `/` at its end, of the characters that a path may have (RFC 3986, 3.3).
+fn checked_path(path: &str) -> Result<String, EndpointError> {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"/-._~!$&'()*+,;=:@%".contains(&byte);
+    let dots = path.split('/').any(|segment| matches!(segment, "." | ".."));
+    if dots || !path.bytes().all(allowed) || percent_decoded(path).is_none() {
+        return Err(EndpointError::Path);
+    }
+    Ok(path.trim_end_matches('/').to_owned())
+}
+
+fn tcp_ports(port: u16, query: &str) -> Result<Ports, EndpointError> {
+    let (mut traces, mut histograms) = (None, None);
+    for (key, value) in pairs(query) {
+        let place = match key {
+            "traces" => &mut traces,
+            "histograms" => &mut histograms,
+            _ => return Err(EndpointError::QueryKey(harmless(key))),
+        };
+        if place.replace(port_of(value)?).is_some() {
+            return Err(EndpointError::RepeatedKey);
+        }
+    }
+    Ok(Ports {
+        metrics: Some(port),
+        histograms: histograms.or(Some(port)),
+        traces: traces.or(Some(Endpoint::TRACE_PORT)),
+    })
+}
+
+fn pairs(query: &str) -> impl Iterator<Item = (&str, &str)> {
+    query.split('&').filter(|pair| !pair.is_empty()).map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+}
+
+/// A word short and plain enough to be repeated in an error: a token that stands in a wrong place is not.
+fn harmless(word: &str) -> Option<String> {
+    let plain = |byte: u8| byte.is_ascii_lowercase() || b"_-+.".contains(&byte);
+    (!word.is_empty() && word.len() <= 16 && word.bytes().all(plain)).then(|| word.to_owned())
+}
+
+/// What is wrong with an [`Endpoint`]. No part of the URL that could be a secret is repeated.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum EndpointError {
+    /// No scheme, or one that means nothing here.
+    Scheme(Option<String>),
+    /// A `#`.
+    Fragment,
+    /// What stands before `@` is not a token.
+    UserInfo,
+    /// The token cannot be one.
+    Token(InvalidToken),
+    /// A token that would travel in the clear.
+    PlainToken,
+    /// A token for a proxy, which takes none.
+    TokenForProxy,
+    /// No host.
+    NoHost,
+    /// Something that is no host.
+    Host,
+    /// A port that is 0, above 65535 or no number.
+    Port,
+    /// Not one port for a proxy.
+    NoPort,
+    /// The port that takes this kind was left out.
+    PortMissing(Kind),
+    /// Something that is no path.
+    Path,
+    /// A path, where lines have none.
+    PathForTcp,
+    /// A key of the query that means nothing here.
+    QueryKey(Option<String>),
+    /// A key of the query that is there twice.
+    RepeatedKey,
+    /// `tcp+tls://` is not supported yet.
+    TlsOverTcp,
+    /// The endpoint speaks HTTP, not TCP lines.
+    NotTcp,
+    /// This build has no HTTP.
+    NeedsHttp,
+}
+
+impl fmt::Display for EndpointError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const SCHEMES: &str = "https://, http://, proxy:// or tcp://";
+        f.write_str("endpoint: ")?;
+        match self {
+            Self::Scheme(Some(scheme)) => write!(f, "the scheme {scheme}:// is unknown: write {SCHEMES}"),
+            Self::Scheme(None) => write!(f, "the URL does not begin with a known scheme: write {SCHEMES} before the host"),
+            Self::Fragment => f.write_str("the URL has a #: in a token write it as %23"),
+            Self::UserInfo => f.write_str(
+                "what stands before the @ is no token: write only the token there, with special characters as %XX",
+            ),
+            Self::Token(invalid) => invalid.fmt(f),
+            Self::PlainToken => f.write_str(
+                "a token with http:// could be read by anybody on the way: use https://, or allow plain tokens explicitly",
+            ),
+            Self::TokenForProxy => f.write_str("a proxy takes no token: leave it out, or use https:// for direct ingestion"),
+            Self::NoHost => f.write_str("the URL has no host: write one after ://"),
+            Self::Host => f.write_str(
+                "the host is neither a name, nor an IPv4 address, nor an IPv6 address in brackets \
+                 (write names beyond ASCII in their xn-- form)",
+            ),
+            Self::Port => f.write_str("a port is a number from 1 to 65535"),
+            Self::NoPort => f.write_str("no port is given: at least one of metrics, histograms and traces is needed"),
+            Self::PortMissing(kind) => {
+                let port = match kind {
+                    Kind::Histogram => "histogram",
+                    Kind::Span | Kind::SpanLogs => "trace",
+                    _ => "metrics",
+                };
+                write!(f, "{kind} cannot be sent: the proxy's {port} port was not given")
+            }
+            Self::Path => f.write_str("the path has a character that no path may have, or a . or .. in it: write it as %XX"),
+            Self::PathForTcp => f.write_str("tcp:// has no path: write only host and port"),
+            Self::QueryKey(Some(key)) => {
+                write!(f, "the query key {key} is unknown: only tcp:// has any, traces=PORT and histograms=PORT")
+            }
+            Self::QueryKey(None) => {
+                f.write_str("a query key is unknown: only tcp:// has any, traces=PORT and histograms=PORT")
+            }
+            Self::RepeatedKey => f.write_str("a query key is there twice: write traces and histograms once each"),
+            Self::TlsOverTcp => f.write_str("tcp+tls:// is not supported yet: use https:// to a proxy with TLS"),
+            Self::NotTcp => f.write_str("this endpoint speaks HTTP, not TCP lines: use tcp://"),
+            Self::NeedsHttp => f.write_str("this build has no HTTP: enable the feature `http`, or use tcp://"),
+        }
+    }
+}
+
+impl core::error::Error for EndpointError {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            Self::Token(invalid) => Some(invalid),
+            _ => None,
+        }
+    }
+}
