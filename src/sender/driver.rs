@@ -77,6 +77,9 @@ pub(super) struct Shared {
     done: Condvar,
     started: Instant,
     flush_interval: Duration,
+    pub(super) batch_lines: u32,
+    /// The most bytes of a batch.
+    pub(super) segment: usize,
 }
 
 /// What the one lock protects: the queue, and who waits for what.
@@ -106,6 +109,10 @@ impl Hub {
         self.next_tag = self.next_tag.wrapping_add(1).max(1);
         self.watches.insert(self.next_tag, watch);
         self.next_tag
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.phase == Phase::Closed
     }
 
     /// Books what a carrier did with a batch.
@@ -169,6 +176,8 @@ impl Shared {
             done: Condvar::new(),
             started: Instant::now(),
             flush_interval: config.flush_interval,
+            batch_lines: config.batch_lines,
+            segment: config.segment_bytes,
         });
         let mut sweeps = true;
         for Route { kinds, carriers } in routes {

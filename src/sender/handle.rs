@@ -1,6 +1,7 @@
 //! The handle: what an application calls.
 
 use core::cell::RefCell;
+use core::convert::Infallible;
 use core::time::Duration;
 use std::string::String;
 use std::sync::Arc;
@@ -89,6 +90,20 @@ std::thread_local! {
     static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
+/// Calls `work` with an empty buffer of the thread's own.
+fn with_scratch<R>(mut work: impl FnMut(&mut Vec<u8>) -> R) -> R {
+    SCRATCH
+        .try_with(|scratch| {
+            let mut scratch = scratch.try_borrow_mut().ok()?;
+            scratch.clear();
+            Some(work(&mut scratch))
+        })
+        .ok()
+        .flatten()
+        // Called from within itself, or while the thread ends.
+        .unwrap_or_else(|| work(&mut Vec::new()))
+}
+
 impl Sender {
     /// A builder for a sender to `url`; [`Endpoint`] has the table of URLs.
     pub fn builder(url: &str) -> SenderBuilder {
@@ -117,33 +132,33 @@ impl Sender {
     /// # Errors
     /// [`SendError`] says what is wrong with it, or why there is no room.
     pub fn send<D: Encode>(&self, data: D) -> Result<(), SendError> {
-        SCRATCH
-            .try_with(|scratch| match scratch.try_borrow_mut() {
-                Ok(mut scratch) => self.send_with(&data, &mut scratch),
-                Err(_) => self.send_with(&data, &mut Vec::new()),
-            })
-            // The thread is ending, and its scratch is gone.
-            .unwrap_or_else(|_| self.send_with(&data, &mut Vec::new()))
+        with_scratch(|scratch| {
+            let kind = data.kind();
+            self.admits(kind)?;
+            let rules = self.settings().rules();
+            let lines = data.encode(&rules, scratch).map_err(|error| self.invalid(kind, error))?;
+            let end = scratch.len();
+            let companion = data.encode_companion(&rules, scratch).map_err(|error| self.invalid(kind, error))?;
+            let (first, second) = scratch.split_at_checked(end).unwrap_or((scratch, &[]));
+            self.push(kind, first, lines)?;
+            match companion {
+                Some(kind) => self.push(kind, second, 1),
+                None => Ok(()),
+            }
+        })
     }
 
-    fn send_with<D: Encode>(&self, data: &D, scratch: &mut Vec<u8>) -> Result<(), SendError> {
-        let kind = data.kind();
-        self.admits(kind)?;
-        scratch.clear();
-        let rules = self.settings().rules();
-        let lines = data.encode(&rules, scratch).map_err(|error| self.invalid(kind, error))?;
-        let end = scratch.len();
-        let companion = data.encode_companion(&rules, scratch).map_err(|error| self.invalid(kind, error))?;
-        if lines == 0 {
-            self.shared().lock().delivery.view().note(kind, 0, 1);
-            return Ok(());
-        }
-        let (first, second) = scratch.split_at_checked(end).unwrap_or((scratch, &[]));
-        self.push(kind, first, lines)?;
-        match companion {
-            Some(kind) => self.push(kind, second, 1),
-            None => Ok(()),
-        }
+    /// Queues what `encode` writes: lines of one kind.
+    pub(super) fn send_encoded(
+        &self,
+        kind: Kind,
+        encode: impl FnOnce(&mut Vec<u8>) -> Result<u32, EncodeError<Infallible>>,
+    ) -> Result<(), SendError> {
+        with_scratch(|scratch| {
+            self.admits(kind)?;
+            let lines = encode(scratch).map_err(|error| self.invalid(kind, error))?;
+            self.push(kind, scratch, lines)
+        })
     }
 
     /// Whether the endpoint takes `kind`.
@@ -161,7 +176,7 @@ impl Sender {
         Err(if lacks_port { SendError::NoPort { kind, port } } else { SendError::Unsupported(kind) })
     }
 
-    fn invalid<F>(&self, kind: Kind, error: EncodeError<F>) -> SendError {
+    pub(super) fn invalid<F>(&self, kind: Kind, error: EncodeError<F>) -> SendError {
         match error {
             EncodeError::Invalid(invalid) => {
                 self.shared().lock().delivery.view().note(kind, 1, 0);
@@ -171,9 +186,13 @@ impl Sender {
         }
     }
 
-    /// Queues finished lines of one kind: whole, checked, with their LFs.
+    /// Queues finished lines of one kind: whole, checked, with their LFs. None is a datum that had nothing to say.
     pub(super) fn push(&self, kind: Kind, bytes: &[u8], lines: u32) -> Result<(), SendError> {
         let shared = self.shared();
+        if lines == 0 {
+            shared.lock().delivery.view().note(kind, 0, 1);
+            return Ok(());
+        }
         let mut give_up: Option<Instant> = None;
         loop {
             match shared.stripes.push(&shared.hub, kind, bytes, lines) {
@@ -366,19 +385,11 @@ impl Drop for Inner {
     }
 }
 
-fn refusal(kind: Kind, refused: Refused) -> SendError {
+pub(super) fn refusal(kind: Kind, refused: Refused) -> SendError {
     match refused {
         Refused::Full => SendError::QueueFull(kind),
         Refused::TooLarge => SendError::TooLarge(kind),
         Refused::Closed => SendError::Closed,
         Refused::NoLane => SendError::Unsupported(kind),
-    }
-}
-
-/// For errors that a caller makes before anything is encoded.
-impl Sender {
-    pub(super) fn note_invalid(&self, kind: Kind, invalid: InvalidInput) -> SendError {
-        self.shared().lock().delivery.view().note(kind, 1, 0);
-        SendError::Invalid(invalid)
     }
 }

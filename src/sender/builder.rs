@@ -1,0 +1,285 @@
+//! How a sender is made: where it sends, and within what bounds.
+
+use core::time::Duration;
+use std::boxed::Box;
+use std::string::{String, ToString};
+use std::vec::Vec;
+
+use super::driver::{Carry, Route, Shared};
+use super::error::BuildError;
+use super::handle::Settings;
+use super::{Endpoint, EndpointError, Form, Overflow, Ports, Sender};
+use crate::delivery::{Backoff, Config, Overflow as QueuePolicy};
+use crate::transport::{Token, Transport};
+use crate::{EventForm, Kind, KindSet, Limits};
+
+/// Makes a [`Sender`]. Building it never connects: a dead endpoint does not keep an application from starting.
+///
+/// | option | default |
+/// |---|---|
+/// | [`source`](Self::source) | the machine's host name |
+/// | [`max_queue_size`](Self::max_queue_size) | 50,000 lines a kind |
+/// | [`max_queue_bytes`](Self::max_queue_bytes) | 32 MiB a kind |
+/// | [`batch_size`](Self::batch_size) | 10,000 lines, or 256 KiB |
+/// | [`flush_interval`](Self::flush_interval) | 5 s |
+/// | [`overflow`](Self::overflow) | drop newest |
+/// | [`in_flight`](Self::in_flight) | 4 requests over HTTP, 1 over TCP |
+#[must_use = "call build()"]
+pub struct SenderBuilder {
+    target: Target,
+    token: Option<String>,
+    plain_token: bool,
+    trace_port: Option<u16>,
+    histogram_port: Option<u16>,
+    source: Option<String>,
+    limits: Limits,
+    overflow: Overflow,
+    in_flight: Option<usize>,
+    config: Config,
+}
+
+enum Target {
+    Url(String),
+    Endpoint(Endpoint),
+    Own(Box<dyn Carry>),
+}
+
+impl core::fmt::Debug for SenderBuilder {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("SenderBuilder").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+impl SenderBuilder {
+    pub(super) fn to_url(url: &str) -> Self {
+        Self::to(Target::Url(url.to_string()))
+    }
+
+    /// A sender to an endpoint that was parsed or put together before.
+    pub fn to_endpoint(endpoint: Endpoint) -> Self {
+        Self::to(Target::Endpoint(endpoint))
+    }
+
+    /// A sender over a transport of your own, which takes every kind, events as lines.
+    ///
+    /// ```
+    /// use wavefront_sdk::sender::SenderBuilder;
+    /// use wavefront_sdk::{Metric, transport::Memory};
+    /// let memory = Memory::new();
+    /// let sender = SenderBuilder::over(memory.clone()).source("host-1").build()?;
+    /// sender.send(Metric::new("a", 1.0))?;
+    /// sender.flush_now()?;
+    /// assert_eq!(memory.text(), "\"a\" 1.0 source=\"host-1\"\n");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn over<T: Transport + Send + 'static>(transport: T) -> Self {
+        Self::to(Target::Own(Box::new(transport)))
+    }
+
+    fn to(target: Target) -> Self {
+        Self {
+            target,
+            token: None,
+            plain_token: false,
+            trace_port: None,
+            histogram_port: None,
+            source: None,
+            limits: Limits::DEFAULT,
+            overflow: Overflow::DropNewest,
+            in_flight: None,
+            config: Config { seed: seed(), ..Config::DEFAULT },
+        }
+    }
+
+    /// The API token, which makes the endpoint one of direct ingestion.
+    pub fn token(mut self, token: impl Into<String>) -> Self {
+        self.token = Some(token.into());
+        self
+    }
+
+    /// Lets the token travel over `http://` to any host, where everybody on the way can read it.
+    pub fn allow_plain_token(mut self) -> Self {
+        self.plain_token = true;
+        self
+    }
+
+    /// TCP only: the proxy's port for spans and span logs.
+    pub fn trace_port(mut self, port: u16) -> Self {
+        self.trace_port = Some(port);
+        self
+    }
+
+    /// TCP only: the proxy's port for histograms.
+    pub fn histogram_port(mut self, port: u16) -> Self {
+        self.histogram_port = Some(port);
+        self
+    }
+
+    /// The source of data that name none.
+    pub fn source(mut self, source: impl Into<String>) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+
+    /// Lines of one kind that wait or are on their way, at most.
+    pub fn max_queue_size(mut self, lines: usize) -> Self {
+        self.config.queue_lines = lines;
+        self
+    }
+
+    /// Bytes of the lines of one kind that wait or are on their way, at most.
+    pub fn max_queue_bytes(mut self, bytes: usize) -> Self {
+        self.config.queue_bytes = bytes;
+        self
+    }
+
+    /// Lines of a batch, at most. Neither this nor the flush interval bounds the throughput: full batches leave at once.
+    pub fn batch_size(mut self, lines: usize) -> Self {
+        self.config.batch_lines = u32::try_from(lines).unwrap_or(u32::MAX);
+        self
+    }
+
+    /// How long a line waits for its batch to fill, at most.
+    pub fn flush_interval(mut self, interval: Duration) -> Self {
+        self.config.flush_interval = interval;
+        self
+    }
+
+    /// What to do when the queue of a kind is full.
+    pub fn overflow(mut self, overflow: Overflow) -> Self {
+        self.overflow = overflow;
+        self
+    }
+
+    /// HTTP only: how many requests may be under way at once. With 1, batches keep their order.
+    pub fn in_flight(mut self, requests: usize) -> Self {
+        self.in_flight = Some(requests);
+        self
+    }
+
+    /// The receiver's limits, where they are not the proxy's defaults.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// How long to wait after failures, instead of [`Backoff::HTTP`] or [`Backoff::TCP`].
+    pub fn backoff(mut self, backoff: Backoff) -> Self {
+        self.config.backoff = backoff;
+        self
+    }
+
+    /// Starts the sender's threads.
+    ///
+    /// # Errors
+    /// [`BuildError`] names what is wrong with the configuration.
+    pub fn build(mut self) -> Result<Sender, BuildError> {
+        self.check()?;
+        let backoff_given = self.config.backoff != Backoff::HTTP;
+        let mut kinds = KindSet::ALL;
+        let mut events = EventForm::Line;
+        let mut known = None;
+        let target = match self.target {
+            Target::Own(carrier) => Err(carrier),
+            Target::Endpoint(endpoint) => Ok(endpoint),
+            Target::Url(url) if self.plain_token => Ok(Endpoint::parse_allowing_plain_token(&url)?),
+            Target::Url(url) => Ok(Endpoint::parse(&url)?),
+        };
+        let routes = match target {
+            Err(carrier) => std::vec![Route { kinds, carriers: std::vec![carrier] }],
+            Ok(mut endpoint) => {
+                if let Some(token) = self.token {
+                    endpoint = endpoint.with_token(Token::new(&token).map_err(EndpointError::from)?)?;
+                }
+                let Ports { metrics, histograms, traces } = endpoint.ports();
+                endpoint = endpoint.with_ports(Ports {
+                    metrics,
+                    histograms: self.histogram_port.or(histograms),
+                    traces: self.trace_port.or(traces),
+                });
+                endpoint.supported()?;
+                kinds = Kind::ALL.into_iter().filter(|kind| endpoint.ports().of(*kind).is_some()).collect();
+                if endpoint.form() == Form::Direct {
+                    kinds = kinds.without(Kind::SourceTag);
+                    events = EventForm::Json;
+                    self.config.single = Kind::Event.into();
+                }
+                let routes = match endpoint.form() {
+                    Form::ProxyTcp => {
+                        if !backoff_given {
+                            self.config.backoff = Backoff::TCP;
+                        }
+                        tcp_routes(&endpoint, kinds)?
+                    }
+                    _ => http_routes(&endpoint, kinds, self.in_flight.unwrap_or(4))?,
+                };
+                known = Some(endpoint);
+                routes
+            }
+        };
+        self.config.overflow = match self.overflow {
+            Overflow::DropOldest => QueuePolicy::DropOldest,
+            Overflow::DropNewest | Overflow::Block(_) => QueuePolicy::DropNewest,
+        };
+        let settings = Settings {
+            default_source: self.source.filter(|source| !source.trim().is_empty()).or_else(host_name),
+            limits: self.limits,
+            events,
+            kinds,
+            overflow: self.overflow,
+            endpoint: known,
+        };
+        let shared = Shared::start(self.config, routes).map_err(BuildError::Thread)?;
+        Ok(Sender::new(shared, settings))
+    }
+
+    fn check(&self) -> Result<(), BuildError> {
+        let wrong = |name, expected| Err(BuildError::Option { name, expected });
+        match &self.config {
+            config if config.queue_lines == 0 => wrong("max_queue_size", "at least 1"),
+            config if config.queue_bytes < config.segment_bytes => wrong("max_queue_bytes", "at least 262144 (256 KiB)"),
+            config if config.batch_lines == 0 => wrong("batch_size", "at least 1"),
+            config if config.flush_interval.is_zero() => wrong("flush_interval", "longer than zero"),
+            _ if self.in_flight.is_some_and(|requests| !(1..=64).contains(&requests)) => wrong("in_flight", "from 1 to 64"),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// One connection a port, shared by the kinds that go there.
+fn tcp_routes(endpoint: &Endpoint, kinds: KindSet) -> Result<Vec<Route>, BuildError> {
+    let mut routes: Vec<(u16, Route)> = Vec::new();
+    for kind in kinds.iter() {
+        let Some(port) = endpoint.ports().of(kind) else { continue };
+        if let Some((_, route)) = routes.iter_mut().find(|(known, _)| *known == port) {
+            route.kinds = route.kinds.with(kind);
+        } else {
+            let carrier: Box<dyn Carry> = Box::new(endpoint.tcp(kind)?);
+            routes.push((port, Route { kinds: kind.into(), carriers: std::vec![carrier] }));
+        }
+    }
+    Ok(routes.into_iter().map(|(_, route)| route).collect())
+}
+
+#[cfg(feature = "http")]
+fn http_routes(endpoint: &Endpoint, kinds: KindSet, in_flight: usize) -> Result<Vec<Route>, BuildError> {
+    let http = endpoint.http().map_err(BuildError::Http)?;
+    let carriers = (0..in_flight).map(|_| Box::new(http.clone()) as Box<dyn Carry>).collect();
+    Ok(std::vec![Route { kinds, carriers }])
+}
+
+#[cfg(not(feature = "http"))]
+fn http_routes(_: &Endpoint, _: KindSet, _: usize) -> Result<Vec<Route>, BuildError> {
+    Err(EndpointError::NeedsHttp.into())
+}
+
+/// The machine's name, as the other SDKs of the family take it.
+fn host_name() -> Option<String> {
+    gethostname::gethostname().into_string().ok().filter(|name| !name.trim().is_empty())
+}
+
+/// Different for each sender: the standard library's hash keys are random.
+fn seed() -> u32 {
+    use core::hash::{BuildHasher, Hasher};
+    std::hash::RandomState::new().build_hasher().finish() as u32
+}
