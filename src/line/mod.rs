@@ -1,10 +1,16 @@
 //! Data to lines: the encoders, and where they write to.
 
+mod histogram;
 mod limits;
+mod metric;
+mod number;
+mod out;
+mod point;
 mod sink;
+mod text;
 
 pub use limits::{EventForm, Limits, Rules};
-pub use sink::Sink;
+pub use sink::{Count, Full, Sink, Slice};
 
 use crate::{EncodeError, Kind};
 
@@ -21,14 +27,18 @@ pub trait Encode {
     /// # Errors
     /// [`EncodeError::Invalid`] where the input cannot be said in a line the receiver takes, [`EncodeError::Full`] where
     /// the sink has no room.
-    fn encode<S: Sink>(&self, rules: &Rules<'_>, sink: &mut S) -> Result<u32, EncodeError<S::Full>>;
+    fn encode<S: Sink + ?Sized>(&self, rules: &Rules<'_>, sink: &mut S) -> Result<u32, EncodeError<S::Full>>;
 
     /// Writes the line of another kind that belongs to the datum, if there is one, and returns its kind: a span with
     /// logs has one ([`Kind::SpanLogs`]).
     ///
     /// # Errors
     /// As [`encode`](Self::encode).
-    fn encode_companion<S: Sink>(&self, _: &Rules<'_>, _: &mut S) -> Result<Option<Kind>, EncodeError<S::Full>> {
+    fn encode_companion<S: Sink + ?Sized>(
+        &self,
+        _: &Rules<'_>,
+        _: &mut S,
+    ) -> Result<Option<Kind>, EncodeError<S::Full>> {
         Ok(None)
     }
 }
