@@ -1,6 +1,7 @@
 //! What the lines of metrics, delta counters and histograms have in common: the source and the point tags.
 
 use super::out::Put;
+use super::seen::{Seen, among};
 use super::text::{Name, Text};
 use super::{Limits, Rules};
 use crate::{Field, InvalidInput, Problem, Tags};
@@ -38,7 +39,8 @@ pub(crate) fn put_tags<T: Tags + ?Sized>(tags: &T, limits: &Limits, out: &mut im
             return Ok(());
         }
         let key = put_tag(key, value, limits, out)?;
-        if seen.may_have(&key) && among(tags, count - 1, &key) {
+        if seen.may_have(&key) && among(tags, count - 1, |other, _| Name::key(other).is_ok_and(|other| other.is(&key)))
+        {
             return Err(InvalidInput::new(Field::TagKey, Problem::RepeatedKey));
         }
         Ok(())
@@ -70,41 +72,4 @@ fn put_tag<'a>(key: &'a str, value: &str, limits: &Limits, out: &mut impl Put) -
     out.put(b"\"=\"");
     text.put(out);
     Ok(name)
-}
-
-/// Whether `key` is among the first `count` keys of `tags`.
-#[cold]
-fn among<T: Tags + ?Sized>(tags: &T, count: usize, key: &Name<'_>) -> bool {
-    let mut left = count;
-    // The error is only the way out.
-    tags.try_each(&mut |other, _| {
-        if left == 0 {
-            return Err(false);
-        }
-        left -= 1;
-        if Name::span_key(other).is_ok_and(|other| other.is(key)) { Err(true) } else { Ok(()) }
-    })
-    .is_err_and(|found| found)
-}
-
-/// The keys of a line, as far as 256 bits can tell them apart: so only a repeated key, or a rare accident, costs a
-/// comparison with those before it.
-#[derive(Debug)]
-pub(crate) struct Seen([u64; 4]);
-
-impl Seen {
-    pub(crate) const fn new() -> Self {
-        Self([0; 4])
-    }
-
-    /// Notes `key`, and says whether it may have been there before.
-    #[inline]
-    pub(crate) fn may_have(&mut self, key: &Name<'_>) -> bool {
-        let mark = key.fingerprint();
-        let bit = 1 << (mark & 63);
-        let Some(word) = self.0.get_mut(usize::from(mark >> 6)) else { return true };
-        let had = *word & bit != 0;
-        *word |= bit;
-        had
-    }
 }

@@ -144,8 +144,9 @@ impl<'a> Name<'a> {
         Ok(name)
     }
 
+    /// Anything but a blank.
     #[inline]
-    fn parts(raw: &'a str) -> Result<Self, Problem> {
+    pub(crate) fn parts(raw: &'a str) -> Result<Self, Problem> {
         if all_words(raw.as_bytes(), b'a', legal_word) && !raw.is_empty() {
             return Ok(Self { prefix: "", rest: raw, clean: true });
         }
@@ -285,6 +286,11 @@ impl<'a> Text<'a> {
             return Err(Problem::Blank);
         }
         Ok(Self { trimmed, plain: all_words(trimmed.as_bytes(), b'a', plain_word) })
+    }
+
+    /// The trimmed text, not escaped.
+    pub(crate) fn as_str(&self) -> &'a str {
+        self.trimmed
     }
 
     /// At most so many UTF-16 units.
