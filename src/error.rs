@@ -47,6 +47,8 @@ pub enum Field {
     SpanLogs,
     /// The key of a span log field.
     SpanLogKey,
+    /// The span's own line inside its logs.
+    SpanLine,
     /// The key of an event's annotation.
     AnnotationKey,
     /// The value of an event's annotation.
@@ -85,6 +87,7 @@ impl Field {
             Self::SpanTags => "span tags",
             Self::SpanLogs => "span logs",
             Self::SpanLogKey => "span log field",
+            Self::SpanLine => "span line in the span logs",
             Self::AnnotationKey => "annotation key",
             Self::AnnotationValue => "annotation value",
             Self::EventTag => "event tag",
@@ -125,6 +128,10 @@ pub enum Problem {
     Negative,
     /// Zero where the receiver cannot use it.
     Zero,
+    /// More than the receiver's integers hold.
+    TooLarge,
+    /// Not what the receiver reads there.
+    Malformed,
     /// A key that would overwrite one of the line's own fields.
     ReservedKey,
     /// A key that appears twice after clean-up; the receiver would keep only the last.
@@ -164,10 +171,15 @@ impl fmt::Display for InvalidInput {
             Problem::PrefixOnly => write!(f, "{field} is only a prefix: something has to follow it"),
             Problem::TooLong { limit, len } => write!(f, "{field} is too long: {len}, the limit is {limit}"),
             Problem::TooMany { limit, count } => write!(f, "too many {field}: {count}, the limit is {limit}"),
+            Problem::Missing if self.field == Field::Source => {
+                f.write_str("source missing: give one, or a default source")
+            }
             Problem::Missing => write!(f, "{field} missing: at least one is needed"),
             Problem::NotFinite => write!(f, "{field} is NaN or infinite"),
             Problem::Negative => write!(f, "{field} is negative"),
             Problem::Zero => write!(f, "{field} is zero"),
+            Problem::TooLarge => write!(f, "{field} is too large: the receiver's integers have 63 bits"),
+            Problem::Malformed => write!(f, "{field} is not what the receiver reads there"),
             Problem::ReservedKey => write!(f, "{field} is reserved: it would overwrite a field of the line itself"),
             Problem::RepeatedKey => write!(f, "{field} is repeated: the receiver would keep only the last"),
         }

@@ -25,4 +25,9 @@ pub use data::{
 pub use error::{EncodeError, Field, InvalidInput, Problem};
 pub use kind::{Format, Kind, KindSet};
 pub use line::{Encode, EventForm, Limits, Rules};
+#[cfg(feature = "std")]
+pub use line::{
+    event_to_json, event_to_line_data, histogram_to_line_data, metric_to_line_data, span_log_to_line_data,
+    tracing_span_to_line_data,
+};
 pub use uuid::Uuid;

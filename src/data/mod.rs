@@ -12,4 +12,4 @@ pub use histogram::{Granularities, Granularity, Histogram};
 pub use metric::{DeltaCounter, Metric};
 pub use source_tag::{DescriptionAction, SourceDescription, SourceTag, TagAction};
 pub use span::{Span, SpanLog, SpanLogs};
-pub use tags::{Tagged, Tags};
+pub use tags::{Each, Tagged, Tags, each};

@@ -1,10 +1,30 @@
 //! Data to lines: the encoders, and where they write to.
 
+mod event;
+mod histogram;
+mod json;
 mod limits;
+mod metric;
+mod number;
+mod out;
+mod point;
+mod ready;
+mod seen;
 mod sink;
+mod source_tag;
+mod span;
+mod span_logs;
+mod text;
+#[cfg(feature = "std")]
+mod to_line_data;
 
 pub use limits::{EventForm, Limits, Rules};
-pub use sink::Sink;
+pub use sink::{Count, Full, Sink, Slice};
+#[cfg(feature = "std")]
+pub use to_line_data::{
+    event_to_json, event_to_line_data, histogram_to_line_data, metric_to_line_data, span_log_to_line_data,
+    tracing_span_to_line_data,
+};
 
 use crate::{EncodeError, Kind};
 
@@ -21,14 +41,37 @@ pub trait Encode {
     /// # Errors
     /// [`EncodeError::Invalid`] where the input cannot be said in a line the receiver takes, [`EncodeError::Full`] where
     /// the sink has no room.
-    fn encode<S: Sink>(&self, rules: &Rules<'_>, sink: &mut S) -> Result<u32, EncodeError<S::Full>>;
+    fn encode<S: Sink + ?Sized>(&self, rules: &Rules<'_>, sink: &mut S) -> Result<u32, EncodeError<S::Full>>;
+
+    /// Writes the datum's lines to the beginning of `buffer`, for those who need no sink.
+    ///
+    /// # Errors
+    /// As [`encode`](Self::encode).
+    ///
+    /// ```
+    /// use wavefront_sdk::{Encode, Metric, Rules};
+    /// let mut buffer = [0; 64];
+    /// let line = Metric::new("cpu.load", 0.5).source("pump-3").write_to(&Rules::new(), &mut buffer)?;
+    /// assert_eq!(line, "\"cpu.load\" 0.5 source=\"pump-3\"\n");
+    /// # Ok::<(), wavefront_sdk::EncodeError<wavefront_sdk::line::Full>>(())
+    /// ```
+    fn write_to<'b>(&self, rules: &Rules<'_>, buffer: &'b mut [u8]) -> Result<&'b str, EncodeError<Full>> {
+        let mut slice = Slice::new(buffer);
+        self.encode(rules, &mut slice)?;
+        // Encoders write nothing but text.
+        Ok(core::str::from_utf8(slice.into_written()).unwrap_or_default())
+    }
 
     /// Writes the line of another kind that belongs to the datum, if there is one, and returns its kind: a span with
     /// logs has one ([`Kind::SpanLogs`]).
     ///
     /// # Errors
     /// As [`encode`](Self::encode).
-    fn encode_companion<S: Sink>(&self, _: &Rules<'_>, _: &mut S) -> Result<Option<Kind>, EncodeError<S::Full>> {
+    fn encode_companion<S: Sink + ?Sized>(
+        &self,
+        _: &Rules<'_>,
+        _: &mut S,
+    ) -> Result<Option<Kind>, EncodeError<S::Full>> {
         Ok(None)
     }
 }

@@ -1,0 +1,181 @@
+//! Events, as `@Event` lines for a proxy and as JSON for the API of direct ingestion.
+
+use super::json::put_string;
+use super::number::put_u64;
+use super::out::{Out, Put};
+use super::point::source;
+use super::seen::{Seen, among};
+use super::text::{Name, Text, is_blank};
+use super::{Encode, EventForm, Rules, Sink};
+use crate::{EncodeError, Event, Field, InvalidInput, Kind, Problem, Tags};
+
+impl<T: Tags> Encode for Event<'_, T> {
+    const KIND: Kind = Kind::Event;
+
+    /// In the form that [`Rules::events`] says. An end of 0 is none, and one before the start is left to the receiver.
+    fn encode<S: Sink + ?Sized>(&self, rules: &Rules<'_>, sink: &mut S) -> Result<u32, EncodeError<S::Full>> {
+        if self.start_millis == 0 {
+            return Err(InvalidInput::new(Field::Timestamp, Problem::Zero).into());
+        }
+        match rules.events {
+            EventForm::Line => Out::line(sink, rules.limits.metric_line, |out| put_line(self, rules, out)),
+            EventForm::Json => Out::line(sink, usize::MAX, |out| put_json(self, rules, out)),
+        }
+    }
+}
+
+fn end<T>(event: &Event<'_, T>) -> u64 {
+    event.end_millis.filter(|&end| end != 0).unwrap_or_else(|| event.start_millis.saturating_add(1))
+}
+
+/// `@Event start end "name" key="value"… host="src" tag="t"…`
+fn put_line<T: Tags>(event: &Event<'_, T>, rules: &Rules<'_>, out: &mut impl Put) -> Result<(), InvalidInput> {
+    let name = Text::new(event.name).map_err(|problem| problem.of(Field::EventName))?;
+    let source = source(event.source, rules)?;
+    out.put(b"@Event ");
+    put_u64(event.start_millis, out);
+    out.put(b" ");
+    put_u64(end(event), out);
+    out.put(b" \"");
+    name.put(out);
+    let mut seen = Seen::new();
+    let mut count = 0;
+    event.annotations.try_each(&mut |key, value| {
+        let name = Name::key(key).map_err(|problem| problem.of(Field::AnnotationKey))?;
+        if matches!(key, "host" | "tag") {
+            return Err(InvalidInput::new(Field::AnnotationKey, Problem::ReservedKey));
+        }
+        let same = |other: &str, _: &str| Name::key(other).is_ok_and(|other| other.is(&name));
+        if seen.may_have(&name) && among(&event.annotations, count, same) {
+            return Err(InvalidInput::new(Field::AnnotationKey, Problem::RepeatedKey));
+        }
+        count += 1;
+        let text = Text::new(value).map_err(|problem| problem.of(Field::AnnotationValue))?;
+        out.put(b"\" ");
+        name.put(out);
+        out.put(b"=\"");
+        text.put(out);
+        Ok(())
+    })?;
+    out.put(b"\" host=\"");
+    source.put(out);
+    for tag in event.tags {
+        let tag = Text::new(tag).map_err(|problem| problem.of(Field::EventTag))?;
+        out.put(b"\" tag=\"");
+        tag.put(out);
+    }
+    out.put(b"\"\n");
+    Ok(())
+}
+
+/// `{"name":…,"annotations":{…},"hosts":[…],"startTime":ms,"endTime":ms,"tags":[…]}`, the text as it was given.
+fn put_json<T: Tags>(event: &Event<'_, T>, rules: &Rules<'_>, out: &mut impl Put) -> Result<(), InvalidInput> {
+    let source = source(event.source, rules)?;
+    for (time, field) in [(event.start_millis, Field::Timestamp), (end(event), Field::Timestamp)] {
+        if time > i64::MAX as u64 {
+            return Err(InvalidInput::new(field, Problem::TooLarge));
+        }
+    }
+    out.put(b"{\"name\":");
+    put_string(not_blank(event.name, Field::EventName)?, out);
+    out.put(b",\"annotations\":{");
+    let mut seen = Seen::new();
+    let mut count = 0;
+    event.annotations.try_each(&mut |key, value| {
+        let name = Name::parts(key).map_err(|problem| problem.of(Field::AnnotationKey))?;
+        if seen.may_have(&name) && among(&event.annotations, count, |other, _| other == key) {
+            return Err(InvalidInput::new(Field::AnnotationKey, Problem::RepeatedKey));
+        }
+        if count > 0 {
+            out.put(b",");
+        }
+        count += 1;
+        put_string(key, out);
+        out.put(b":");
+        put_string(not_blank(value, Field::AnnotationValue)?, out);
+        Ok(())
+    })?;
+    out.put(b"},\"hosts\":[");
+    put_string(source.as_str(), out);
+    out.put(b"],\"startTime\":");
+    put_u64(event.start_millis, out);
+    out.put(b",\"endTime\":");
+    put_u64(end(event), out);
+    let mut before: &[u8] = b",\"tags\":[";
+    for tag in event.tags {
+        out.put(before);
+        put_string(not_blank(tag, Field::EventTag)?, out);
+        before = b",";
+    }
+    out.put(if event.tags.is_empty() { b"}\n" } else { b"]}\n" });
+    Ok(())
+}
+
+fn not_blank(text: &str, field: Field) -> Result<&str, InvalidInput> {
+    if is_blank(text) { Err(InvalidInput::new(field, Problem::Blank)) } else { Ok(text) }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::string::String;
+    use std::vec::Vec;
+
+    use super::*;
+
+    const RULES: Rules<'_> = Rules::new().default_source("d");
+    const JSON: Rules<'_> = RULES.events(EventForm::Json);
+
+    fn written<T: Tags>(event: &Event<'_, T>, rules: Rules<'_>) -> Result<String, (Field, Problem)> {
+        let mut out = Vec::new();
+        match event.encode(&rules, &mut out) {
+            Ok(lines) => assert_eq!(lines as usize, out.iter().filter(|&&byte| byte == b'\n').count()),
+            Err(EncodeError::Invalid(invalid)) => {
+                assert_eq!(out, b"");
+                return Err((invalid.field, invalid.problem));
+            }
+        }
+        Ok(String::from_utf8(out).unwrap())
+    }
+
+    #[test]
+    fn both_forms() {
+        let event = Event::new("back \"up\"\n", 5).end(9).source("s").tags(&["env: dev", "t\\"]);
+        let event = event.annotation("severity", "info").annotation("a key", "x=\"y\"");
+        assert_eq!(
+            written(&event, RULES).unwrap(),
+            "@Event 5 9 \"back \\\"up\\\"\" severity=\"info\" a-key=\"x=\\\"y\\\"\" host=\"s\" tag=\"env: dev\" tag=\"t\"\n"
+        );
+        assert_eq!(
+            written(&event, JSON).unwrap(),
+            "{\"name\":\"back \\\"up\\\"\\n\",\"annotations\":{\"severity\":\"info\",\"a key\":\"x=\\\"y\\\"\"},\
+             \"hosts\":[\"s\"],\"startTime\":5,\"endTime\":9,\"tags\":[\"env: dev\",\"t\\\\\"]}\n"
+        );
+        let least = Event::new("e", 5);
+        assert_eq!(written(&least, RULES).unwrap(), "@Event 5 6 \"e\" host=\"d\"\n");
+        assert_eq!(
+            written(&least.end(0), JSON).unwrap(),
+            "{\"name\":\"e\",\"annotations\":{},\"hosts\":[\"d\"],\"startTime\":5,\"endTime\":6}\n"
+        );
+    }
+
+    #[test]
+    fn what_no_reader_takes() {
+        let event = Event::new("e", 5);
+        for rules in [RULES, JSON] {
+            let problem = |event: Event<'_>| written(&event, rules).unwrap_err();
+            assert_eq!(problem(Event::new("e", 0)), (Field::Timestamp, Problem::Zero));
+            assert_eq!(problem(Event::new(" ", 1)), (Field::EventName, Problem::Blank));
+            assert_eq!(problem(event.tags(&["a", " "])), (Field::EventTag, Problem::Blank));
+            let problem = |annotations: &[(&str, &str)]| written(&event.annotations(annotations), rules).unwrap_err();
+            assert_eq!(problem(&[("", "x")]), (Field::AnnotationKey, Problem::Blank));
+            assert_eq!(problem(&[("k", "")]), (Field::AnnotationValue, Problem::Blank));
+            assert_eq!(problem(&[("k", "1"), ("l", "2"), ("k", "3")]), (Field::AnnotationKey, Problem::RepeatedKey));
+        }
+        for key in ["host", "tag"] {
+            let reserved = (Field::AnnotationKey, Problem::ReservedKey);
+            assert_eq!(written(&event.annotation(key, "x"), RULES), Err(reserved));
+            assert!(written(&event.annotation(key, "x"), JSON).is_ok());
+        }
+    }
+}

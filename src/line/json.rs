@@ -1,0 +1,87 @@
+//! Strings in JSON, by RFC 8259.
+
+use super::out::Put;
+
+/// Writes the inside of a JSON string: whatever is put here is escaped on its way.
+#[derive(Debug)]
+pub(crate) struct Json<'p, P>(pub(crate) &'p mut P);
+
+/// What stands in a JSON string for each byte: itself (0), a backslash and this letter, or `\u00..` (1).
+static ESCAPE: [u8; 256] = {
+    let mut escape = [0; 256];
+    let mut byte = 0;
+    while byte < 0x20 {
+        escape[byte] = 1;
+        byte += 1;
+    }
+    escape[b'"' as usize] = b'"';
+    escape[b'\\' as usize] = b'\\';
+    escape[b'\n' as usize] = b'n';
+    escape[b'\r' as usize] = b'r';
+    escape[b'\t' as usize] = b't';
+    escape[0x08] = b'b';
+    escape[0x0C] = b'f';
+    escape
+};
+
+fn escape(byte: u8) -> u8 {
+    ESCAPE.get(usize::from(byte)).copied().unwrap_or(0)
+}
+
+impl<P: Put> Put for Json<'_, P> {
+    fn put(&mut self, bytes: &[u8]) {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let plain = rest.iter().position(|&byte| escape(byte) != 0).unwrap_or(rest.len());
+            let (run, other) = rest.split_at_checked(plain).unwrap_or((rest, &[]));
+            if !run.is_empty() {
+                self.0.put(run);
+            }
+            let Some((&byte, next)) = other.split_first() else { return };
+            match escape(byte) {
+                // A control character: below 0x20, so its first digit is 0 or 1.
+                1 => {
+                    let low = byte & 0xF;
+                    let digit = if low < 10 { b'0' + low } else { b'a' + low - 10 };
+                    self.0.put(&[b'\\', b'u', b'0', b'0', b'0' + (byte >> 4), digit]);
+                }
+                letter => self.0.put(&[b'\\', letter]),
+            }
+            rest = next;
+        }
+    }
+}
+
+/// A JSON string, quotes and all.
+pub(crate) fn put_string(text: &str, out: &mut impl Put) {
+    out.put(b"\"");
+    Json(out).put(text.as_bytes());
+    out.put(b"\"");
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::string::String;
+    use std::vec::Vec;
+
+    use super::*;
+
+    #[test]
+    fn every_string_is_read_back_as_it_was() {
+        let all: String = ('\0'..='\u{17F}').chain(['\u{2028}', '温', '😀']).collect();
+        let mut out = Vec::new();
+        put_string(&all, &mut out);
+        assert!(out.iter().all(|&byte| byte >= 0x20), "no control character stays");
+        assert_eq!(serde_json::from_slice::<String>(&out).unwrap(), all);
+    }
+
+    #[test]
+    fn a_text_may_come_in_pieces() {
+        let (mut whole, mut pieces) = (Vec::new(), Vec::new());
+        let text = "a\"b\\c\u{1}\u{1F}温\n";
+        Json(&mut whole).put(text.as_bytes());
+        text.as_bytes().iter().for_each(|byte| Json(&mut pieces).put(&[*byte]));
+        assert_eq!(whole, pieces);
+    }
+}

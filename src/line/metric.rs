@@ -1,0 +1,201 @@
+//! `"name" value [timestamp] source="src" "k"="v"…`: metrics and delta counters.
+
+use super::number::{put_f64, put_u64};
+use super::out::{Out, Put};
+use super::point::{put_tags, source};
+use super::text::Name;
+use super::{Encode, Rules, Sink};
+use crate::{DeltaCounter, EncodeError, Field, InvalidInput, Kind, Metric, Problem, Tags};
+
+impl<T: Tags> Encode for Metric<'_, T> {
+    const KIND: Kind = Kind::Metric;
+
+    /// A metric whose name starts with a delta is a delta counter for the receiver, and its value is checked as one.
+    fn encode<S: Sink + ?Sized>(&self, rules: &Rules<'_>, sink: &mut S) -> Result<u32, EncodeError<S::Full>> {
+        let name = Name::new(self.name).map_err(|problem| problem.of(Field::MetricName))?;
+        if !sendable(self.value, name.is_delta())? {
+            return Ok(0);
+        }
+        put_point(&name, self.value, self.timestamp, self.source, &self.tags, rules, sink)
+    }
+}
+
+impl<T: Tags> Encode for DeltaCounter<'_, T> {
+    const KIND: Kind = Kind::Delta;
+
+    fn encode<S: Sink + ?Sized>(&self, rules: &Rules<'_>, sink: &mut S) -> Result<u32, EncodeError<S::Full>> {
+        if !sendable(self.value, true)? {
+            return Ok(0);
+        }
+        let name = Name::delta(self.name).map_err(|problem| problem.of(Field::MetricName))?;
+        put_point(&name, self.value, None, self.source, &self.tags, rules, sink)
+    }
+}
+
+/// Whether `value` makes a line: zero makes none where it is an increment, below zero is an error there.
+#[inline]
+pub(crate) fn sendable(value: f64, delta: bool) -> Result<bool, InvalidInput> {
+    if !value.is_finite() {
+        return Err(InvalidInput::new(Field::Value, Problem::NotFinite));
+    }
+    if delta && value <= 0.0 {
+        return if value < 0.0 { Err(InvalidInput::new(Field::Value, Problem::Negative)) } else { Ok(false) };
+    }
+    Ok(true)
+}
+
+#[inline]
+fn put_point<T: Tags, S: Sink + ?Sized>(
+    name: &Name<'_>,
+    value: f64,
+    timestamp: Option<u64>,
+    own_source: Option<&str>,
+    tags: &T,
+    rules: &Rules<'_>,
+    sink: &mut S,
+) -> Result<u32, EncodeError<S::Full>> {
+    name.check(rules.limits.metric_name).map_err(|problem| problem.of(Field::MetricName))?;
+    Out::line(sink, rules.limits.metric_line, |out| {
+        put_name(name, out);
+        put_number(value, timestamp, out);
+        put_rest(own_source, tags, rules, out)
+    })
+}
+
+/// `"name" `
+#[inline]
+pub(crate) fn put_name(name: &Name<'_>, out: &mut impl Put) {
+    out.put(b"\"");
+    name.put(out);
+    out.put(b"\" ");
+}
+
+/// `value` or `value timestamp`
+#[inline]
+pub(crate) fn put_number(value: f64, timestamp: Option<u64>, out: &mut impl Put) {
+    put_f64(value, out);
+    if let Some(timestamp) = timestamp {
+        out.put(b" ");
+        put_u64(timestamp, out);
+    }
+}
+
+/// ` source="src" "k"="v"…` and LF
+#[inline]
+pub(crate) fn put_rest<T: Tags>(
+    own_source: Option<&str>,
+    tags: &T,
+    rules: &Rules<'_>,
+    out: &mut impl Put,
+) -> Result<(), InvalidInput> {
+    let source = source(own_source, rules)?;
+    out.put(b" source=\"");
+    source.put(out);
+    put_tags(tags, &rules.limits, out)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::string::{String, ToString};
+    use std::vec::Vec;
+    use std::{format, vec};
+
+    use super::*;
+    use crate::Limits;
+
+    const RULES: Rules<'_> = Rules::new().default_source("d");
+
+    fn line(datum: &impl Encode) -> Result<String, InvalidInput> {
+        let mut out = vec![b'|'];
+        match datum.encode(&RULES, &mut out) {
+            Ok(lines) => assert_eq!(lines as usize, out.iter().filter(|&&byte| byte == b'\n').count()),
+            Err(EncodeError::Invalid(invalid)) => {
+                assert_eq!(out, b"|", "an error leaves the sink as it was");
+                return Err(invalid);
+            }
+        }
+        Ok(String::from_utf8(out).unwrap()[1..].to_string())
+    }
+
+    fn problem(datum: &impl Encode) -> (Field, Problem) {
+        let invalid = line(datum).unwrap_err();
+        (invalid.field, invalid.problem)
+    }
+
+    #[test]
+    fn the_line() {
+        let metric = Metric::new("new-york.power.usage", 42422.0).timestamp(1_493_773_500).source("localhost");
+        let expected = r#""new-york.power.usage" 42422.0 1493773500 source="localhost" "datacenter"="dc1""#;
+        assert_eq!(line(&metric.tag("datacenter", "dc1")).unwrap(), format!("{expected}\n"));
+        assert_eq!(line(&DeltaCounter::new("~a", 1.5)).unwrap(), "\"∆~a\" 1.5 source=\"d\"\n");
+    }
+
+    #[test]
+    fn blank_sources_take_the_default_and_need_one() {
+        for own in [None, Some(""), Some(" \t"), Some("\\")] {
+            let metric = Metric { source: own, ..Metric::new("m", 1.0) };
+            assert_eq!(line(&metric).unwrap(), "\"m\" 1.0 source=\"d\"\n");
+            for rules in [Rules::new(), Rules::new().default_source(" ")] {
+                let error = metric.encode(&rules, &mut Vec::new()).unwrap_err();
+                assert_eq!(error, InvalidInput::new(Field::Source, Problem::Missing).into());
+            }
+        }
+    }
+
+    #[test]
+    fn increments_are_above_zero_by_either_name() {
+        assert_eq!(line(&DeltaCounter::new("m", 0.0)).unwrap(), "");
+        assert_eq!(line(&Metric::new("Δm", -0.0)).unwrap(), "");
+        assert_eq!(problem(&DeltaCounter::new("m", -1.0)), (Field::Value, Problem::Negative));
+        assert_eq!(problem(&Metric::new("∆m", -1.0)), (Field::Value, Problem::Negative));
+        assert_eq!(line(&Metric::new("m", -1.0)).unwrap(), "\"m\" -1.0 source=\"d\"\n");
+        for value in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+            assert_eq!(problem(&Metric::new("m", value)), (Field::Value, Problem::NotFinite));
+            assert_eq!(problem(&DeltaCounter::new("m", value)), (Field::Value, Problem::NotFinite));
+        }
+    }
+
+    #[test]
+    fn keys_are_neither_reserved_nor_repeated() {
+        let metric = Metric::new("m", 1.0);
+        for key in ["source", "host"] {
+            assert_eq!(problem(&metric.tag(key, "v")), (Field::TagKey, Problem::ReservedKey));
+        }
+        assert_eq!(
+            problem(&metric.tag("a b", "1").tag("c", "2").tag("a-b", "3")),
+            (Field::TagKey, Problem::RepeatedKey)
+        );
+        assert!(line(&metric.tag("ab", "1").tag("aB", "2")).is_ok());
+    }
+
+    #[test]
+    fn a_hundred_tags_and_no_more() {
+        let tags: Vec<_> = (0..101).map(|i| (format!("key{i}"), "v")).collect();
+        let metric = Metric::new("m", 1.0);
+        assert_eq!(line(&metric.tags(&tags[..100])).unwrap().matches("=\"v\"").count(), 100);
+        assert_eq!(problem(&metric.tags(&tags[..])), (Field::Tags, Problem::TooMany { limit: 100, count: 101 }));
+    }
+
+    #[test]
+    fn lengths_up_to_the_limit() {
+        let limits = Limits::default();
+        let long = |len| "x".repeat(len);
+        let too_long = |limit| Problem::TooLong { limit, len: limit + 1 };
+        assert!(line(&Metric::new(&long(1023), 1.0)).is_ok());
+        assert_eq!(problem(&Metric::new(&long(1024), 1.0)), (Field::MetricName, too_long(1023)));
+        assert!(line(&DeltaCounter::new(&long(1022), 1.0)).is_ok());
+        assert_eq!(problem(&DeltaCounter::new(&long(1023), 1.0)), (Field::MetricName, too_long(1023)));
+        assert!(line(&Metric::new("m", 1.0).source(&"é".repeat(1023))).is_ok());
+        assert_eq!(problem(&Metric::new("m", 1.0).source(&"é".repeat(1024))), (Field::Source, too_long(1023)));
+        assert!(line(&Metric::new("m", 1.0).tag(&long(253), "v")).is_ok());
+        assert_eq!(problem(&Metric::new("m", 1.0).tag(&long(254), "v")), (Field::TagKey, too_long(253)));
+        assert!(line(&Metric::new("m", 1.0).tag("k", &"温".repeat(253))).is_ok());
+        assert_eq!(problem(&Metric::new("m", 1.0).tag("k", &"温".repeat(254))), (Field::Tag, too_long(254)));
+        let tags: Vec<_> = (0..100).map(|i| (format!("{i}"), "\"".repeat(252))).collect();
+        let over = problem(&Metric::new("m", 1.0).tags(tags.as_slice()));
+        assert!(
+            matches!(over, (Field::Line, Problem::TooLong { limit, len }) if limit == limits.metric_line && len > limit)
+        );
+    }
+}

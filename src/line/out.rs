@@ -1,0 +1,151 @@
+//! One datum on its way into a sink: all its lines or none.
+
+use super::Sink;
+use crate::{EncodeError, Field, InvalidInput, Problem};
+
+/// Takes the bytes of a line. It cannot fail: [`Out`] notes what went wrong and says so at the end, so the encoders are
+/// free of error paths for it.
+pub(crate) trait Put {
+    fn put(&mut self, bytes: &[u8]);
+}
+
+/// Writes lines to a sink until one is over the limit or the sink is full; from there on it only counts, so that the error
+/// tells the true length.
+#[derive(Debug)]
+pub(crate) struct Out<'s, S: Sink + ?Sized> {
+    sink: &'s mut S,
+    /// Bytes so far, written or not.
+    len: usize,
+    /// Where the present line began.
+    start: usize,
+    /// Where the present line has to end.
+    end: usize,
+    line_limit: usize,
+    full: Option<S::Full>,
+}
+
+impl<'s, S: Sink + ?Sized> Out<'s, S> {
+    /// Writes the lines of one datum, each of at most `line_limit` bytes. On an error the sink is as it was.
+    #[inline]
+    pub(crate) fn lines(
+        sink: &'s mut S,
+        line_limit: usize,
+        write: impl FnOnce(&mut Self) -> Result<u32, InvalidInput>,
+    ) -> Result<u32, EncodeError<S::Full>> {
+        let mark = sink.mark();
+        let mut out = Self { sink, len: 0, start: 0, end: line_limit, line_limit, full: None };
+        match write(&mut out) {
+            Ok(lines) if out.full.is_none() => Ok(lines),
+            outcome => Err(out.undo(mark, outcome.err())),
+        }
+    }
+
+    /// [`lines`](Self::lines) for a datum of one line.
+    #[inline]
+    pub(crate) fn line(
+        sink: &'s mut S,
+        line_limit: usize,
+        write: impl FnOnce(&mut Self) -> Result<(), InvalidInput>,
+    ) -> Result<u32, EncodeError<S::Full>> {
+        Self::lines(sink, line_limit, |out| {
+            write(out)?;
+            out.end_line()?;
+            Ok(1)
+        })
+    }
+
+    /// Checks the line that ends here (its LF is written) against the limit.
+    #[inline]
+    pub(crate) fn end_line(&mut self) -> Result<(), InvalidInput> {
+        if self.len > self.end {
+            let len = self.len - self.start;
+            return Err(InvalidInput::new(Field::Line, Problem::TooLong { limit: self.line_limit, len }));
+        }
+        self.start = self.len;
+        self.end = self.len.saturating_add(self.line_limit);
+        Ok(())
+    }
+
+    /// Counts `len` bytes without writing them, if they would not be written anyway; else says no.
+    pub(crate) fn skipped(&mut self, len: usize) -> bool {
+        let len = self.len.saturating_add(len);
+        let skip = len > self.end || self.full.is_some();
+        if skip {
+            self.len = len;
+        }
+        skip
+    }
+
+    #[cold]
+    fn undo(self, mark: S::Mark, invalid: Option<InvalidInput>) -> EncodeError<S::Full> {
+        self.sink.rewind(mark);
+        match (invalid, self.full) {
+            (None, Some(full)) => EncodeError::Full(self.sink.reserve(self.len).err().unwrap_or(full)),
+            (Some(invalid), _) => invalid.into(),
+            // Not reached: there is one or the other.
+            (None, None) => InvalidInput::new(Field::Line, Problem::Missing).into(),
+        }
+    }
+}
+
+impl<S: Sink + ?Sized> Put for Out<'_, S> {
+    #[inline]
+    fn put(&mut self, bytes: &[u8]) {
+        self.len = self.len.saturating_add(bytes.len());
+        if self.len <= self.end && self.full.is_none() {
+            self.full = self.sink.put(bytes).err();
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::line::{Count, Full, Slice};
+
+    #[test]
+    fn nothing_over_the_limit_reaches_the_sink() {
+        let mut count = Count::new();
+        let mut most = 0;
+        let error = Out::line(&mut count, 10, |out| {
+            for _ in 0..100 {
+                out.put(b"abc");
+                most = most.max(out.sink.bytes());
+            }
+            Ok(())
+        });
+        let invalid = InvalidInput::new(Field::Line, Problem::TooLong { limit: 10, len: 300 });
+        assert_eq!((error, count.bytes(), most), (Err(EncodeError::Invalid(invalid)), 0, 9));
+    }
+
+    #[test]
+    fn the_limit_is_for_each_line() {
+        let lines = |len: [usize; 2]| {
+            Out::lines(&mut Count::new(), 4, |out| {
+                for len in len {
+                    (0..len).for_each(|_| out.put(b"x"));
+                    out.end_line()?;
+                }
+                Ok(2)
+            })
+        };
+        assert_eq!(lines([4, 4]), Ok(2));
+        let invalid = InvalidInput::new(Field::Line, Problem::TooLong { limit: 4, len: 5 });
+        assert_eq!(lines([4, 5]), Err(invalid.into()));
+        assert_eq!(lines([5, 1]), Err(invalid.into()));
+    }
+
+    #[test]
+    fn a_full_sink_says_what_all_of_it_needs() {
+        let mut buffer = *b"........";
+        let mut slice = Slice::new(&mut buffer);
+        slice.put(b"kept").unwrap();
+        let error = Out::line(&mut slice, 100, |out| {
+            (0..4).for_each(|_| out.put(b"ab"));
+            Ok(())
+        });
+        assert_eq!(error, Err(EncodeError::Full(Full { needed: 8, room: 4 })));
+        assert_eq!(slice.as_bytes(), b"kept");
+    }
+}

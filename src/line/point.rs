@@ -1,0 +1,75 @@
+//! What the lines of metrics, delta counters and histograms have in common: the source and the point tags.
+
+use super::out::Put;
+use super::seen::{Seen, among};
+use super::text::{Name, Text};
+use super::{Limits, Rules};
+use crate::{Field, InvalidInput, Problem, Tags};
+
+impl Problem {
+    /// This problem, of `field`.
+    pub(crate) const fn of(self, field: Field) -> InvalidInput {
+        InvalidInput::new(field, self)
+    }
+}
+
+/// The source of a datum: its own, the default one where that is blank, else an error.
+#[inline]
+pub(crate) fn source<'a>(own: Option<&'a str>, rules: &Rules<'a>) -> Result<Text<'a>, InvalidInput> {
+    let own = own.and_then(|own| Text::new(own).ok());
+    let source = match own {
+        Some(own) => own,
+        None => rules
+            .default_source
+            .and_then(|default| Text::new(default).ok())
+            .ok_or(InvalidInput::new(Field::Source, Problem::Missing))?,
+    };
+    source.check(rules.limits.source).map_err(|problem| problem.of(Field::Source))?;
+    Ok(source)
+}
+
+/// The point tags and the end of the line, from the quote that ends the source on: `" "k"="v" "k"="v"` and LF.
+#[inline]
+pub(crate) fn put_tags<T: Tags + ?Sized>(tags: &T, limits: &Limits, out: &mut impl Put) -> Result<(), InvalidInput> {
+    let mut seen = Seen::new();
+    let mut count = 0;
+    tags.try_each(&mut |key, value| {
+        count += 1;
+        if count > limits.tags {
+            return Ok(());
+        }
+        let key = put_tag(key, value, limits, out)?;
+        if seen.may_have(&key) && among(tags, count - 1, |other, _| Name::key(other).is_ok_and(|other| other.is(&key)))
+        {
+            return Err(InvalidInput::new(Field::TagKey, Problem::RepeatedKey));
+        }
+        Ok(())
+    })?;
+    if count > limits.tags {
+        return Err(InvalidInput::new(Field::Tags, Problem::TooMany { limit: limits.tags, count }));
+    }
+    out.put(b"\"\n");
+    Ok(())
+}
+
+/// Checks a point tag and writes it, from the quote that ends what is before it up to its own last quote.
+#[inline]
+fn put_tag<'a>(key: &'a str, value: &str, limits: &Limits, out: &mut impl Put) -> Result<Name<'a>, InvalidInput> {
+    let name = Name::key(key).map_err(|problem| problem.of(Field::TagKey))?;
+    if matches!(key, "source" | "host") {
+        return Err(InvalidInput::new(Field::TagKey, Problem::ReservedKey));
+    }
+    let text = Text::new(value).map_err(|problem| problem.of(Field::TagValue))?;
+    if name.at_most() + text.at_most() > limits.tag.min(limits.tag_key) {
+        name.check(limits.tag_key).map_err(|problem| problem.of(Field::TagKey))?;
+        let (limit, len) = (limits.tag, name.units() + text.units());
+        if len > limit {
+            return Err(InvalidInput::new(Field::Tag, Problem::TooLong { limit, len }));
+        }
+    }
+    out.put(b"\" \"");
+    name.put(out);
+    out.put(b"\"=\"");
+    text.put(out);
+    Ok(name)
+}

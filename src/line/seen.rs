@@ -1,0 +1,73 @@
+//! Finding repeated keys in near-linear time and without memory of their own.
+
+use super::text::Name;
+use crate::Tags;
+
+/// The keys of a line, as far as 256 bits can tell them apart: so only a repeated key, or a rare accident, costs a
+/// comparison with those before it.
+#[derive(Debug)]
+pub(crate) struct Seen([u64; 4]);
+
+impl Seen {
+    pub(crate) const fn new() -> Self {
+        Self([0; 4])
+    }
+
+    /// Notes `key`, and says whether it may have been there before.
+    #[inline]
+    pub(crate) fn may_have(&mut self, key: &Name<'_>) -> bool {
+        let mark = key.fingerprint();
+        let bit = 1 << (mark & 63);
+        let Some(word) = self.0.get_mut(usize::from(mark >> 6)) else { return true };
+        let had = *word & bit != 0;
+        *word |= bit;
+        had
+    }
+}
+
+/// Whether one of the first `count` pairs of `tags` is the `same`.
+#[cold]
+pub(crate) fn among<T: Tags + ?Sized>(tags: &T, count: usize, same: impl Fn(&str, &str) -> bool) -> bool {
+    let mut left = count;
+    // The error is only the way out: it says whether the pair was found.
+    let walk = tags.try_each(&mut |key, value| {
+        if left == 0 {
+            return Err(false);
+        }
+        left -= 1;
+        if same(key, value) { Err(true) } else { Ok(()) }
+    });
+    walk == Err(true)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::format;
+
+    use super::*;
+
+    #[test]
+    fn a_repeated_key_is_never_missed() {
+        let mut seen = Seen::new();
+        for i in 0..300 {
+            seen.may_have(&Name::key(&format!("key {i}")).unwrap());
+        }
+        assert!((0..300).all(|i| seen.may_have(&Name::key(&format!("key-{i}")).unwrap())));
+    }
+
+    #[test]
+    fn few_keys_are_mostly_told_apart() {
+        let mut seen = Seen::new();
+        let accidents = (0..20).filter(|i| seen.may_have(&Name::key(&format!("some.tag.{i}")).unwrap())).count();
+        assert!(accidents < 5, "{accidents} of 20");
+    }
+
+    #[test]
+    fn only_the_first_pairs_are_looked_at() {
+        let tags = [("a", "1"), ("b", "2"), ("c", "3")];
+        assert!(among(&tags, 2, |key, value| (key, value) == ("b", "2")));
+        assert!(!among(&tags, 1, |key, _| key == "b"));
+        assert!(!among(&tags, 9, |key, _| key == "d"));
+    }
+}

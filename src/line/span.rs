@@ -1,0 +1,248 @@
+//! `"name" source="src" traceId=… spanId=… parent=…* followsFrom=…* "k"="v"…* start duration`: spans.
+
+use super::json::Json;
+use super::number::{hyphenated, put_u64};
+use super::out::{Out, Put};
+use super::point::source;
+use super::seen::{Seen, among};
+use super::span_logs::put_span_logs;
+use super::text::{Name, Text};
+use super::{Encode, Rules, Sink};
+use crate::{EncodeError, Field, InvalidInput, Kind, Problem, Span, Tags};
+
+/// The mark of a span that has logs. It is written last, and only once.
+const MARK: &str = "_spanLogs";
+
+impl<T: Tags> Encode for Span<'_, T> {
+    const KIND: Kind = Kind::Span;
+
+    fn encode<S: Sink + ?Sized>(&self, rules: &Rules<'_>, sink: &mut S) -> Result<u32, EncodeError<S::Full>> {
+        Out::line(sink, rules.limits.trace_line, |out| {
+            put_span(self, rules, out)?;
+            out.put(b"\n");
+            Ok(())
+        })
+    }
+
+    /// The span's logs, if it has any. They hold the span's own line, so that a proxy samples both alike.
+    fn encode_companion<S: Sink + ?Sized>(
+        &self,
+        rules: &Rules<'_>,
+        sink: &mut S,
+    ) -> Result<Option<Kind>, EncodeError<S::Full>> {
+        if self.logs.is_empty() {
+            return Ok(None);
+        }
+        Out::line(sink, rules.limits.trace_line, |out| {
+            put_span_logs(self.trace_id, self.span_id, None, self.logs, out)?;
+            out.put(b",\"span\":\"");
+            put_span(self, rules, &mut Json(out))?;
+            out.put(b"\"}\n");
+            Ok(())
+        })?;
+        Ok(Some(Kind::SpanLogs))
+    }
+}
+
+/// The line of a span, without its LF.
+fn put_span<T: Tags>(span: &Span<'_, T>, rules: &Rules<'_>, out: &mut impl Put) -> Result<(), InvalidInput> {
+    let limits = &rules.limits;
+    let name = Text::new(span.name).map_err(|problem| problem.of(Field::SpanName))?;
+    name.check(limits.span_name).map_err(|problem| problem.of(Field::SpanName))?;
+    let source = source(span.source, rules)?;
+    out.put(b"\"");
+    name.put(out);
+    out.put(b"\" source=\"");
+    source.put(out);
+    out.put(b"\" traceId=");
+    out.put(&hyphenated(span.trace_id));
+    out.put(b" spanId=");
+    out.put(&hyphenated(span.span_id));
+    for &parent in span.parents {
+        out.put(b" parent=");
+        out.put(&hyphenated(parent));
+    }
+    for &follows in span.follows_from {
+        out.put(b" followsFrom=");
+        out.put(&hyphenated(follows));
+    }
+    let marked = !span.logs.is_empty();
+    let fixed = span.parents.len() + span.follows_from.len() + usize::from(marked);
+    put_tags(&span.tags, marked, fixed, rules, out)?;
+    out.put(b" ");
+    put_u64(span.start_millis, out);
+    out.put(b" ");
+    put_u64(span.duration_millis, out);
+    Ok(())
+}
+
+/// ` "k"="v"…`, where `fixed` annotations stand already or (the mark) will.
+fn put_tags<T: Tags>(
+    tags: &T,
+    marked: bool,
+    fixed: usize,
+    rules: &Rules<'_>,
+    out: &mut impl Put,
+) -> Result<(), InvalidInput> {
+    let limits = &rules.limits;
+    let mut seen = Seen::new();
+    let (mut given, mut count) = (0, fixed);
+    tags.try_each(&mut |key, value| {
+        given += 1;
+        if marked && key == MARK {
+            return Ok(());
+        }
+        let name = Name::span_key(key).map_err(|problem| problem.of(Field::SpanTagKey))?;
+        if matches!(key, "source" | "host" | "traceId" | "spanId" | "parent" | "followsFrom") {
+            return Err(InvalidInput::new(Field::SpanTagKey, Problem::ReservedKey));
+        }
+        name.check(limits.span_tag_key).map_err(|problem| problem.of(Field::SpanTagKey))?;
+        let text = Text::new(value).map_err(|problem| problem.of(Field::SpanTagValue))?;
+        let same = |key: &str, value: &str| {
+            Name::span_key(key).is_ok_and(|key| key.is(&name)) && Text::new(value).is_ok_and(|value| value.is(&text))
+        };
+        if seen.may_have(&name) && among(tags, given - 1, same) {
+            return Ok(());
+        }
+        count += 1;
+        if count <= limits.span_tags {
+            put_tag(&name, &text, out);
+        }
+        Ok(())
+    })?;
+    if count > limits.span_tags {
+        return Err(InvalidInput::new(Field::SpanTags, Problem::TooMany { limit: limits.span_tags, count }));
+    }
+    if marked {
+        out.put(b" \"_spanLogs\"=\"true\"");
+    }
+    Ok(())
+}
+
+#[inline]
+fn put_tag(name: &Name<'_>, text: &Text<'_>, out: &mut impl Put) {
+    out.put(b" \"");
+    name.put(out);
+    out.put(b"\"=\"");
+    text.put(out);
+    out.put(b"\"");
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::string::String;
+    use std::vec::Vec;
+    use std::{format, vec};
+
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::SpanLog;
+
+    const RULES: Rules<'_> = Rules::new().default_source("d");
+    const TRACE: Uuid = Uuid::from_u128(0x7b3bf470_9456_11e8_9eb6_529269fb1459);
+    const SPAN: Uuid = Uuid::from_u128(0x0313bafe_9457_11e8_9eb6_529269fb1459);
+    const HEAD: &str =
+        "\"op\" source=\"d\" traceId=7b3bf470-9456-11e8-9eb6-529269fb1459 spanId=0313bafe-9457-11e8-9eb6-529269fb1459";
+    const TAIL: &str = " 1552949776000 343\n";
+
+    fn span<'a>() -> Span<'a> {
+        Span::new("op", 1_552_949_776_000, 343, TRACE, SPAN)
+    }
+
+    fn line<T: Tags>(span: &Span<'_, T>) -> Result<String, (Field, Problem)> {
+        let mut out = Vec::new();
+        match span.encode(&RULES, &mut out) {
+            Ok(lines) => assert_eq!(lines, 1),
+            Err(EncodeError::Invalid(invalid)) => return Err((invalid.field, invalid.problem)),
+        }
+        Ok(String::from_utf8(out).unwrap())
+    }
+
+    #[test]
+    fn fields_stand_in_their_order() {
+        let other = Uuid::from_u128(1);
+        let (parents, follows_from) = ([SPAN, other], [other]);
+        let full = span().parents(&parents).follows_from(&follows_from);
+        let expected = format!(
+            "{HEAD} parent={SPAN} parent={other} followsFrom={other} \"a\"=\"1\" \"a\"=\"2\" \"b-c\"=\"x \\\"y\\\"\"{TAIL}"
+        );
+        assert_eq!(line(&full.tag("a", "1").tag("a", "2").tag("b c", " x \"y\" ")), Ok(expected));
+    }
+
+    #[test]
+    fn an_identical_pair_is_written_once() {
+        let tags = [("a b", "1"), ("a-b", "1"), ("a b", "2"), ("a-b", " 1\\"), ("12", "x"), ("_12", "x")];
+        let expected = format!("{HEAD} \"a-b\"=\"1\" \"a-b\"=\"2\" \"_12\"=\"x\"{TAIL}");
+        assert_eq!(line(&span().tags(tags)), Ok(expected));
+        let many = vec![("k", "v"); 10_000];
+        assert_eq!(line(&span().tags(many.as_slice())), Ok(format!("{HEAD} \"k\"=\"v\"{TAIL}")));
+    }
+
+    #[test]
+    fn a_span_with_logs_is_marked_last_and_once() {
+        let log = [SpanLog::new(1, &[("event", "e")])];
+        for tags in
+            [vec![("a", "1")], vec![("_spanLogs", "true"), ("a", "1")], vec![("a", "1"), ("_spanLogs", "false")]]
+        {
+            let expected = format!("{HEAD} \"a\"=\"1\" \"_spanLogs\"=\"true\"{TAIL}");
+            assert_eq!(line(&span().logs(&log).tags(tags.as_slice())), Ok(expected));
+        }
+        assert_eq!(line(&span().tag("_spanLogs", "x")), Ok(format!("{HEAD} \"_spanLogs\"=\"x\"{TAIL}")));
+    }
+
+    #[test]
+    fn twenty_annotations_counting_the_ids_and_the_mark() {
+        let tags: Vec<_> = (0..20).map(|i| (format!("k{i}"), "v")).collect();
+        let too_many = (Field::SpanTags, Problem::TooMany { limit: 20, count: 21 });
+        assert!(line(&span().tags(tags.as_slice())).is_ok());
+        assert!(line(&span().parents(&[SPAN]).follows_from(&[SPAN]).tags(&tags[..18])).is_ok());
+        assert_eq!(line(&span().parents(&[SPAN]).follows_from(&[SPAN]).tags(&tags[..19])), Err(too_many));
+        let log = [SpanLog::new(1, &[])];
+        assert!(line(&span().logs(&log).tags(&tags[..19])).is_ok());
+        assert_eq!(line(&span().logs(&log).tags(tags.as_slice())), Err(too_many));
+        assert_eq!(line(&span().parents(&[SPAN; 21])), Err(too_many));
+    }
+
+    #[test]
+    fn keys_and_names() {
+        for key in ["source", "host", "traceId", "spanId", "parent", "followsFrom"] {
+            assert_eq!(line(&span().tag(key, "v")), Err((Field::SpanTagKey, Problem::ReservedKey)));
+        }
+        assert_eq!(line(&span().tag("∆", "v")), Err((Field::SpanTagKey, Problem::PrefixOnly)));
+        assert_eq!(line(&span().tag("k", " \\")), Err((Field::SpanTagValue, Problem::Blank)));
+        let digits = "1".repeat(128);
+        let too_long = Problem::TooLong { limit: 128, len: 129 };
+        assert_eq!(line(&span().tag(&digits, "v")), Err((Field::SpanTagKey, too_long)));
+        assert_eq!(line(&Span { name: &"é".repeat(129), ..span() }), Err((Field::SpanName, too_long)));
+        assert!(line(&Span { name: &"é".repeat(128), ..span() }).is_ok());
+        assert!(line(&span().tag("k", &"v".repeat(100_000))).is_ok());
+        let long = line(&span().tag("k", &"v".repeat(1_048_576)));
+        assert!(matches!(long, Err((Field::Line, Problem::TooLong { limit: 1_048_576, len })) if len > 1_048_576));
+    }
+
+    #[test]
+    fn the_companion_holds_the_very_line() {
+        let log = [SpanLog::new(1_552_949_776_000_123, &[("event", "say \"hi\"\n")])];
+        let span = span().logs(&log).tag("q", "C:\\dir \"x\"\r");
+        let mut out = Vec::new();
+        assert_eq!(span.encode_companion(&RULES, &mut out), Ok(Some(Kind::SpanLogs)));
+        let line_of_logs = String::from_utf8(out).unwrap();
+        let json: serde_json::Value = serde_json::from_str(&line_of_logs).unwrap();
+        assert_eq!(json["span"].as_str(), line(&span).unwrap().strip_suffix('\n'));
+        assert_eq!(json["logs"][0]["fields"]["event"], "say \"hi\"\n");
+        assert_eq!(line_of_logs.matches('\n').count(), 1);
+        assert_eq!(super::tests::span().encode_companion(&RULES, &mut Vec::new()), Ok(None));
+    }
+
+    #[test]
+    fn a_companion_of_a_bad_span_leaves_the_sink_as_it_was() {
+        let log = [SpanLog::new(1, &[("event", "e")])];
+        let mut out = vec![b'|'];
+        let bad = span().logs(&log).tag("host", "x");
+        let invalid = InvalidInput::new(Field::SpanTagKey, Problem::ReservedKey);
+        assert_eq!(bad.encode_companion(&RULES, &mut out), Err(EncodeError::Invalid(invalid)));
+        assert_eq!(out, b"|");
+    }
+}

@@ -1,0 +1,160 @@
+//! `{"traceId":"…","spanId":"…","logs":[{"timestamp":µs,"fields":{…}}],"span":"…"}`: the logs of a span, as JSON.
+
+use uuid::Uuid;
+
+use super::json::{Json, put_string};
+use super::number::{hyphenated, put_u64};
+use super::out::{Out, Put};
+use super::seen::Seen;
+use super::text::{Name, is_blank};
+use super::{Encode, Rules, Sink};
+use crate::{EncodeError, Field, InvalidInput, Kind, Problem, SpanLog, SpanLogs};
+
+impl Encode for SpanLogs<'_> {
+    const KIND: Kind = Kind::SpanLogs;
+
+    fn encode<S: Sink + ?Sized>(&self, rules: &Rules<'_>, sink: &mut S) -> Result<u32, EncodeError<S::Full>> {
+        Out::line(sink, rules.limits.trace_line, |out| {
+            put_span_logs(self.trace_id, self.span_id, self.secondary_id, self.logs, out)?;
+            if let Some(span) = self.span {
+                out.put(b",\"span\":\"");
+                Json(out).put(span_line(span)?.as_bytes());
+                out.put(b"\"");
+            }
+            out.put(b"}\n");
+            Ok(())
+        })
+    }
+}
+
+/// The line without its LF, if it is one.
+fn span_line(line: &str) -> Result<&str, InvalidInput> {
+    let line = line.strip_suffix('\n').unwrap_or(line);
+    if is_blank(line) {
+        return Err(InvalidInput::new(Field::SpanLine, Problem::Blank));
+    }
+    if line.contains(['\n', '\u{4}']) {
+        return Err(InvalidInput::new(Field::SpanLine, Problem::Malformed));
+    }
+    Ok(line)
+}
+
+/// The object up to and with its logs; what follows is the span, and `}`.
+pub(crate) fn put_span_logs(
+    trace_id: Uuid,
+    span_id: Uuid,
+    secondary_id: Option<&str>,
+    logs: &[SpanLog<'_>],
+    out: &mut impl Put,
+) -> Result<(), InvalidInput> {
+    if logs.is_empty() {
+        return Err(InvalidInput::new(Field::SpanLogs, Problem::Missing));
+    }
+    out.put(b"{\"traceId\":\"");
+    out.put(&hyphenated(trace_id));
+    out.put(b"\",\"spanId\":\"");
+    out.put(&hyphenated(span_id));
+    out.put(b"\"");
+    if let Some(secondary_id) = secondary_id {
+        out.put(b",\"_spanSecondaryId\":");
+        put_string(secondary_id, out);
+    }
+    let mut before: &[u8] = b",\"logs\":[{\"timestamp\":";
+    for log in logs {
+        out.put(before);
+        put_log(log, out)?;
+        before = b",{\"timestamp\":";
+    }
+    out.put(b"]");
+    Ok(())
+}
+
+/// A record, from its timestamp on.
+fn put_log(log: &SpanLog<'_>, out: &mut impl Put) -> Result<(), InvalidInput> {
+    // The reader's integers are signed.
+    if log.timestamp > i64::MAX as u64 {
+        return Err(InvalidInput::new(Field::Timestamp, Problem::TooLarge));
+    }
+    put_u64(log.timestamp, out);
+    out.put(b",\"fields\":{");
+    let mut seen = Seen::new();
+    for (index, &(key, value)) in log.fields.iter().enumerate() {
+        // The key goes out as it is. The name only finds those that may be repeated.
+        let name = Name::parts(key).map_err(|problem| problem.of(Field::SpanLogKey))?;
+        if seen.may_have(&name) && log.fields.iter().take(index).any(|(other, _)| *other == key) {
+            return Err(InvalidInput::new(Field::SpanLogKey, Problem::RepeatedKey));
+        }
+        if index > 0 {
+            out.put(b",");
+        }
+        put_string(key, out);
+        out.put(b":");
+        put_string(value, out);
+    }
+    out.put(b"}}");
+    Ok(())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::format;
+    use std::string::String;
+    use std::vec::Vec;
+
+    use super::*;
+    use crate::Span;
+
+    const TRACE: Uuid = Uuid::from_u128(0x7b3bf470_9456_11e8_9eb6_529269fb1459);
+    const SPAN: Uuid = Uuid::from_u128(0x0313bafe_9457_11e8_9eb6_529269fb1459);
+    const RULES: Rules<'_> = Rules::new().default_source("d");
+
+    fn line(logs: SpanLogs<'_>) -> Result<String, (Field, Problem)> {
+        let mut out = Vec::new();
+        match logs.encode(&RULES, &mut out) {
+            Ok(lines) => assert_eq!(lines, 1),
+            Err(EncodeError::Invalid(invalid)) => return Err((invalid.field, invalid.problem)),
+        }
+        Ok(String::from_utf8(out).unwrap())
+    }
+
+    #[test]
+    fn the_object() {
+        let logs = [SpanLog::new(1, &[("a", "b"), ("c", "")]), SpanLog::new(2, &[])];
+        let plain = SpanLogs::new(TRACE, SPAN, &logs);
+        let head = format!("{{\"traceId\":\"{TRACE}\",\"spanId\":\"{SPAN}\"");
+        let records =
+            ",\"logs\":[{\"timestamp\":1,\"fields\":{\"a\":\"b\",\"c\":\"\"}},{\"timestamp\":2,\"fields\":{}}]";
+        assert_eq!(line(plain).unwrap(), format!("{head}{records}}}\n"));
+        let second = plain.secondary_id("x\"");
+        assert_eq!(line(second).unwrap(), format!("{head},\"_spanSecondaryId\":\"x\\\"\"{records}}}\n"));
+    }
+
+    #[test]
+    fn a_span_and_its_ready_line_give_the_same_object() {
+        let logs = [SpanLog::new(5, &[("event", "e")])];
+        let span = Span::new("op \"x\"", 1_552_949_776_000, 1, TRACE, SPAN).logs(&logs);
+        let (mut ready, mut companion) = (Vec::new(), Vec::new());
+        span.encode(&RULES, &mut ready).unwrap();
+        span.encode_companion(&RULES, &mut companion).unwrap();
+        let ready = String::from_utf8(ready).unwrap();
+        let given = line(SpanLogs::new(TRACE, SPAN, &logs).span(&ready)).unwrap();
+        assert_eq!(given.as_bytes(), companion);
+        assert_eq!(line(SpanLogs::new(TRACE, SPAN, &logs).span(ready.trim_end())).unwrap(), given);
+    }
+
+    #[test]
+    fn what_no_reader_takes() {
+        let problem = |logs: &[SpanLog<'_>]| line(SpanLogs::new(TRACE, SPAN, logs)).unwrap_err();
+        assert_eq!(problem(&[]), (Field::SpanLogs, Problem::Missing));
+        assert_eq!(problem(&[SpanLog::new(u64::MAX, &[])]), (Field::Timestamp, Problem::TooLarge));
+        assert_eq!(problem(&[SpanLog::new(1, &[(" ", "v")])]), (Field::SpanLogKey, Problem::Blank));
+        let repeated = [("∆", "v"), ("a", "v"), ("∆", "w")];
+        assert_eq!(problem(&[SpanLog::new(1, &repeated)]), (Field::SpanLogKey, Problem::RepeatedKey));
+        let logs = [SpanLog::new(1, &[("a b", "v"), ("a-b", "v")])];
+        assert!(line(SpanLogs::new(TRACE, SPAN, &logs)).is_ok());
+        let with = |span| line(SpanLogs::new(TRACE, SPAN, &logs).span(span)).unwrap_err();
+        assert_eq!(with(" \n"), (Field::SpanLine, Problem::Blank));
+        assert_eq!(with("a\nb"), (Field::SpanLine, Problem::Malformed));
+    }
+}

@@ -1,0 +1,541 @@
+//! The two sorts of text in a line, cleaned as the reader needs it.
+//!
+//! A [`Name`] (of a metric, a histogram, a key) has few legal characters; every other code point becomes one `-`. A
+//! [`Text`] (source, tag value, span name and so on) is trimmed, and `"` and LF are escaped. Ordinary input is checked a
+//! word at a time and written in one piece; only what is out of the ordinary is looked at byte by byte.
+
+use super::out::Put;
+use crate::Problem;
+
+const WORD: usize = size_of::<usize>();
+const LOW: usize = usize::MAX / 0xFF;
+const HIGH: usize = LOW << 7;
+
+/// The high bit of each byte that lies in `from..=to`; right where all bytes are ASCII.
+const fn within(word: usize, from: u8, to: u8) -> usize {
+    (word + LOW * (0x80 - from as usize)) & !(word + LOW * (0x7F - to as usize))
+}
+
+/// Whether all bytes are legal anywhere in a name: `,` `-` `.` `/` `0-9` `A-Z` `a-z` `_`.
+const fn legal_word(word: usize) -> bool {
+    if word & HIGH != 0 {
+        return false;
+    }
+    let folded = word | (LOW << 5);
+    let legal = within(word, b',', b'9') | within(folded, b'a', b'z') | within(word, b'_', b'_');
+    legal & HIGH == HIGH
+}
+
+/// Whether no byte is `"`, LF or U+0004. May say no without cause only where another byte is one of them.
+const fn plain_word(word: usize) -> bool {
+    let (quote, lf, eot) = (word ^ (LOW * b'"' as usize), word ^ (LOW * b'\n' as usize), word ^ (LOW * 4));
+    let zero = (quote.wrapping_sub(LOW) & !quote) | (lf.wrapping_sub(LOW) & !lf) | (eot.wrapping_sub(LOW) & !eot);
+    zero & HIGH == 0
+}
+
+/// Whether `check` holds for every word of `bytes`, where `filler` is a byte that passes.
+#[inline]
+fn all_words(bytes: &[u8], filler: u8, check: impl Fn(usize) -> bool) -> bool {
+    let (words, rest) = bytes.as_chunks::<WORD>();
+    if !words.iter().all(|word| check(usize::from_ne_bytes(*word))) {
+        return false;
+    }
+    if rest.is_empty() {
+        return true;
+    }
+    match bytes.last_chunk::<WORD>() {
+        Some(last) => check(usize::from_ne_bytes(*last)),
+        None => {
+            let mut word = [filler; WORD];
+            for (to, from) in word.iter_mut().zip(rest) {
+                *to = *from;
+            }
+            check(usize::from_ne_bytes(word))
+        }
+    }
+}
+
+/// Which bytes are legal in a name, and which are continuation bytes of UTF-8.
+static CLASS: [Class; 256] = {
+    let mut class = [Class::Illegal; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        class[byte] = match byte as u8 {
+            b','..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'_' => Class::Legal,
+            0x80..=0xBF => Class::Continuation,
+            _ => Class::Illegal,
+        };
+        byte += 1;
+    }
+    class
+};
+
+#[derive(Clone, Copy, PartialEq)]
+enum Class {
+    Legal,
+    Illegal,
+    Continuation,
+}
+
+fn class(byte: u8) -> Class {
+    CLASS.get(usize::from(byte)).copied().unwrap_or(Class::Illegal)
+}
+
+/// White space that is trimmed: Unicode's, and U+001C–1F.
+fn is_space(c: char) -> bool {
+    c.is_whitespace() || ('\u{1C}'..='\u{1F}').contains(&c)
+}
+
+/// Whether nothing but white space is in `text`.
+pub(crate) fn is_blank(text: &str) -> bool {
+    text.chars().all(is_space)
+}
+
+/// The length in UTF-16 code units: one a code point, two for those beyond U+FFFF.
+pub(crate) fn utf16_len(text: &str) -> usize {
+    text.bytes().map(|byte| usize::from(class(byte) != Class::Continuation) + usize::from(byte >= 0xF0)).sum()
+}
+
+/// The name of a metric or histogram, or a key: a prefix that is legal only there, and the rest.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Name<'a> {
+    prefix: &'a str,
+    rest: &'a str,
+    /// Whether the rest is legal as it stands.
+    clean: bool,
+}
+
+impl<'a> Name<'a> {
+    /// The name of a metric or histogram.
+    #[inline]
+    pub(crate) fn new(raw: &'a str) -> Result<Self, Problem> {
+        Self::parts(raw)?.longer_than_its_prefix()
+    }
+
+    /// The name of a delta counter: `∆` in front unless it starts with `∆` or `Δ`.
+    #[inline]
+    pub(crate) fn delta(raw: &'a str) -> Result<Self, Problem> {
+        let mut name = Self::parts(raw)?;
+        match name.prefix {
+            "" => name.prefix = "∆",
+            "~" => name.prefix = "∆~",
+            _ => {}
+        }
+        name.longer_than_its_prefix()
+    }
+
+    /// A key. One that is only a delta crashes the reader as a name does; `~` alone does not.
+    #[inline]
+    pub(crate) fn key(raw: &'a str) -> Result<Self, Problem> {
+        let name = Self::parts(raw)?;
+        if name.is_delta() { name.longer_than_its_prefix() } else { Ok(name) }
+    }
+
+    /// The key of a span tag: `_` in front of one made of digits only, which would be read as the start time.
+    #[inline]
+    pub(crate) fn span_key(raw: &'a str) -> Result<Self, Problem> {
+        let mut name = Self::key(raw)?;
+        if name.rest.as_bytes().first().is_some_and(u8::is_ascii_digit)
+            && name.prefix.is_empty()
+            && name.rest.bytes().all(|byte| byte.is_ascii_digit())
+        {
+            name.prefix = "_";
+        }
+        Ok(name)
+    }
+
+    /// Anything but a blank.
+    #[inline]
+    pub(crate) fn parts(raw: &'a str) -> Result<Self, Problem> {
+        if all_words(raw.as_bytes(), b'a', legal_word) && !raw.is_empty() {
+            return Ok(Self { prefix: "", rest: raw, clean: true });
+        }
+        Self::odd_parts(raw)
+    }
+
+    #[cold]
+    fn odd_parts(raw: &'a str) -> Result<Self, Problem> {
+        if is_blank(raw) {
+            return Err(Problem::Blank);
+        }
+        let after_delta = raw.strip_prefix(['∆', 'Δ']).unwrap_or(raw);
+        let rest = after_delta.strip_prefix('~').unwrap_or(after_delta);
+        let prefix = raw.strip_suffix(rest).unwrap_or_default();
+        Ok(Self { prefix, rest, clean: all_words(rest.as_bytes(), b'a', legal_word) })
+    }
+
+    #[inline]
+    fn longer_than_its_prefix(self) -> Result<Self, Problem> {
+        if self.rest.is_empty() { Err(Problem::PrefixOnly) } else { Ok(self) }
+    }
+
+    /// Whether the reader takes a metric of this name for a delta counter.
+    pub(crate) fn is_delta(&self) -> bool {
+        self.prefix.starts_with(['∆', 'Δ'])
+    }
+
+    /// The name as it was given, if nothing was cleaned.
+    pub(crate) fn as_given(&self) -> Option<&'a str> {
+        (self.clean && self.prefix.is_empty()).then_some(self.rest)
+    }
+
+    /// At most so many UTF-16 units.
+    pub(crate) fn at_most(&self) -> usize {
+        self.prefix.len() + self.rest.len()
+    }
+
+    /// The length in UTF-16 units. Every code point is one here: those beyond U+FFFF have become `-`.
+    pub(crate) fn units(&self) -> usize {
+        self.prefix.chars().count() + self.rest.chars().count()
+    }
+
+    /// Says whether it is over `limit`.
+    #[inline]
+    pub(crate) fn check(&self, limit: usize) -> Result<(), Problem> {
+        if self.at_most() <= limit { Ok(()) } else { over(limit, self.units()) }
+    }
+
+    /// The cleaned bytes, one by one.
+    fn bytes(&self) -> impl Iterator<Item = u8> {
+        let rest = self.rest.bytes().filter_map(|byte| match class(byte) {
+            Class::Legal => Some(byte),
+            Class::Illegal => Some(b'-'),
+            Class::Continuation => None,
+        });
+        self.prefix.bytes().chain(rest)
+    }
+
+    /// Whether both are written alike.
+    pub(crate) fn is(&self, other: &Name<'_>) -> bool {
+        match (self.as_given(), other.as_given()) {
+            (Some(this), Some(other)) => this == other,
+            _ => self.bytes().eq(other.bytes()),
+        }
+    }
+
+    /// A byte that is the same for names that are written alike, and seldom else.
+    #[inline]
+    pub(crate) fn fingerprint(&self) -> u8 {
+        let (mut head, mut tail, mut len) = (0, 0, self.rest.len() as u32);
+        match (self.as_given(), self.rest.as_bytes().first_chunk(), self.rest.as_bytes().last_chunk()) {
+            (Some(_), Some(first), Some(last)) => {
+                head = u32::from_be_bytes(*first);
+                tail = u32::from_be_bytes(*last);
+            }
+            _ => {
+                len = 0;
+                for byte in self.bytes() {
+                    if len < 4 {
+                        head = head << 8 | u32::from(byte);
+                    }
+                    tail = tail << 8 | u32::from(byte);
+                    len += 1;
+                }
+            }
+        }
+        let mixed = (head ^ tail.rotate_left(13) ^ len.rotate_left(27)).wrapping_mul(0x9E37_79B1);
+        (mixed >> 24) as u8
+    }
+
+    /// Writes it, without quotes.
+    #[inline]
+    pub(crate) fn put(&self, out: &mut impl Put) {
+        if !self.prefix.is_empty() {
+            out.put(self.prefix.as_bytes());
+        }
+        if self.clean {
+            out.put(self.rest.as_bytes());
+        } else {
+            put_cleaned(self.rest, out);
+        }
+    }
+}
+
+#[cold]
+fn put_cleaned(rest: &str, out: &mut impl Put) {
+    let mut rest = rest.as_bytes();
+    while !rest.is_empty() {
+        let legal = rest.iter().position(|&byte| class(byte) != Class::Legal).unwrap_or(rest.len());
+        let (run, other) = rest.split_at_checked(legal).unwrap_or((rest, &[]));
+        if !run.is_empty() {
+            out.put(run);
+        }
+        if let Some((_, other)) = other.split_first() {
+            out.put(b"-");
+            let next = other.iter().position(|&byte| class(byte) != Class::Continuation).unwrap_or(other.len());
+            rest = other.get(next..).unwrap_or_default();
+        } else {
+            rest = &[];
+        }
+    }
+}
+
+/// A source, tag value, span name, event name, annotation value or event tag: trimmed, not blank.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Text<'a> {
+    trimmed: &'a str,
+    /// Whether it needs no escape.
+    plain: bool,
+}
+
+impl<'a> Text<'a> {
+    #[inline]
+    pub(crate) fn new(raw: &'a str) -> Result<Self, Problem> {
+        let trimmed = trim(raw);
+        if trimmed.is_empty() {
+            return Err(Problem::Blank);
+        }
+        Ok(Self { trimmed, plain: all_words(trimmed.as_bytes(), b'a', plain_word) })
+    }
+
+    /// The trimmed text, not escaped.
+    pub(crate) fn as_str(&self) -> &'a str {
+        self.trimmed
+    }
+
+    /// At most so many UTF-16 units.
+    pub(crate) fn at_most(&self) -> usize {
+        if self.plain { self.trimmed.len() } else { self.units() }
+    }
+
+    /// The length in UTF-16 units that the reader counts: an escaped quote is one, an escaped LF is two.
+    pub(crate) fn units(&self) -> usize {
+        utf16_len(self.trimmed) + self.trimmed.bytes().filter(|&byte| byte == b'\n').count()
+    }
+
+    /// Says whether it is over `limit`.
+    #[inline]
+    pub(crate) fn check(&self, limit: usize) -> Result<(), Problem> {
+        if self.at_most() <= limit { Ok(()) } else { over(limit, self.units()) }
+    }
+
+    /// Whether both are written alike.
+    pub(crate) fn is(&self, other: &Text<'_>) -> bool {
+        self.bytes().eq(other.bytes())
+    }
+
+    /// The bytes after clean-up, with LF for its escape: as good for a comparison, unless the escape itself was given.
+    fn bytes(&self) -> impl Iterator<Item = u8> {
+        self.trimmed
+            .bytes()
+            .flat_map(|byte| match byte {
+                b'\n' => [Some(b'\\'), Some(b'n')],
+                4 => [Some(b'-'), None],
+                byte => [Some(byte), None],
+            })
+            .flatten()
+    }
+
+    /// Writes it, without the quotes around it.
+    #[inline]
+    pub(crate) fn put(&self, out: &mut impl Put) {
+        if self.plain {
+            out.put(self.trimmed.as_bytes());
+        } else {
+            put_escaped(self.trimmed, out);
+        }
+    }
+}
+
+#[cold]
+fn put_escaped(text: &str, out: &mut impl Put) {
+    let mut runs = text.split_inclusive(['"', '\n', '\u{4}']);
+    for run in &mut runs {
+        let (plain, escape): (_, &[u8]) = match run.as_bytes() {
+            [plain @ .., b'"'] => (plain, b"\\\""),
+            [plain @ .., b'\n'] => (plain, b"\\n"),
+            [plain @ .., 4] => (plain, b"-"),
+            plain => (plain, b""),
+        };
+        out.put(plain);
+        out.put(escape);
+    }
+}
+
+/// Without white space at both ends and backslashes at the end, of which neither is left at the end.
+#[inline]
+fn trim(raw: &str) -> &str {
+    let first = raw.as_bytes().first().copied().unwrap_or(0);
+    let last = raw.as_bytes().last().copied().unwrap_or(0);
+    if (b'!'..0x80).contains(&first) && (b'!'..0x80).contains(&last) && last != b'\\' { raw } else { trim_odd(raw) }
+}
+
+#[cold]
+fn trim_odd(raw: &str) -> &str {
+    raw.trim_start_matches(is_space).trim_end_matches(|c| c == '\\' || is_space(c))
+}
+
+#[cold]
+fn over(limit: usize, len: usize) -> Result<(), Problem> {
+    if len <= limit { Ok(()) } else { Err(Problem::TooLong { limit, len }) }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::format;
+    use std::string::String;
+    use std::vec::Vec;
+
+    use super::*;
+
+    impl Put for Vec<u8> {
+        fn put(&mut self, bytes: &[u8]) {
+            self.extend_from_slice(bytes);
+        }
+    }
+
+    fn written(put: impl FnOnce(&mut Vec<u8>)) -> String {
+        let mut out = Vec::new();
+        put(&mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    fn name(raw: &str) -> Result<String, Problem> {
+        Name::new(raw).map(|name| written(|out| name.put(out)))
+    }
+
+    fn text(raw: &str) -> Result<String, Problem> {
+        Text::new(raw).map(|text| written(|out| text.put(out)))
+    }
+
+    /// The table of the wire format, character by character.
+    fn cleaned(rest: &str) -> String {
+        rest.chars()
+            .map(|c| if c.is_ascii_alphanumeric() || [',', '-', '.', '/', '_'].contains(&c) { c } else { '-' })
+            .collect()
+    }
+
+    #[test]
+    fn every_code_point_of_a_name_is_kept_or_one_dash_at_every_place_of_a_word() {
+        let odd = ['∆', 'Δ', '温', '😀', '\u{80}', '\u{7FF}', '\u{FFFF}', '\u{10FFFF}'];
+        for c in ('\0'..='\u{FF}').chain(odd) {
+            for before in 1..18 {
+                let raw = format!("{}{c}tail", &"abcdefghijklmnopqr"[..before]);
+                assert_eq!(name(&raw), Ok(cleaned(&raw)), "{raw:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn prefixes_stand_only_in_front() {
+        for (raw, clean) in [
+            ("~a", "~a"),
+            ("∆a", "∆a"),
+            ("Δa", "Δa"),
+            ("∆~a", "∆~a"),
+            ("Δ~a", "Δ~a"),
+            ("∆∆b", "∆-b"),
+            ("~∆a", "~-a"),
+            ("~~a", "~-a"),
+            ("∆~~a", "∆~-a"),
+            ("a~", "a-"),
+        ] {
+            assert_eq!(name(raw).as_deref(), Ok(clean));
+        }
+        for raw in ["~", "∆", "Δ", "∆~", "Δ~"] {
+            assert_eq!(name(raw), Err(Problem::PrefixOnly));
+        }
+        for raw in ["", " ", "\u{1C}\u{A0}\n"] {
+            assert_eq!(name(raw), Err(Problem::Blank));
+        }
+        for (raw, clean) in [("a", "∆a"), ("~a", "∆~a"), ("Δa", "Δa"), ("∆~a", "∆~a"), ("a b", "∆a-b"), ("∆Δ", "∆-")]
+        {
+            assert_eq!(written(|out| Name::delta(raw).unwrap().put(out)), clean);
+        }
+        assert_eq!(Name::delta("~").map(|_| ()), Err(Problem::PrefixOnly));
+    }
+
+    #[test]
+    fn keys() {
+        assert!(Name::key("~").is_ok());
+        assert_eq!(Name::key("Δ").map(|_| ()), Err(Problem::PrefixOnly));
+        for (raw, clean) in
+            [("123", "_123"), ("12a", "12a"), ("1 2", "1-2"), ("1.5", "1.5"), ("a1", "a1"), ("~1", "~1")]
+        {
+            assert_eq!(written(|out| Name::span_key(raw).unwrap().put(out)), clean);
+        }
+    }
+
+    #[test]
+    fn a_fingerprint_is_of_what_is_written() {
+        let same = [
+            ("a b", "a-b"),
+            ("a😀b", "a-b"),
+            ("日本語の", "----"),
+            ("long name with blanks", "long-name-with-blanks"),
+            ("∆∆x", "∆-x"),
+            ("ab", "ab"),
+        ];
+        for (raw, clean) in same {
+            let (raw, clean) = (Name::key(raw).unwrap(), Name::key(clean).unwrap());
+            assert!(raw.is(&clean) && clean.is(&raw));
+            assert_eq!(raw.fingerprint(), clean.fingerprint());
+        }
+        let (digits, given) = (Name::span_key("12345").unwrap(), Name::span_key("_12345").unwrap());
+        assert!(digits.is(&given));
+        assert_eq!(digits.fingerprint(), given.fingerprint());
+        let marks: std::collections::HashSet<_> =
+            (0..64).map(|i| Name::key(&format!("some.key.{i}")).unwrap().fingerprint()).collect();
+        assert!(marks.len() > 40, "only {} different fingerprints of 64", marks.len());
+    }
+
+    #[test]
+    fn text_is_trimmed_and_escaped() {
+        for (raw, clean) in [
+            ("hello world", "hello world"),
+            ("hello\"world\"", "hello\\\"world\\\""),
+            ("a\nb", "a\\nb"),
+            ("\u{A0}x\u{A0}", "x"),
+            ("\u{1F}x\u{1C}", "x"),
+            ("\u{200B}x", "\u{200B}x"),
+            ("a\u{2028}b", "a\u{2028}b"),
+            ("a\\", "a"),
+            ("a\\ \\ \\\\", "a"),
+            ("\\a", "\\a"),
+            ("\\\"", "\\\\\""),
+            ("\"\"", "\\\"\\\""),
+            ("\u{4}", "-"),
+            ("a\u{4}\nb\"", "a-\\nb\\\""),
+            ("cr\ronly\tx", "cr\ronly\tx"),
+            ("höst", "höst"),
+            ("温度", "温度"),
+        ] {
+            assert_eq!(text(raw).as_deref(), Ok(clean), "{raw:?}");
+        }
+        for raw in ["", "  ", "\\", " \\ ", "\n", "\u{3000}"] {
+            assert_eq!(text(raw), Err(Problem::Blank), "{raw:?}");
+        }
+    }
+
+    #[test]
+    fn an_escape_is_found_at_every_place_of_a_word() {
+        for special in ['"', '\n', '\u{4}', '\u{5}', '\u{3}', '!', '#', '\u{B}', '\t', 'ä', '\u{84}'] {
+            for before in 1..18 {
+                let raw = format!("{}{special}z", &"abcdefghijklmnopqr"[..before]);
+                let clean = raw.replace('"', "\\\"").replace('\n', "\\n").replace('\u{4}', "-");
+                assert_eq!(text(&raw), Ok(clean), "{raw:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn lengths_are_in_utf16_units_of_what_the_reader_sees() {
+        for raw in ["abc", "höst", "温度", "😀😀", "a\u{7FF}\u{800}\u{FFFF}\u{10000}"] {
+            assert_eq!(utf16_len(raw), raw.encode_utf16().count());
+        }
+        assert_eq!(Text::new("a\"b\nc").unwrap().units(), 6);
+        assert_eq!(Name::new("a😀b").unwrap().units(), 3);
+        assert_eq!(Name::delta("ab").unwrap().units(), 3);
+        assert_eq!(Text::new("温度").unwrap().check(2), Ok(()));
+        assert_eq!(Text::new("温😀").unwrap().check(2), Err(Problem::TooLong { limit: 2, len: 3 }));
+        assert_eq!(Text::new("ab\n.").unwrap().check(4), Err(Problem::TooLong { limit: 4, len: 5 }));
+    }
+
+    #[test]
+    fn texts_are_alike_if_they_are_written_alike() {
+        let alike = |a, b| Text::new(a).unwrap().is(&Text::new(b).unwrap());
+        assert!(alike(" a\\", "a") && alike("a\u{4}", "a-") && alike("a\nb", "a\\nb"));
+        assert!(!alike("a\"b", "a\\\"b") && !alike("a", "b"));
+    }
+}
