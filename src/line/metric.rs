@@ -10,6 +10,10 @@ use crate::{DeltaCounter, EncodeError, Field, InvalidInput, Kind, Metric, Proble
 impl<T: Tags> Encode for Metric<'_, T> {
     const KIND: Kind = Kind::Metric;
 
+    fn kind(&self) -> Kind {
+        if self.name.starts_with(['∆', 'Δ']) { Kind::Delta } else { Kind::Metric }
+    }
+
     /// A metric whose name starts with a delta is a delta counter for the receiver, and its value is checked as one.
     fn encode<S: Sink + ?Sized>(&self, rules: &Rules<'_>, sink: &mut S) -> Result<u32, EncodeError<S::Full>> {
         let name = Name::new(self.name).map_err(|problem| problem.of(Field::MetricName))?;

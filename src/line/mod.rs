@@ -35,6 +35,12 @@ pub trait Encode {
     /// The kind of its lines.
     const KIND: Kind;
 
+    /// The kind of this datum's lines, where its content decides: a metric whose name starts with a delta is a delta
+    /// counter for the receiver.
+    fn kind(&self) -> Kind {
+        Self::KIND
+    }
+
     /// Writes the datum's lines, each ended by one LF, and returns how many: 0 for a delta of zero, up to three for a
     /// histogram, else 1.
     ///

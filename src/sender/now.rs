@@ -110,12 +110,12 @@ impl Sender {
     /// An event line as the JSON that direct ingestion takes.
     fn write_event(&self, event: &parse::Event<'_>, bytes: &mut Vec<u8>) -> Result<(), SendError> {
         let text = |text: parse::Text<'_>| text.to_cow().into_owned();
-        let name = event.name().map(text).unwrap_or_default();
+        let name = event.name.map(text).unwrap_or_default();
         let host = event.hosts().next().map(text);
         let tags: Vec<String> = event.tags().map(text).collect();
         let tags: Vec<&str> = tags.iter().map(String::as_str).collect();
         let annotations: Vec<_> = event.annotations().map(|(key, value)| (text(key), text(value))).collect();
-        let mut datum = Event::new(&name, event.start_time().unsigned_abs()).end(event.end_time().unsigned_abs());
+        let mut datum = Event::new(&name, event.start_time.unsigned_abs()).end(event.end_time.unsigned_abs());
         datum.source = host.as_deref();
         let encoded = datum.tags(&tags).annotations(annotations.as_slice()).encode(&self.settings().rules(), bytes);
         encoded.map(|_| ()).map_err(|error| self.invalid(Kind::Event, error))
