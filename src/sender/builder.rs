@@ -189,7 +189,7 @@ impl SenderBuilder {
             Err(carrier) => std::vec![Route { kinds, carriers: std::vec![carrier] }],
             Ok(mut endpoint) => {
                 if let Some(token) = self.token {
-                    endpoint = endpoint.with_token(Token::new(&token).map_err(EndpointError::from)?)?;
+                    endpoint = endpoint.with_token(Token::new(&token).map_err(EndpointError::Token)?)?;
                 }
                 let Ports { metrics, histograms, traces } = endpoint.ports();
                 endpoint = endpoint.with_ports(Ports {

@@ -82,6 +82,12 @@ pub(super) struct Shared {
     pub(super) segment: usize,
 }
 
+impl core::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Shared").finish_non_exhaustive()
+    }
+}
+
 /// What the one lock protects: the queue, and who waits for what.
 pub(super) struct Hub {
     pub(super) delivery: Queue,

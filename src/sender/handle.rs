@@ -14,7 +14,7 @@ use super::stripes::{Filled, Full};
 use super::{Endpoint, SenderBuilder};
 use crate::delivery::{Ledger, Refused};
 use crate::{
-    DeltaCounter, Encode, EncodeError, EventForm, Granularities, Histogram, InvalidInput, Kind, KindSet, Limits, Metric, Rules,
+    DeltaCounter, Encode, EncodeError, EventForm, Granularities, Histogram, Kind, KindSet, Limits, Metric, Rules,
     Span, SpanLog, Tags, Uuid,
 };
 
@@ -152,7 +152,7 @@ impl Sender {
     pub(super) fn send_encoded(
         &self,
         kind: Kind,
-        encode: impl FnOnce(&mut Vec<u8>) -> Result<u32, EncodeError<Infallible>>,
+        encode: impl Fn(&mut Vec<u8>) -> Result<u32, EncodeError<Infallible>>,
     ) -> Result<(), SendError> {
         with_scratch(|scratch| {
             self.admits(kind)?;
