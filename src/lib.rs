@@ -17,6 +17,7 @@ pub mod transport;
 
 mod error;
 mod kind;
+mod prepared;
 
 pub use data::{
     DeltaCounter, DescriptionAction, Event, Granularities, Granularity, Histogram, Metric, SourceDescription,
@@ -30,4 +31,5 @@ pub use line::{
     event_to_json, event_to_line_data, histogram_to_line_data, metric_to_line_data, span_log_to_line_data,
     tracing_span_to_line_data,
 };
+pub use prepared::Prepared;
 pub use uuid::Uuid;

@@ -4,9 +4,9 @@ mod event;
 mod histogram;
 mod json;
 mod limits;
-mod metric;
+pub(crate) mod metric;
 mod number;
-mod out;
+pub(crate) mod out;
 mod point;
 mod ready;
 mod seen;
@@ -14,7 +14,7 @@ mod sink;
 mod source_tag;
 mod span;
 mod span_logs;
-mod text;
+pub(crate) mod text;
 #[cfg(feature = "std")]
 mod to_line_data;
 

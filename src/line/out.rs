@@ -66,6 +66,11 @@ impl<'s, S: Sink + ?Sized> Out<'s, S> {
         Ok(())
     }
 
+    /// How many bytes there are so far.
+    pub(crate) const fn len(&self) -> usize {
+        self.len
+    }
+
     /// Counts `len` bytes without writing them, if they would not be written anyway; else says no.
     pub(crate) fn skipped(&mut self, len: usize) -> bool {
         let len = self.len.saturating_add(len);

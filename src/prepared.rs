@@ -1,0 +1,172 @@
+//! A series encoded once, then sent for the price of a number.
+
+use crate::line::Sink;
+use crate::line::metric::{put_name, put_number, put_rest, sendable};
+use crate::line::out::{Out, Put};
+use crate::line::text::Name;
+use crate::{DeltaCounter, EncodeError, Field, Kind, Metric, Rules, Tags};
+
+/// A metric or delta counter of which everything but value and timestamp is checked and encoded already.
+///
+/// `B` is where that is kept: a `heapless::Vec<u8, N>`, a `Vec<u8>` or, after
+/// [`into_boxed`](Prepared::into_boxed), a `Box<[u8]>`.
+///
+/// ```
+/// use wavefront_sdk::{Metric, Prepared, Rules, line::Slice};
+/// let usage = Metric::new("power.usage", 0.0).source("meter-1").tag("phase", "L1");
+/// let usage = Prepared::<heapless::Vec<u8, 64>>::metric(&usage, &Rules::new())?;
+/// let mut buffer = [0; 128];
+/// let mut lines = Slice::new(&mut buffer);
+/// usage.encode(230.5, Some(1493773500), &mut lines)?;
+/// assert_eq!(lines.as_bytes(), b"\"power.usage\" 230.5 1493773500 source=\"meter-1\" \"phase\"=\"L1\"\n");
+/// # Ok::<(), wavefront_sdk::EncodeError<wavefront_sdk::line::Full>>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Prepared<B> {
+    /// `"name" `, then ` source="src" "k"="v"…` and LF.
+    text: B,
+    /// Where the number stands between the two.
+    split: usize,
+    /// The name says that values are increments.
+    delta: bool,
+    kind: Kind,
+    line_limit: usize,
+}
+
+impl<B: Sink + AsRef<[u8]> + Default> Prepared<B> {
+    /// The series of `metric`, whose own value and timestamp do not count.
+    ///
+    /// # Errors
+    /// Where no line can say it, or it does not fit in a `B`.
+    pub fn metric<T: Tags>(metric: &Metric<'_, T>, rules: &Rules<'_>) -> Result<Self, EncodeError<B::Full>> {
+        let name = Name::new(metric.name).map_err(|problem| problem.of(Field::MetricName))?;
+        Self::new(Kind::Metric, &name, metric.source, &metric.tags, rules)
+    }
+
+    /// The series of `counter`, whose own value does not count.
+    ///
+    /// # Errors
+    /// Where no line can say it, or it does not fit in a `B`.
+    pub fn delta_counter<T: Tags>(
+        counter: &DeltaCounter<'_, T>,
+        rules: &Rules<'_>,
+    ) -> Result<Self, EncodeError<B::Full>> {
+        let name = Name::delta(counter.name).map_err(|problem| problem.of(Field::MetricName))?;
+        Self::new(Kind::Delta, &name, counter.source, &counter.tags, rules)
+    }
+
+    fn new<T: Tags>(
+        kind: Kind,
+        name: &Name<'_>,
+        source: Option<&str>,
+        tags: &T,
+        rules: &Rules<'_>,
+    ) -> Result<Self, EncodeError<B::Full>> {
+        name.check(rules.limits.metric_name).map_err(|problem| problem.of(Field::MetricName))?;
+        let (mut text, mut split, line_limit) = (B::default(), 0, rules.limits.metric_line);
+        Out::line(&mut text, line_limit, |out| {
+            put_name(name, out);
+            split = out.len();
+            put_rest(source, tags, rules, out)
+        })?;
+        Ok(Self { text, split, delta: name.is_delta(), kind, line_limit })
+    }
+}
+
+impl<B: AsRef<[u8]>> Prepared<B> {
+    /// The kind of its lines.
+    pub const fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// Writes a line with `value` and `timestamp` (s, ms, µs or ns since 1970; the receiver's clock if none), and returns
+    /// how many: 1, or 0 for an increment of zero.
+    ///
+    /// # Errors
+    /// [`EncodeError::Invalid`] for a value that is not finite, an increment below zero, or a line that gets longer than
+    /// the receiver takes; [`EncodeError::Full`] where the sink has no room. The sink is as it was before.
+    #[inline]
+    pub fn encode<S: Sink + ?Sized>(
+        &self,
+        value: f64,
+        timestamp: Option<u64>,
+        sink: &mut S,
+    ) -> Result<u32, EncodeError<S::Full>> {
+        if !sendable(value, self.delta)? {
+            return Ok(0);
+        }
+        let text = self.text.as_ref();
+        // The split is inside the text, by construction.
+        let (name, rest) = text.split_at_checked(self.split).unwrap_or((text, &[]));
+        Out::line(sink, self.line_limit, |out| {
+            out.put(name);
+            put_number(value, timestamp, out);
+            out.put(rest);
+            Ok(())
+        })
+    }
+}
+
+#[cfg(feature = "std")]
+impl Prepared<std::vec::Vec<u8>> {
+    /// The same series without spare room.
+    pub fn into_boxed(self) -> Prepared<std::boxed::Box<[u8]>> {
+        let Self { text, split, delta, kind, line_limit } = self;
+        Prepared { text: text.into_boxed_slice(), split, delta, kind, line_limit }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::vec::Vec;
+
+    use super::*;
+    use crate::line::Full;
+    use crate::{Encode, InvalidInput, Problem};
+
+    const RULES: Rules<'_> = Rules::new().default_source("d");
+    const VALUES: [f64; 8] = [0.0, -0.0, 1.0, -1.5, 1e300, f64::NAN, f64::INFINITY, 0.1];
+
+    #[test]
+    fn a_prepared_line_is_the_fresh_line() {
+        for name in ["a b", "∆a", "Δ~a"] {
+            let metric = Metric::new(name, 0.0).tag("k", "v\n");
+            let prepared = Prepared::<Vec<u8>>::metric(&metric, &RULES).unwrap();
+            assert_eq!(prepared.kind(), Kind::Metric);
+            for (value, timestamp) in VALUES.iter().flat_map(|&value| [(value, None), (value, Some(u64::MAX))]) {
+                let (mut fresh, mut quick) = (Vec::new(), Vec::new());
+                let metric = Metric { value, timestamp, ..metric };
+                let lines = metric.encode(&RULES, &mut fresh);
+                assert_eq!(prepared.encode(value, timestamp, &mut quick), lines);
+                assert_eq!(quick, fresh);
+            }
+        }
+    }
+
+    #[test]
+    fn a_prepared_increment_is_the_fresh_increment() {
+        let counter = DeltaCounter::new("~a", 0.0).source("s");
+        let prepared = Prepared::<Vec<u8>>::delta_counter(&counter, &RULES).unwrap().into_boxed();
+        assert_eq!(prepared.kind(), Kind::Delta);
+        for value in VALUES {
+            let (mut fresh, mut quick) = (Vec::new(), Vec::new());
+            let lines = DeltaCounter { value, ..counter }.encode(&RULES, &mut fresh);
+            assert_eq!(prepared.encode(value, None, &mut quick), lines);
+            assert_eq!(quick, fresh);
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_shows_when_it_is_prepared_or_sent() {
+        let bad = Prepared::<Vec<u8>>::metric(&Metric::new("m", 1.0).tag("host", "x"), &RULES);
+        assert_eq!(bad, Err(InvalidInput::new(Field::TagKey, Problem::ReservedKey).into()));
+        let small = Prepared::<heapless::Vec<u8, 15>>::metric(&Metric::new("m", 1.0), &RULES);
+        assert_eq!(small, Err(EncodeError::Full(Full { needed: 16, room: 15 })));
+        let limits = crate::Limits { metric_line: 20, ..Default::default() };
+        let short = Prepared::<Vec<u8>>::metric(&Metric::new("m", 1.0), &RULES.limits(limits)).unwrap();
+        assert_eq!(short.encode(1.0, None, &mut Vec::new()), Ok(1));
+        let too_long = InvalidInput::new(Field::Line, Problem::TooLong { limit: 20, len: 21 });
+        assert_eq!(short.encode(10.0, None, &mut Vec::new()), Err(too_long.into()));
+    }
+}
