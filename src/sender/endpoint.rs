@@ -410,7 +410,8 @@ fn checked_host(host: &str) -> Result<String, EndpointError> {
     let well_formed = host.len() <= 253
         && labels.split('.').all(|label| {
             let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
-            !label.is_empty() && label.len() <= 63 && label.bytes().all(plain)
+            let dashed = label.starts_with('-') || label.ends_with('-');
+            !label.is_empty() && !dashed && label.len() <= 63 && label.bytes().all(plain)
         });
     // A last label that is a number makes an IPv4 address of it for every resolver; some take `1` for 0.0.0.1.
     let last = labels.rsplit('.').next().unwrap_or_default();
@@ -554,6 +555,232 @@ impl core::error::Error for EndpointError {
         match self {
             Self::Token(invalid) => Some(invalid),
             _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::vec;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn parsed(url: &str) -> Endpoint {
+        Endpoint::parse(url).unwrap()
+    }
+
+    fn refused(url: &str) -> EndpointError {
+        Endpoint::parse(url).unwrap_err()
+    }
+
+    #[test]
+    fn https_with_a_token_is_direct() {
+        let endpoint = parsed("https://abc-123@Example.wavefront.com/eu/");
+        assert_eq!((endpoint.form(), endpoint.is_tls()), (Form::Direct, true));
+        assert_eq!(endpoint.base(), "https://example.wavefront.com/eu");
+        assert_eq!(endpoint.token().map(Token::expose), Some("abc-123"));
+        assert_eq!(parsed("https://a%2Fb%40c%3a@h").token().map(Token::expose), Some("a/b@c:"));
+
+        let given = parsed("https://h").with_token(Token::new("t").unwrap()).unwrap();
+        assert_eq!((given.form(), given.token().map(Token::expose)), (Form::Direct, Some("t")));
+    }
+
+    #[test]
+    fn without_a_token_it_is_a_proxy() {
+        for (url, base, port) in [
+            ("https://h", "https://h", 443),
+            ("https://h:2878", "https://h:2878", 2878),
+            ("http://h", "http://h", 80),
+            ("http://h:2878/", "http://h:2878", 2878),
+            ("HTTP://h:2878/a/b//", "http://h:2878/a/b", 2878),
+            ("proxy://h", "http://h:2878", 2878),
+            ("proxy://h:80", "http://h", 80),
+            (" proxy://10.0.0.1:1/x ", "http://10.0.0.1:1/x", 1),
+            ("http://[::1]:65535", "http://[::1]:65535", 65535),
+        ] {
+            let endpoint = parsed(url);
+            assert_eq!(endpoint.form(), Form::ProxyHttp, "{url}");
+            assert_eq!(endpoint.base(), base, "{url}");
+            assert_eq!(endpoint.ports(), Ports::all(port), "{url}");
+            assert!(endpoint.token().is_none());
+        }
+    }
+
+    #[test]
+    fn tcp_has_three_ports() {
+        let ports = |url| {
+            let Ports { metrics, histograms, traces } = parsed(url).ports();
+            (metrics.unwrap(), histograms.unwrap(), traces.unwrap())
+        };
+        assert_eq!(ports("tcp://h"), (2878, 2878, 30000));
+        assert_eq!(ports("tcp://h:4000/"), (4000, 4000, 30000));
+        assert_eq!(ports("tcp://h:2878?traces=30001&histograms=40000"), (2878, 40000, 30001));
+        assert_eq!(ports("tcp://[2001:DB8::1]?&histograms=1&"), (2878, 1, 30000));
+        let endpoint = parsed("tcp://h:4000?histograms=40000");
+        let port = |kind| endpoint.tcp(kind).unwrap().port();
+        assert_eq!(Kind::ALL.map(port), [4000, 4000, 40000, 30000, 30000, 4000, 4000]);
+        assert_eq!(parsed("tcp://[2001:DB8::1]").host(), "2001:db8::1");
+    }
+
+    #[test]
+    fn ports_may_be_left_out() {
+        let none = Ports::default();
+        assert_eq!(Endpoint::tcp_proxy("h", none), Err(EndpointError::NoPort));
+        assert_eq!(Endpoint::tcp_proxy("h", Ports { traces: Some(0), ..none }), Err(EndpointError::Port));
+        assert_eq!(Endpoint::tcp_proxy("a/b", Ports::all(1)), Err(EndpointError::Host));
+        let endpoint = Endpoint::tcp_proxy("::1", Ports { traces: Some(30000), ..none }).unwrap();
+        assert_eq!(endpoint.tcp(Kind::Span).unwrap().port(), 30000);
+        let error = endpoint.tcp(Kind::Histogram).unwrap_err();
+        assert_eq!(error, EndpointError::PortMissing(Kind::Histogram));
+        assert!(format!("{error}").contains("histogram port"), "{error}");
+    }
+
+    #[test]
+    fn a_token_never_travels_in_the_clear_unasked() {
+        assert_eq!(refused("http://t@example.com"), EndpointError::PlainToken);
+        assert_eq!(refused("http://t@localhost.example.com"), EndpointError::PlainToken);
+        for url in ["http://t@127.0.0.1:80", "http://t@localhost", "http://t@[::1]:8080", "http://t@a.localhost"] {
+            assert_eq!(parsed(url).form(), Form::Direct, "{url}");
+        }
+        let allowed = Endpoint::parse_allowing_plain_token("http://t@example.com").unwrap();
+        assert_eq!(allowed.form(), Form::Direct);
+        for url in ["proxy://t@127.0.0.1", "tcp://t@127.0.0.1", "tcp+tls://t@h"] {
+            assert_eq!(refused(url), EndpointError::TokenForProxy, "{url}");
+            assert_eq!(Endpoint::parse_allowing_plain_token(url), Err(EndpointError::TokenForProxy), "{url}");
+        }
+        let token = || Token::new("t").unwrap();
+        assert_eq!(parsed("http://example.com").with_token(token()), Err(EndpointError::PlainToken));
+        assert_eq!(parsed("tcp://h").with_token(token()), Err(EndpointError::TokenForProxy));
+    }
+
+    #[test]
+    fn what_is_wrong_is_said() {
+        let unknown = |word: &str| Some(word.to_owned());
+        for (url, error) in [
+            ("", EndpointError::Scheme(None)),
+            ("example.com", EndpointError::Scheme(None)),
+            ("example.com:2878", EndpointError::Scheme(None)),
+            ("ftp://h", EndpointError::Scheme(unknown("ftp"))),
+            ("https://", EndpointError::NoHost),
+            ("https://:80", EndpointError::NoHost),
+            ("https:///path", EndpointError::NoHost),
+            ("https://h:0", EndpointError::Port),
+            ("https://h:65536", EndpointError::Port),
+            ("https://h:", EndpointError::Port),
+            ("https://h:+1", EndpointError::Port),
+            ("https://h:80:80", EndpointError::Port),
+            ("https://a..b", EndpointError::Host),
+            ("https://a.-b", EndpointError::Host),
+            ("https://1.2.3", EndpointError::Host),
+            ("https://1.2.3.256", EndpointError::Host),
+            ("https://a%41", EndpointError::Host),
+            ("https://m\u{fc}nchen", EndpointError::Host),
+            ("https://[::1", EndpointError::Host),
+            ("https://[::1]x", EndpointError::Host),
+            ("https://[h]", EndpointError::Host),
+            ("https://::1", EndpointError::NoHost),
+            ("https://h/a b", EndpointError::Path),
+            ("https://h/../a", EndpointError::Path),
+            ("https://h/%zz", EndpointError::Path),
+            ("https://h#", EndpointError::Fragment),
+            ("https://@h", EndpointError::Token(InvalidToken::Empty)),
+            ("https://a%20b@h", EndpointError::Token(InvalidToken::Character)),
+            ("https://a%0d%0ab@h", EndpointError::Token(InvalidToken::Character)),
+            ("https://user:pw@h", EndpointError::UserInfo),
+            ("https://a@b@h", EndpointError::UserInfo),
+            ("https://%f@h", EndpointError::UserInfo),
+            ("https://h?traces=1", EndpointError::QueryKey(unknown("traces"))),
+            ("tcp://h?trace=1", EndpointError::QueryKey(unknown("trace"))),
+            ("tcp://h?traces=0", EndpointError::Port),
+            ("tcp://h?traces", EndpointError::Port),
+            ("tcp://h?traces=1&traces=1", EndpointError::RepeatedKey),
+            ("tcp://h/path", EndpointError::PathForTcp),
+        ] {
+            assert_eq!(refused(url), error, "{url}");
+        }
+    }
+
+    #[test]
+    fn tls_over_tcp_is_known_and_not_there_yet() {
+        let endpoint = parsed("tcp+tls://h:1");
+        assert_eq!((endpoint.form(), endpoint.is_tls()), (Form::ProxyTcp, true));
+        assert_eq!(endpoint.supported(), Err(EndpointError::TlsOverTcp));
+        assert_eq!(endpoint.tcp(Kind::Metric).unwrap_err(), EndpointError::TlsOverTcp);
+        assert_eq!(parsed("https://h").tcp(Kind::Metric).unwrap_err(), http_instead());
+    }
+
+    fn http_instead() -> EndpointError {
+        if cfg!(feature = "http") { EndpointError::NotTcp } else { EndpointError::NeedsHttp }
+    }
+
+    #[test]
+    fn no_text_shows_a_secret() {
+        const SECRET: &str = "5eCr3t-01234567";
+        let urls = [
+            "https://S@h",
+            "http://S@h",
+            "http://S@127.0.0.1",
+            "proxy://S@h",
+            "tcp://S@h",
+            "S@h",
+            "S://h",
+            "https://user:S@h",
+            "https://S:@h",
+            "https://S:S",
+            "https://h:S",
+            "https://S@@h",
+            "https://h?S",
+            "https://h?S=1",
+            "tcp://h?S=1",
+            "tcp://h?traces=S",
+            "https://h#S",
+            "https://S%20@h",
+            "https://[S]",
+            "https://h/S S",
+            "https://h?token=S",
+            "https://S/h@h S",
+            "S",
+            "https://S@",
+        ];
+        for url in urls {
+            let url = url.replace('S', SECRET);
+            let texts = match Endpoint::parse(&url) {
+                Ok(endpoint) => vec![format!("{endpoint}"), format!("{endpoint:?}"), endpoint.base()],
+                Err(error) => vec![format!("{error}"), format!("{error:?}")],
+            };
+            for text in texts {
+                assert!(!text.to_lowercase().contains(&SECRET.to_lowercase()), "{url} became {text}");
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_it_panic(url in r"\PC{0,40}") {
+            let _ = Endpoint::parse(&url);
+        }
+
+        #[test]
+        fn displayed_and_parsed_it_is_the_same(
+            url in r"(https?|proxy|tcp|tcp\+tls)://([a-z%0-9]{1,5}@)?(\[[0-9a-f:]{2,8}\]|[a-zA-Z0-9._-]{1,12}|127.0.0.1)(:[0-9]{1,5})?(/[a-z/.~%25]{0,6})?(\?(traces=[0-9]{1,5}|histograms=[0-9]{1,5}|&){0,3})?"
+        ) {
+            if let Ok(endpoint) = Endpoint::parse(&url) {
+                let text = format!("{endpoint}");
+                let again = Endpoint::parse(&text).unwrap();
+                let again = match endpoint.token() {
+                    Some(token) => again.with_token(token.clone()).unwrap(),
+                    None => again,
+                };
+                prop_assert_eq!(&again, &endpoint);
+                prop_assert_eq!(format!("{again}"), text);
+                #[cfg(feature = "http")]
+                if endpoint.form() != Form::ProxyTcp {
+                    prop_assert!(reqwest::Url::parse(&endpoint.base()).is_ok(), "{}", endpoint.base());
+                }
+            }
         }
     }
 }

@@ -569,3 +569,89 @@ mod gzip {
         }
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777);
+        let seconds = |text| retry_delay(text, now).map(|delay| delay.as_secs());
+        for (text, delay) in [
+            ("0", Some(0)),
+            (" 7 ", Some(7)),
+            ("300", Some(300)),
+            ("301", Some(300)),
+            ("99999999999999999999999", Some(300)),
+            ("Sun, 06 Nov 1994 08:50:07 GMT", Some(30)),
+            ("Sunday, 06-Nov-94 08:50:07 GMT", Some(30)),
+            ("Sun Nov  6 08:50:07 1994", Some(30)),
+            ("Sun, 06 Nov 1994 08:49:00 GMT", Some(0)),
+            ("Mon, 07 Nov 1994 08:49:37 GMT", Some(300)),
+            ("", None),
+            ("-1", None),
+            ("1.5", None),
+            ("soon", None),
+        ] {
+            assert_eq!(seconds(text), delay, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn an_excerpt_is_short_plain_and_without_the_token() {
+        assert_eq!(sanitised(b"  bad\r\n\x1b[31mline\0 ", "t0ken"), "bad   [31mline");
+        assert_eq!(sanitised(b"token t0ken is bad, t0ken!", "t0ken"), "token [token] is bad, [token]!");
+        assert_eq!(sanitised(b"\xff\xfe", ""), "\u{fffd}\u{fffd}");
+        let wide = "\u{20ac}".repeat(100);
+        assert_eq!(sanitised(wide.as_bytes(), ""), "\u{20ac}".repeat(66));
+        let mut late = "x".repeat(EXCERPT - 3);
+        late.push_str("t0ken");
+        assert!(!sanitised(late.as_bytes(), "t0ken").contains("t0"));
+    }
+
+    #[test]
+    fn a_base_is_the_url_of_a_receiver() {
+        for good in ["http://h", "https://h:2878/a/b/", "http://[::1]:1"] {
+            assert!(base_url(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "",
+            "h",
+            "ftp://h",
+            "http://",
+            "http://s3cret@h",
+            "http://u:s3cret@h",
+            "http://h?s3cret",
+            "http://h#s3cret",
+        ] {
+            let error = Http::builder(bad).build().unwrap_err();
+            assert!(matches!(error, HttpBuildError::Base), "{bad}");
+            assert!(!std::format!("{error} {error:?}").contains("s3cret"));
+        }
+    }
+
+    #[cfg(feature = "gzip")]
+    proptest::proptest! {
+        #[test]
+        fn gzip_gives_the_same_bytes_back(
+            inputs in proptest::collection::vec(("[a-f ]{0,20}", 0_usize..400), 1..5),
+            noise in proptest::collection::vec(0_u8.., 0..3000),
+        ) {
+            let mut gzip = Gzip::new();
+            let mut output = Vec::from(*b"left over");
+            let texts = inputs.into_iter().map(|(text, times)| text.repeat(times).into_bytes());
+            for input in texts.chain([noise]) {
+                if gzip.compress(&input, &mut output) {
+                    proptest::prop_assert!(output.len() < input.len());
+                    let mut back = Vec::new();
+                    flate2::read::GzDecoder::new(&*output).read_to_end(&mut back).unwrap();
+                    proptest::prop_assert!(back == input);
+                } else {
+                    proptest::prop_assert!(input.len() < 100 || output.len() + 100 > input.len(), "not even tried");
+                }
+            }
+        }
+    }
+}
