@@ -7,6 +7,8 @@
 #[cfg(feature = "std")]
 extern crate std;
 
+#[cfg(feature = "collector")]
+pub mod collector;
 pub mod data;
 pub mod delivery;
 pub mod line;
