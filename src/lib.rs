@@ -34,4 +34,6 @@ pub use line::{
     tracing_span_to_line_data,
 };
 pub use prepared::Prepared;
+#[cfg(feature = "std")]
+pub use sender::{Overflow, Sender, WavefrontDirectClient, WavefrontProxyClient};
 pub use uuid::Uuid;

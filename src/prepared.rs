@@ -27,8 +27,6 @@ pub struct Prepared<B> {
     text: B,
     /// Where the number stands between the two.
     split: usize,
-    /// The name says that values are increments.
-    delta: bool,
     kind: Kind,
     line_limit: usize,
 }
@@ -40,7 +38,7 @@ impl<B: Sink + AsRef<[u8]> + Default> Prepared<B> {
     /// Where no line can say it, or it does not fit in a `B`.
     pub fn metric<T: Tags>(metric: &Metric<'_, T>, rules: &Rules<'_>) -> Result<Self, EncodeError<B::Full>> {
         let name = Name::new(metric.name).map_err(|problem| problem.of(Field::MetricName))?;
-        Self::new(Kind::Metric, &name, metric.source, &metric.tags, rules)
+        Self::new(&name, metric.source, &metric.tags, rules)
     }
 
     /// The series of `counter`, whose own value does not count.
@@ -52,11 +50,10 @@ impl<B: Sink + AsRef<[u8]> + Default> Prepared<B> {
         rules: &Rules<'_>,
     ) -> Result<Self, EncodeError<B::Full>> {
         let name = Name::delta(counter.name).map_err(|problem| problem.of(Field::MetricName))?;
-        Self::new(Kind::Delta, &name, counter.source, &counter.tags, rules)
+        Self::new(&name, counter.source, &counter.tags, rules)
     }
 
     fn new<T: Tags>(
-        kind: Kind,
         name: &Name<'_>,
         source: Option<&str>,
         tags: &T,
@@ -69,7 +66,8 @@ impl<B: Sink + AsRef<[u8]> + Default> Prepared<B> {
             split = out.len();
             put_rest(source, tags, rules, out)
         })?;
-        Ok(Self { text, split, delta: name.is_delta(), kind, line_limit })
+        let kind = if name.is_delta() { Kind::Delta } else { Kind::Metric };
+        Ok(Self { text, split, kind, line_limit })
     }
 }
 
@@ -92,7 +90,7 @@ impl<B: AsRef<[u8]>> Prepared<B> {
         timestamp: Option<u64>,
         sink: &mut S,
     ) -> Result<u32, EncodeError<S::Full>> {
-        if !sendable(value, self.delta)? {
+        if !sendable(value, self.kind == Kind::Delta)? {
             return Ok(0);
         }
         let text = self.text.as_ref();
@@ -111,8 +109,8 @@ impl<B: AsRef<[u8]>> Prepared<B> {
 impl Prepared<std::vec::Vec<u8>> {
     /// The same series without spare room.
     pub fn into_boxed(self) -> Prepared<std::boxed::Box<[u8]>> {
-        let Self { text, split, delta, kind, line_limit } = self;
-        Prepared { text: text.into_boxed_slice(), split, delta, kind, line_limit }
+        let Self { text, split, kind, line_limit } = self;
+        Prepared { text: text.into_boxed_slice(), split, kind, line_limit }
     }
 }
 
