@@ -242,9 +242,9 @@ fn now_goes_ahead_and_tells_the_outcome() {
     assert_eq!(now(&[a], &[Err(BUSY), Ok(Accepted::Delivered)]), Err(failed(0, 1, 0, 503)), "kept, and sent again");
     // Too large: halved until it fits.
     let large = Failure::Status { code: 413, retry_after: None };
-    sender.flush(LONG).unwrap_or_else(|_| panic!("{:?}", sender.ledger()));
-    let answers = [Err(large), Ok(Accepted::Delivered), Ok(Accepted::Delivered), Ok(Accepted::Delivered)];
     tester.answer(Ok(Accepted::Delivered));
+    sender.flush(LONG).unwrap();
+    let answers = [Err(large), Ok(Accepted::Delivered), Ok(Accepted::Delivered), Ok(Accepted::Delivered)];
     assert_eq!(now(&[a, b], &answers), Ok(3));
     let row = *sender.ledger().row(Kind::Metric);
     assert!(row.is_balanced() && row.dropped.rejected == 3, "{row:?}");
