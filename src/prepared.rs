@@ -131,7 +131,7 @@ mod tests {
         for name in ["a b", "∆a", "Δ~a"] {
             let metric = Metric::new(name, 0.0).tag("k", "v\n");
             let prepared = Prepared::<Vec<u8>>::metric(&metric, &RULES).unwrap();
-            assert_eq!(prepared.kind(), Kind::Metric);
+            assert_eq!(prepared.kind(), metric.kind());
             for (value, timestamp) in VALUES.iter().flat_map(|&value| [(value, None), (value, Some(u64::MAX))]) {
                 let (mut fresh, mut quick) = (Vec::new(), Vec::new());
                 let metric = Metric { value, timestamp, ..metric };
