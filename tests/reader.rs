@@ -6,13 +6,14 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use std::fmt::Write as _;
+use core::fmt::Write as _;
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 
 use flate2::read::GzDecoder;
 use serde_json::{Map, Value, json};
-use wavefront_sdk::{Granularity, Kind, Limits, parse};
+use wavefront_sdk::parse::{self, Part, Reason};
+use wavefront_sdk::{Granularity, Kind, Limits};
 
 fn golden(name: &str) -> PathBuf {
     [env!("CARGO_MANIFEST_DIR"), "tests", "golden", name].iter().collect()
@@ -206,4 +207,30 @@ fn spans() {
 #[test]
 fn events() {
     replay("reader-events.jsonl.gz", event, 768, 446);
+}
+
+#[test]
+fn what_the_python_client_writes() {
+    let (mut lines, mut accepted, mut report) = (0, 0, String::new());
+    // These verdicts are the decoder's and the validator's. Behind them stands the sampler, which drops a span whose
+    // trace id is no UUID; the verdicts of `reader-spans` are its too.
+    let mut sampled_out = Vec::new();
+    for record in std::fs::read_to_string(golden("python-2.1.0.jsonl")).unwrap().lines() {
+        let record: Value = serde_json::from_str(record).unwrap();
+        for verdict in record["reader"].as_array().into_iter().flatten() {
+            let line = verdict["line"].as_str().unwrap();
+            let theirs = verdict["accepted"].as_bool().unwrap();
+            let ours = parse::line(line, &Limits::DEFAULT);
+            lines += 1;
+            accepted += usize::from(theirs);
+            if theirs && ours.is_err_and(|error| error.reason == Reason::NotAUuid(Part::TraceId)) {
+                sampled_out.push(record["id"].as_u64().unwrap());
+            } else if ours.is_ok() != theirs {
+                writeln!(report, "{}: {line:?}\n    ours {ours:?}, theirs {theirs}", record["id"]).unwrap();
+            }
+        }
+    }
+    assert!(report.is_empty(), "{report}");
+    assert_eq!(sampled_out, [177, 178, 184], "not-a-uuid, None, y");
+    assert_eq!((lines, accepted), (104, 87));
 }

@@ -18,7 +18,8 @@ pub(super) struct Token<'a> {
 }
 
 impl<'a> Token<'a> {
-    /// A text of the line that is no token of its own.
+    /// A text that stands `at` bytes into the line.
+    #[cfg(test)]
     pub(super) const fn new(text: Text<'a>, at: usize) -> Self {
         Self { text, at, inner: at }
     }

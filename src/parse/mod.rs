@@ -26,10 +26,12 @@ mod cursor;
 mod error;
 mod event;
 mod histogram;
+mod json;
 mod number;
 mod point;
 mod source;
 mod span;
+mod span_logs;
 mod tags;
 mod text;
 mod validate;
@@ -40,6 +42,7 @@ pub use histogram::{Centroids, Histogram};
 pub use point::Point;
 pub use source::{SourceDescription, SourceTag, Texts};
 pub use span::{Span, SpanTags, SpanTagsIter};
+pub use span_logs::{LogFields, Logs, SpanLog, SpanLogs};
 pub use tags::{AllTags, Pairs, Tags, TagsIter};
 pub use text::{Chars, Text};
 
@@ -57,6 +60,8 @@ pub enum Line<'a> {
     Histogram(Histogram<'a>),
     /// A span.
     Span(Span<'a>),
+    /// The logs of a span.
+    SpanLogs(SpanLogs<'a>),
     /// An event.
     Event(Event<'a>),
     /// Tags of a source.
@@ -73,6 +78,7 @@ impl Line<'_> {
             Self::Point(_) => Kind::Metric,
             Self::Histogram(_) => Kind::Histogram,
             Self::Span(_) => Kind::Span,
+            Self::SpanLogs(_) => Kind::SpanLogs,
             Self::Event(_) => Kind::Event,
             Self::SourceTag(_) | Self::SourceDescription(_) => Kind::SourceTag,
         }
@@ -98,6 +104,8 @@ pub fn line<'a>(line: &'a str, limits: &Limits) -> Result<Line<'a>, ParseError> 
         source_tag(line, limits).map(Line::SourceTag)
     } else if starts("@SourceDescription") {
         source_description(line, limits).map(Line::SourceDescription)
+    } else if starts("{") {
+        span_logs(line, limits).map(Line::SpanLogs)
     } else {
         let error = match point(line, limits) {
             Ok(point) => return Ok(Line::Point(point)),
@@ -134,6 +142,14 @@ pub fn span<'a>(line: &'a str, limits: &Limits) -> Result<Span<'a>, ParseError> 
     start(line).and_then(|cursor| span::read(cursor, limits)).map_err(|fault| fault.in_line(line))
 }
 
+/// Reads the logs of a span. The receiver has no limits for them.
+///
+/// # Errors
+/// Where the receiver would reject the line as logs of a span, and where it is no JSON by RFC 8259.
+pub fn span_logs<'a>(line: &'a str, _: &Limits) -> Result<SpanLogs<'a>, ParseError> {
+    start(line).and_then(|cursor| span_logs::read(line, cursor)).map_err(|fault| fault.in_line(line))
+}
+
 /// Reads an event. The receiver has no limits for events.
 ///
 /// # Errors
@@ -164,4 +180,315 @@ fn start(line: &str) -> Result<Cursor<'_>, Fault> {
     let before = line.len() - text.len();
     let text = text.trim_end_matches(character::is_trimmed);
     if text.is_empty() { Err(Fault::new(0, Reason::Empty)) } else { Ok(Cursor::new(text, before)) }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    extern crate std;
+    use super::*;
+    use proptest::prelude::*;
+    use std::{format, string::String, string::ToString, vec::Vec};
+
+    const LIMITS: &Limits = &Limits::DEFAULT;
+    const IDS: &str = "traceId=7b3bf470-9456-11e8-9eb6-529269fb1459 spanId=0313bafe-9457-11e8-9eb6-529269fb1459";
+
+    /// Looks at everything there is in a line, and returns how many characters that were.
+    fn exhaust(line: &Line<'_>) -> usize {
+        let text = |text: Text<'_>| text.to_cow().len() + format!("{text:?}").len();
+        let pair = |(key, value): (Text<'_>, Text<'_>)| text(key) + text(value);
+        match line {
+            Line::Point(point) => point.tags.iter().chain(point.tags.all()).map(pair).sum(),
+            Line::Histogram(line) => {
+                assert_eq!(line.centroids.count(), line.centroids.len());
+                line.tags.iter().chain(line.tags.all()).map(pair).sum()
+            }
+            Line::Span(span) => span.tags.iter().chain(span.tags.whole()).map(pair).sum(),
+            Line::SpanLogs(logs) => {
+                assert_eq!(logs.span.is_some(), logs.decoded_span().is_some());
+                logs.logs.flat_map(|log| log.fields).map(pair).sum()
+            }
+            Line::Event(event) => {
+                event.hosts().chain(event.tags()).map(text).sum::<usize>()
+                    + event.annotations().chain(event.dimensions()).map(pair).sum::<usize>()
+            }
+            Line::SourceTag(tag) => tag.tags.map(text).sum(),
+            Line::SourceDescription(description) => description.description.map_or(0, text),
+        }
+    }
+
+    fn every_reading(text: &str) -> [Result<Line<'_>, ParseError>; 8] {
+        [
+            line(text, LIMITS),
+            point(text, LIMITS).map(Line::Point),
+            histogram(text, LIMITS).map(Line::Histogram),
+            span(text, LIMITS).map(Line::Span),
+            span_logs(text, LIMITS).map(Line::SpanLogs),
+            event(text, LIMITS).map(Line::Event),
+            source_tag(text, LIMITS).map(Line::SourceTag),
+            source_description(text, LIMITS).map(Line::SourceDescription),
+        ]
+    }
+
+    fn check_every_reading(text: &str) {
+        for reading in every_reading(text) {
+            match reading {
+                Ok(line) => {
+                    exhaust(&line);
+                }
+                Err(error) => {
+                    assert!((1..=text.chars().count() + 1).contains(&error.column), "{error} of {text:?}");
+                    assert!(!error.to_string().is_empty());
+                }
+            }
+        }
+    }
+
+    fn pieces() -> impl Strategy<Value = String> {
+        let piece = prop_oneof![
+            prop::sample::select(std::vec![
+                " ",
+                " ",
+                " ",
+                "\t",
+                "\r",
+                "\u{4}",
+                "\u{2028}",
+                "\"",
+                "\"",
+                "'",
+                "\\",
+                "=",
+                "=",
+                "#",
+                ",",
+                ":",
+                "{",
+                "}",
+                "[",
+                "]",
+                "∆",
+                "Δ",
+                "~",
+                "a",
+                "\"n\"",
+                "1",
+                "0x1p3",
+                "-5",
+                "1e400",
+                "1493773500",
+                "1552949776000 343",
+                "source=\"s\"",
+                "host=h",
+                "tag=t",
+                "\"k\"=\"v\"",
+                "eventTag=x",
+                "_spanLogs=x",
+                "traceId=1-2-3-4-5",
+                "spanId=6",
+                "!M ",
+                "#1 2.5",
+                "@Event 1 ",
+                "@SourceTag ",
+                "@SourceDescription ",
+                "action=save",
+                "\"logs\":[",
+                "\"traceId\":\"1\"",
+                "\"timestamp\":1",
+                "\"fields\":{",
+                "\\u0022",
+                "\\ud83d",
+                "😀",
+            ])
+            .prop_map(String::from),
+            ".{0,8}".prop_map(String::from),
+        ];
+        prop::collection::vec(piece, 0..24).prop_map(|pieces| pieces.concat())
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_or_refused(text in ".{0,200}") {
+            check_every_reading(&text);
+        }
+
+        #[test]
+        fn so_is_any_text_of_likely_pieces(text in pieces()) {
+            check_every_reading(&text);
+        }
+
+        #[test]
+        fn what_is_behind_a_good_start_is_read_or_refused(rest in pieces()) {
+            for start in [
+                "m 1 source=s ", "!M #1 1 m ", "s source=s traceId=1-2-3-4-5 spanId=6 ", "@Event 1 2 e ",
+                "@SourceTag action=add source=s ", "{\"traceId\":\"1\",\"spanId\":\"2\",\"logs\":[{\"timestamp\":1,\"fields\":{",
+            ] {
+                check_every_reading(&(String::from(start) + &rest));
+            }
+        }
+
+        #[test]
+        fn what_stands_in_quotes_is_what_is_meant(value in "[^\u{4}\n]{0,40}[^\\\\ \u{4}\n]", delta: bool) {
+            let name = if delta { "∆requests" } else { "requests" };
+            let text = format!("\"{name}\" 1 source=\"{0}\" \"k\"=\"{0}\"", value.replace('"', "\\\""));
+            prop_assume!(value.chars().any(|c| !character::is_whitespace(c)) && !value.contains("\\\""));
+            let line = line(&text, LIMITS).unwrap();
+            prop_assert_eq!(line.kind(), if delta { Kind::Delta } else { Kind::Metric });
+            let Line::Point(point) = line else { unreachable!() };
+            prop_assert_eq!(point.source.unwrap().to_string(), value.as_str());
+            prop_assert_eq!(point.tags.get("k").unwrap().to_string(), value);
+        }
+    }
+
+    #[test]
+    fn the_kind_of_a_line() {
+        let kind = |text: &str| line(text, LIMITS).map(|line| line.kind());
+        assert_eq!(kind("m 1"), Ok(Kind::Metric));
+        assert_eq!(kind("Δm 1"), Ok(Kind::Delta));
+        assert_eq!(kind(" \r!H #1 1 m"), Ok(Kind::Histogram));
+        assert_eq!(kind(&format!("s {IDS} 1 1")), Ok(Kind::Span));
+        assert_eq!(kind("{\"traceId\":\"1\",\"spanId\":\"2\",\"logs\":[]}"), Ok(Kind::SpanLogs));
+        assert_eq!(kind("@Event 1"), Ok(Kind::Event));
+        assert_eq!(kind("@SourceTag action=add source=s t"), Ok(Kind::SourceTag));
+        assert_eq!(kind("@SourceDescription source=s action=DELETE"), Ok(Kind::SourceTag));
+        // A tag called traceId makes no span of a point.
+        assert_eq!(kind("m 1 traceId=x"), Ok(Kind::Metric));
+        // A bad point, a bad span.
+        assert_eq!(kind("m 1x k=v").unwrap_err().reason, Reason::NotANumber(Part::Value));
+        assert_eq!(kind("s traceId=1 1 1").unwrap_err().reason, Reason::Missing(Part::SpanId));
+    }
+
+    #[test]
+    fn columns_are_characters() {
+        let error = |text: &str| {
+            let error = line(text, LIMITS).unwrap_err();
+            (error.column, error.reason)
+        };
+        assert_eq!(error(""), (1, Reason::Empty));
+        assert_eq!(error(" \t\u{4}"), (1, Reason::Empty));
+        assert_eq!(error("日本"), (3, Reason::Missing(Part::Value)));
+        assert_eq!(error("m 1 '日' x"), (9, Reason::NoEquals));
+        assert_eq!(error(" m 1 \"日本\"=\"v\""), (7, Reason::IllegalCharacter(Part::TagKey)));
+        assert_eq!(error("m 1 k=\"v"), (7, Reason::UnclosedQuote));
+        assert_eq!(error("m 1 k= \r"), (7, Reason::Missing(Part::TagValue)));
+        assert_eq!(error("m 1 source=' '"), (12, Reason::Blank(Part::Source)));
+        assert_eq!(error("∆m 0"), (4, Reason::DeltaNotPositive));
+        assert_eq!(error("!D 1 m"), (6, Reason::Missing(Part::Centroids)));
+        assert_eq!(error("!D #0 1 #0 2 m"), (4, Reason::NoSamples));
+        assert_eq!(error("!D #2.0 1 m"), (5, Reason::NotAnInteger(Part::CentroidCount)));
+        assert_eq!(error(&format!("s {IDS} 1 1 x")), (96, Reason::ExtraInput));
+        assert_eq!(error("@Event x"), (8, Reason::Missing(Part::Start)));
+        assert_eq!(error("@Event 1 2 e a@=b"), (15, Reason::IllegalCharacter(Part::AnnotationKey)));
+        assert_eq!(error("@SourceTag action=put source=s t"), (19, Reason::UnknownAction));
+        assert_eq!(error("{\"traceId\":1}"), (12, Reason::JsonType(Part::TraceId)));
+    }
+
+    #[test]
+    fn the_source_of_a_point() {
+        let point = |text| point(text, LIMITS).unwrap();
+        assert!(point("m 1").source.is_none());
+        assert_eq!(point("m 1 host=a host=b").source.unwrap(), "b");
+        let both = point("m 1 source=a tag=t host=b source=c _host=x tag=u");
+        assert_eq!(both.source.unwrap(), "c");
+        let tags: Vec<_> = both.tags.iter().map(|(key, value)| format!("{key}={value}")).collect();
+        assert_eq!(tags, ["_tag=u", "_host=b"]);
+        assert_eq!(both.tags.all().count(), 4);
+        assert_eq!(both.tags.get("_host").unwrap(), "b");
+        assert!(both.tags.get("host").is_none());
+    }
+
+    #[test]
+    fn limits_are_met_exactly() {
+        let mut limits = Limits::DEFAULT;
+        (limits.metric_name, limits.source, limits.tag_key, limits.tag, limits.tags) = (3, 3, 3, 5, 2);
+        (limits.span_name, limits.span_tag_key, limits.span_tags) = (3, 3, 2);
+        let reason = |text: &str| line(text, &limits).err().map(|error| error.reason);
+        let too_long = |part, limit, len| Some(Reason::TooLong { part, limit, len });
+        assert_eq!(reason("mmm 1 source=😀a kkk='日本' k=b"), None);
+        assert_eq!(reason("mmmm 1"), too_long(Part::MetricName, 3, 4));
+        assert_eq!(reason("m 1 source=😀ab"), too_long(Part::Source, 3, 4));
+        assert_eq!(reason("m 1 kkkk=b"), too_long(Part::TagKey, 3, 4));
+        assert_eq!(reason("m 1 kkk=bbb"), too_long(Part::Tag, 5, 6));
+        let too_many = Some(Reason::TooMany { part: Part::Tags, limit: 2, count: 3 });
+        assert_eq!(reason("m 1 source=s a=1 b=2 a=3"), too_many);
+        assert_eq!(reason("m 1 source=s host=h a=1 b=2"), too_many, "the reader makes a tag of the host");
+        assert_eq!(reason(&format!("😀s {IDS} source=s kkk=v parent=p 1 1")), too_long(Part::TagKey, 3, 6));
+        assert_eq!(reason(&format!("😀s {IDS} source=s kkk=v k=v 1 1")), None);
+        assert_eq!(reason(&format!("😀ss {IDS} 1 1")), too_long(Part::SpanName, 3, 4));
+        assert_eq!(reason(&format!("s {IDS} k=1 k=2 k=3 1 1")), too_many);
+    }
+
+    #[test]
+    fn a_long_value_of_a_span_is_cut_and_marked() {
+        let long = "x".repeat(200);
+        let tags = |text: &str| -> Vec<String> {
+            let span = span(text, LIMITS).unwrap();
+            span.tags.iter().map(|(key, value)| format!("{key}={value}")).collect()
+        };
+        let cut = "x".repeat(128);
+        assert_eq!(tags(&format!("s {IDS} k={long} 1 1")), [format!("k={cut}"), "_spanLogs=true".into()]);
+        assert_eq!(
+            tags(&format!("s {IDS} _spanLogs=a k={long} _spanLogs=b 1 1")),
+            ["_spanLogs=true".into(), format!("k={cut}"), "_spanLogs=b".into()]
+        );
+        let line = format!("s {IDS} k={long} 1 1");
+        let span = span(&line, LIMITS).unwrap();
+        assert_eq!(span.tags.whole().next().unwrap().1.to_string(), long);
+        assert!(span.tags.is_cut());
+    }
+
+    #[test]
+    fn which_tags_an_event_has() {
+        let tags = |keys: usize| -> Vec<String> {
+            let more: String = (2..keys).map(|key| format!(" k{key}=v")).collect();
+            let text = format!("@Event 1 e eventTag=a tag=b eventTag=c{more}");
+            let event = event(&text, LIMITS).unwrap();
+            assert_eq!(event.annotations().count(), keys - 2);
+            event.tags().map(|tag| tag.to_string()).collect()
+        };
+        assert_eq!(tags(2), ["b"]);
+        assert_eq!(tags(24), ["b"]);
+        assert_eq!(tags(25), ["a", "c"]);
+        assert_eq!(tags(96), ["a", "c"]);
+        assert_eq!(tags(97), ["b"]);
+        let one = event("@Event 1 e eventTag=a", LIMITS).unwrap();
+        assert_eq!(one.tags().count(), 1);
+    }
+
+    /// Were any of these read in quadratic time, nobody would wait for this test.
+    #[test]
+    fn long_lines_are_read_at_once() {
+        let many = |piece: &str| piece.repeat((1 << 17) / piece.len());
+        let numbered: String = (0..12_000).map(|key| format!("k@{key}=v ")).collect();
+        for line in [
+            many("\""),
+            many("\\\""),
+            many("'a' "),
+            many("a=b "),
+            many("traceId "),
+            many("9"),
+            many("\u{2028}"),
+            format!("m 1 {}", many("source=s ")),
+            format!("m 1 {}", many("a=b ")),
+            format!("s {} 1 1", many("host=s ")),
+            format!("s {IDS} {} 1 1", many("source=s ")),
+            format!("!M {} m", many("#1 1 ")),
+            format!("!M #1 0x{}p1 m", many("f")),
+            format!("!M #{}1 1 m", many("0")),
+            format!("@Event 1 e {}", many("a@=b ")),
+            format!("@Event 1 e {numbered}"),
+            format!("@Event 1 e {}", numbered.replace('@', "")),
+            format!("@SourceTag action=add source=s {}", many("t ")),
+            many("{"),
+            format!("{{\"a\":{}", many("[")),
+            format!("{{\"a\":[{}]", many("[],")),
+            format!("{{\"a\":\"{}\"", many("\\u0022")),
+        ] {
+            for reading in every_reading(&line) {
+                if let Err(error) = reading {
+                    assert!(error.column <= line.chars().count() + 1);
+                }
+            }
+        }
+    }
 }

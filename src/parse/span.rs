@@ -244,8 +244,8 @@ fn milliseconds(start: i64, duration: i64) -> (i64, i64) {
     let duration = if duration >= start { duration - start } else { duration };
     match start {
         ..1_000_000_000_000 => (start * 1_000, duration.wrapping_mul(1_000)),
-        ..1_000_000_000_000_000 => (start, duration),
-        ..1_000_000_000_000_000_000 => (start / 1_000, duration / 1_000),
+        1_000_000_000_000..1_000_000_000_000_000 => (start, duration),
+        1_000_000_000_000_000..1_000_000_000_000_000_000 => (start / 1_000, duration / 1_000),
         _ => (start / 1_000_000, duration / 1_000_000),
     }
 }
