@@ -15,6 +15,8 @@ use reqwest::Url;
 use reqwest::blocking::{Client, Response};
 use reqwest::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 
+use rustls::crypto::CryptoProvider;
+
 use super::{Accepted, Batch, Failure, Token, Transport, TransportError, is_loopback};
 use crate::Format;
 
@@ -300,7 +302,7 @@ impl HttpBuilder {
     /// [`HttpBuildError`] for a base that is no URL of a receiver, and where the machine has no certificates to trust.
     pub fn build(self) -> Result<Http, HttpBuildError> {
         let base = base_url(&self.base)?;
-        let host = base.host_str().unwrap_or_default();
+        let loopback = is_loopback(base.host_str().unwrap_or_default().trim_matches(['[', ']']));
         let mut client = Client::builder()
             .user_agent(Http::AGENT)
             .connect_timeout(self.connect_timeout)
@@ -308,8 +310,14 @@ impl HttpBuilder {
             .pool_idle_timeout(self.idle)
             .redirect(reqwest::redirect::Policy::none())
             .tcp_nodelay(true)
-            .tls_backend_preconfigured(tls(base.scheme() == "https")?);
-        if is_loopback(host.trim_matches(['[', ']'])) {
+            .tls_backend_preconfigured(match base.scheme() {
+                "https" => tls()?,
+                // Only a proxy of the environment may want TLS here. Reading the certificates takes its time, and a
+                // small container may have none.
+                _ if loopback => tls_without_trust()?,
+                _ => tls().or_else(|_| tls_without_trust())?,
+            });
+        if loopback {
             client = client.no_proxy();
         }
         // The client waits for a thread of its own, which a thread of an async runtime is not allowed to do.
@@ -343,21 +351,35 @@ fn base_url(text: &str) -> Result<Url, HttpBuildError> {
     Ok(url)
 }
 
+type TlsBuilder = rustls::ConfigBuilder<rustls::ClientConfig, rustls::WantsVerifier>;
+
 /// TLS with a provider given to this client alone: what the process has installed, or not, plays no part.
-fn tls(needed: bool) -> Result<rustls::ClientConfig, HttpBuildError> {
-    let failed = |failure: rustls::Error| HttpBuildError::Tls(Box::new(failure));
+fn tls_builder() -> Result<(Arc<CryptoProvider>, TlsBuilder), HttpBuildError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = rustls::ClientConfig::builder_with_provider(provider.clone());
-    let config = config.with_safe_default_protocol_versions().map_err(failed)?;
-    let mut config = match rustls_platform_verifier::Verifier::new(provider) {
-        Ok(verifier) => config.dangerous().with_custom_certificate_verifier(Arc::new(verifier)),
-        Err(failure) if needed => return Err(failed(failure)),
-        // A small container may have no certificates, and plain HTTP needs none.
-        Err(_) => config.with_root_certificates(rustls::RootCertStore::empty()),
-    }
-    .with_no_client_auth();
+    Ok((provider, config.with_safe_default_protocol_versions().map_err(tls_failed)?))
+}
+
+/// TLS with receivers whose certificate the machine trusts.
+fn tls() -> Result<rustls::ClientConfig, HttpBuildError> {
+    let (provider, config) = tls_builder()?;
+    let verifier = rustls_platform_verifier::Verifier::new(provider).map_err(tls_failed)?;
+    Ok(http_1(config.dangerous().with_custom_certificate_verifier(Arc::new(verifier)).with_no_client_auth()))
+}
+
+/// TLS with nobody.
+fn tls_without_trust() -> Result<rustls::ClientConfig, HttpBuildError> {
+    let (_, config) = tls_builder()?;
+    Ok(http_1(config.with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth()))
+}
+
+fn http_1(mut config: rustls::ClientConfig) -> rustls::ClientConfig {
     config.alpn_protocols = Vec::from([b"http/1.1".to_vec()]);
-    Ok(config)
+    config
+}
+
+fn tls_failed(failure: rustls::Error) -> HttpBuildError {
+    HttpBuildError::Tls(Box::new(failure))
 }
 
 /// Why an [`Http`] could not be made.

@@ -317,7 +317,6 @@ mod tests {
         });
         assert_eq!(Transport::send(&mut transport, Batch::new(Kind::Metric, b"a 1\n", 1)), Ok(Accepted::Delivered));
         assert_eq!(Transport::send(&mut transport, Batch::new(Kind::Span, b"a 1\nb 2\n", 2)), Ok(Accepted::Written));
-        drop(transport);
         assert_eq!(seen, 3);
     }
 

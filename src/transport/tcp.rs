@@ -1,9 +1,10 @@
 //! Lines to a proxy's port over TCP. Nobody answers there, so this transport watches the connection instead.
 
 use core::fmt;
+use core::net::SocketAddr;
 use core::time::Duration;
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream, ToSocketAddrs};
+use std::net::{Shutdown, TcpStream, ToSocketAddrs};
 use std::sync::Arc;
 use std::time::Instant;
 use std::vec::Vec;

@@ -1,7 +1,7 @@
 //! The transports over real sockets: what they say, compared with what the receiver really has.
 
 #![cfg(feature = "std")]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::std_instead_of_core)]
 
 #[cfg(feature = "http")]
 mod http;

@@ -257,8 +257,10 @@ struct Receiver {
 
 struct Standing {
     thread: JoinHandle<()>,
-    connections: Arc<Mutex<Vec<(TcpStream, JoinHandle<()>)>>>,
+    connections: Arc<Mutex<Connections>>,
 }
+
+type Connections = Vec<(TcpStream, JoinHandle<()>)>;
 
 impl Receiver {
     fn new() -> Self {
