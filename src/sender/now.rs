@@ -54,6 +54,14 @@ impl Sender {
         self.send_now(lines, |line| parse::span(line, &self.settings().limits).map(Line::Span))
     }
 
+    /// Sends finished span log lines.
+    ///
+    /// # Errors
+    /// As [`send_metric_now`](Self::send_metric_now).
+    pub fn send_span_log_now<L: AsRef<str>>(&self, lines: &[L]) -> Result<usize, NowError> {
+        self.send_now(lines, |line| parse::span_logs(line, &self.settings().limits).map(Line::SpanLogs))
+    }
+
     /// Sends finished event lines (`@Event …`). Direct ingestion gets them as the JSON it wants.
     ///
     /// # Errors
