@@ -35,3 +35,8 @@ pub use line::{
 };
 pub use prepared::Prepared;
 pub use uuid::Uuid;
+
+/// The README's code, so that `cargo test` runs it.
+#[cfg(all(doctest, feature = "collector", feature = "http"))]
+#[doc = include_str!("../README.md")]
+struct Readme;
