@@ -37,3 +37,8 @@ pub use prepared::Prepared;
 #[cfg(feature = "std")]
 pub use sender::{Overflow, Sender, WavefrontDirectClient, WavefrontProxyClient};
 pub use uuid::Uuid;
+
+/// The README's code, so that `cargo test` runs it.
+#[cfg(all(doctest, feature = "collector", feature = "http"))]
+#[doc = include_str!("../README.md")]
+struct Readme;
