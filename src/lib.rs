@@ -1,4 +1,47 @@
-//! The Wavefront client that runs everywhere Rust does.
+//! The [Wavefront](https://docs.wavefront.com/) client that runs where Rust does: metrics, delta counters, histograms,
+//! spans, span logs, events and source tags, to a Wavefront service or a Wavefront proxy.
+//!
+//! - **No line is written that the receiver would reject.** Input that no line can say is a typed error, and nothing is
+//!   written. No input can start a second line, end a quote early or smuggle in a tag.
+//! - **No line is lost in silence.** The [ledger](delivery::Ledger) says of every accepted line what became of it, at
+//!   every instant.
+//! - **No heap is needed.** Data, encoders, parser, queue and delivery neither allocate nor need `std`.
+//!
+//! # The pipe
+//!
+//! ```text
+//! what a user says   how it is written   what waits, and what is next   where it goes
+//! data::Metric … ──▶ line::Encode ─────▶ delivery::Delivery ──────────▶ transport::Transport
+//! ```
+//!
+//! Everything left of the transport is a pure function of its inputs: time, randomness and I/O are arguments. With `std`,
+//! [`Sender`] drives the pipe from threads of its own:
+//!
+#![cfg_attr(feature = "std", doc = "```")]
+#![cfg_attr(not(feature = "std"), doc = "```ignore")]
+//! use wavefront_sdk::{DeltaCounter, Metric, Sender};
+//!
+//! let sender = Sender::builder("proxy://localhost:2878").source("host-1").build()?;
+//! sender.send(Metric::new("new-york.power.usage", 42422.0).tag("datacenter", "dc1"))?;
+//! sender.send(DeltaCounter::new("requests", 1.0))?;
+//! # let patience = std::time::Duration::ZERO;
+//! # #[cfg(any())]
+//! let patience = std::time::Duration::from_secs(5);
+//! let ledger = sender.close(patience);
+//! assert!(ledger.is_balanced());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Features
+//!
+//! They only add; none changes what another one does.
+//!
+//! - None of them: the core. [`data`], [`line`], [`parse`], [`delivery`], [`Prepared`] and the traits of [`transport`].
+//! - `std` (default): `Sender` with its background driver, TCP lines, in-memory transports for tests.
+//! - `http` (default): direct ingestion, and proxies over HTTP(S), on `reqwest` and `rustls`.
+//! - `gzip` (default): bodies from 1 KiB are compressed.
+//! - `collector`: a local receiver of everything this crate sends, for development, tests and demos.
+//! - `cli`: all that the `wavefront` command needs.
 
 #![no_std]
 #![cfg_attr(not(feature = "std"), forbid(unsafe_code))]
