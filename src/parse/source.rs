@@ -91,10 +91,7 @@ fn head<'a>(cursor: &mut Cursor<'a>, word: &str) -> Result<(TagAction, Text<'a>)
     }
     let (mut action, mut source): (Option<Token<'_>>, Option<Token<'_>>) = (None, None);
     for _ in 0..2 {
-        if cursor.peek()?.is_none() {
-            break;
-        }
-        let (key, value) = cursor.pair()?;
+        let Some((key, value)) = cursor.pair()? else { break };
         if key.text == "action" {
             action = Some(value);
         } else if key.text == "source" {

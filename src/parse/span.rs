@@ -167,22 +167,21 @@ pub(super) fn decode(mut cursor: Cursor<'_>) -> Result<Decoded<'_>, Fault> {
     let name = cursor.expect(Part::SpanName)?;
     let first_pair = cursor;
     let (mut source, mut trace_id, mut span_id, mut cut) = (None, None, None, false);
-    loop {
+    let (start_at, pairs) = loop {
+        let before = cursor.at();
+        let key = cursor.expect(Part::Start)?;
         // A key made of digits only is the start time. Nothing is, too, to the reader's `isNumeric`.
-        match cursor.peek()? {
-            Some(token) if !token.text.chars().all(|c| decimal_digit(c).is_some()) => {}
-            _ => break,
+        if key.text.chars().all(|c| decimal_digit(c).is_some()) {
+            break (key, Pairs::new(first_pair, before));
         }
-        let (key, value) = cursor.pair()?;
+        let value = cursor.value()?;
         match Field::of(&key.text) {
             Some(Field::Source) => source = Some(value),
             Some(Field::TraceId) => trace_id = Some(value),
             Some(Field::SpanId) => span_id = Some(value),
             None => cut |= value.text.as_raw().len() > Text::CUT && value.text.len_utf16() > Text::CUT,
         }
-    }
-    let pairs = Pairs::new(first_pair, cursor.at());
-    let start_at = cursor.expect(Part::Start)?;
+    };
     let start = whole(&start_at, Part::Start)?;
     let duration = cursor.expect(Part::Duration)?;
     let (start_millis, duration_millis) = milliseconds(start, whole(&duration, Part::Duration)?);
@@ -213,8 +212,7 @@ fn validate(decoded: &Decoded<'_>, limits: &Limits) -> Result<(), Fault> {
     }
     let mut count = 0;
     let mut cursor = decoded.first_pair.up_to(decoded.start.at);
-    while cursor.peek()?.is_some() {
-        let (key, value) = cursor.pair()?;
+    while let Some((key, value)) = cursor.pair()? {
         if Field::of(&key.text).is_some() {
             continue;
         }
