@@ -259,3 +259,26 @@ pub(super) fn has_trace_id(mut cursor: Cursor<'_>) -> bool {
     }
     false
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_start_says_the_unit_of_both() {
+        for (start, duration, expected) in [
+            (1_533_529_977, 343_500, (1_533_529_977_000, 343_500_000)),
+            (1_552_949_776_000, 343, (1_552_949_776_000, 343)),
+            (1_552_949_776_000_123, 5_500, (1_552_949_776_000, 5)),
+            (1_552_949_776_000_123_456, 7_000_001, (1_552_949_776_000, 7)),
+            // Not below the start: an end time.
+            (1_552_949_776_000, 1_552_949_776_343, (1_552_949_776_000, 343)),
+            (0, 5, (0, 5_000)),
+            (5, 5, (5_000, 0)),
+            (1, i64::MAX, (1_000, (i64::MAX - 1).wrapping_mul(1_000))),
+            (i64::MAX, i64::MAX, (i64::MAX / 1_000_000, 0)),
+        ] {
+            assert_eq!(milliseconds(start, duration), expected, "{start} {duration}");
+        }
+    }
+}
