@@ -83,8 +83,11 @@ fn lines<D: Encode>(step: i32, expected: u32, rules: &Rules<'_>, datum: &D) -> S
     if D::KIND == Kind::Event && rules.events == EventForm::Json {
         return Ok(()); // the body of a request, which is no line of the protocol
     }
-    let text = slice.as_str().ok_or(step)?;
-    ensure(step, text.lines().all(|line| parse::line(line, &rules.limits).is_ok_and(|line| line.kind() == D::KIND)))
+    slice.as_bytes().split_inclusive(|byte| *byte == b'\n').try_for_each(|line| {
+        let line = core::str::from_utf8(line).map_err(|_| step)?;
+        let read = parse::line(line, &rules.limits).map_err(|_| step)?;
+        ensure(step, read.kind() == D::KIND)
+    })
 }
 
 fn delivery() -> Step {
