@@ -36,7 +36,7 @@
 //!
 //! They only add; none changes what another one does.
 //!
-//! - None of them: the core. [`data`], [`line`], [`parse`], [`delivery`], [`Prepared`] and the traits of [`transport`].
+//! - None of them: the core. [`data`], [mod@line], [`parse`], [`delivery`], [`Prepared`] and the traits of [`transport`].
 //! - `std` (default): `Sender` with its background driver, TCP lines, in-memory transports for tests.
 //! - `http` (default): direct ingestion, and proxies over HTTP(S), on `reqwest` and `rustls`.
 //! - `gzip` (default): bodies from 1 KiB are compressed.
