@@ -156,6 +156,7 @@ fn a_peer_that_does_not_read_breaks_the_batch_in_time() {
     let error = tcp.send(metrics(&large)).unwrap_err();
     assert_eq!(error.kind(), Failure::Broken, "what was written before is in doubt: {error}");
     assert!(error.to_string().contains("in time"), "{error}");
+    assert!(!tcp.is_connected());
     assert!(began.elapsed() >= SHORT);
     let (mut stream, _) = listener.accept().unwrap();
     let mut bytes = Vec::new();
