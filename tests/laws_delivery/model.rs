@@ -136,7 +136,7 @@ impl Model {
     }
 
     /// Compares the ledger's row with the lines.
-    pub(crate) fn check(&mut self, kind: Kind, row: Row, may_evict: bool, may_release: bool) {
+    pub(crate) fn check(&mut self, kind: Kind, row: Row, may_evict: bool, may_release: bool, ample: bool) {
         self.lane(kind).row = row;
         assert!(row.is_balanced(), "{kind}: {row:?}");
         let [queued, out, written, limbo] =
@@ -157,6 +157,7 @@ impl Model {
         assert!(row.dropped.closed <= closed && closed <= row.dropped.closed + evicted + released, "{kind} closed");
         assert!(row.resent >= lane.again, "{kind}: {} lines went again, {row:?}", lane.again);
         if self.is_exact(kind) {
+            assert!(row.resent == lane.again || !ample, "{kind}: {} lines went again, {row:?}", lane.again);
             let expected = (queued + limbo, written, doubtful, closed);
             assert_eq!((row.queued, row.written, row.doubtful, row.dropped.closed), expected, "{kind}");
         }
