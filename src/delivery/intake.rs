@@ -4,8 +4,14 @@ use super::machine::{Config, Lease, Overflow, Refused, View};
 use super::segment::{Buf, NONE, State};
 use crate::Kind;
 
+/// As far behind the next line as `due` may be.
+const FAR: u32 = 1 << 30;
+
 impl<B: Buf> View<'_, B> {
     /// Queues `count` whole lines of `kind`, each ended by its LF: all of them or none, together and in order.
+    ///
+    /// `count` is not verified. A wrong one is counted as it stands, and lines without their LF run into the next ones; it
+    /// does no other harm. No lines, or no bytes, are nothing to do.
     ///
     /// # Errors
     /// [`Refused`] says why not, and what the ledger holds of it.
@@ -22,6 +28,9 @@ impl<B: Buf> View<'_, B> {
     /// # Errors
     /// As there.
     pub fn try_push(&mut self, kind: Kind, lines: &[u8], count: u32) -> Result<(), Refused> {
+        if count == 0 || lines.is_empty() {
+            return Ok(());
+        }
         let at = self.admit(kind, lines.len(), count)?;
         self.put(at, lines, count)
     }
@@ -31,6 +40,9 @@ impl<B: Buf> View<'_, B> {
     /// # Errors
     /// As there.
     pub fn push_urgent(&mut self, kind: Kind, lines: &[u8], count: u32, tag: u32) -> Result<(), Refused> {
+        if count == 0 || lines.is_empty() {
+            return Ok(());
+        }
         let pushed = self.admit(kind, lines.len(), count).and_then(|at| self.put_urgent(at, lines, count, tag));
         if pushed == Err(Refused::Full) {
             self.refuse(kind, count);
@@ -65,22 +77,33 @@ impl<B: Buf> View<'_, B> {
         let Config { queue_lines, queue_bytes, .. } = self.core.config;
         let Some(lane) = self.lanes.get_mut(at) else { return Err(Refused::NoLane) };
         let lines = queue_lines.saturating_sub(lane.lines());
-        let bytes = queue_bytes.saturating_sub(lane.bytes + lane.leased_bytes);
+        let bytes = queue_bytes.saturating_sub(lane.bytes.saturating_add(lane.leased_bytes));
         let lease =
             Lease { lines: lines.min(wish.lines).max(least.lines), bytes: bytes.min(wish.bytes).max(least.bytes) };
-        lane.leased_lines += lease.lines;
-        lane.leased_bytes += lease.bytes;
+        lane.leased_lines = lane.leased_lines.saturating_add(lease.lines);
+        lane.leased_bytes = lane.leased_bytes.saturating_add(lease.bytes);
         Ok(lease)
     }
 
     /// Takes a producer's segment of `count` lines in the first `len` bytes over, ends his lease and gives him an empty
-    /// buffer for it, if there is one.
+    /// buffer for it, if there is one; his own if there are no lines in it. The buffer is as large as any segment.
+    ///
+    /// It may come after `close`: the lines were promised room before.
     ///
     /// # Errors
-    /// The buffer, where no slot is left; its lines are counted as dropped.
+    /// The buffer, where no slot is left, or everything was abandoned; its lines are counted as dropped.
     pub fn adopt(&mut self, kind: Kind, buf: B, len: usize, count: u32, lease: Lease) -> Result<Option<B>, B> {
         self.give_back(kind, lease);
+        let len = buf.as_ref().len().min(len);
+        let Ok(end) = u32::try_from(len) else { return Err(buf) };
+        if count == 0 || len == 0 {
+            return Ok(Some(buf));
+        }
         let Some(at) = self.find(kind) else { return Err(buf) };
+        if self.core.abandoned {
+            self.give_up(at, count);
+            return Err(buf);
+        }
         let Some(index) = self.take_free(at) else {
             self.refuse(kind, count);
             return Err(buf);
@@ -89,24 +112,41 @@ impl<B: Buf> View<'_, B> {
         let Some(slot) = self.slots.get_mut(usize::from(index)) else { return Err(buf) };
         slot.begin(first);
         let spare = slot.buf.replace(buf);
-        slot.len = len as u32;
+        slot.len = end;
         slot.lines = count;
         self.link_last(at, index);
         Ok(spare)
     }
 
-    /// Copies a producer's `count` lines into the queue and ends his lease.
+    /// Copies a producer's `count` lines into the queue and ends his lease. As with [`adopt`](Self::adopt), it may come
+    /// after `close`.
     ///
     /// # Errors
-    /// [`Refused::Full`] where no slot is left; the lines are counted as dropped.
+    /// [`Refused::Full`] where no slot is left, [`Refused::Closed`] where everything was abandoned; the lines are counted
+    /// as dropped.
     pub fn deposit(&mut self, kind: Kind, lines: &[u8], count: u32, lease: Lease) -> Result<(), Refused> {
         self.give_back(kind, lease);
+        if count == 0 || lines.is_empty() {
+            return Ok(());
+        }
         let Some(at) = self.find(kind) else { return Err(Refused::NoLane) };
+        if self.core.abandoned {
+            self.give_up(at, count);
+            return Err(Refused::Closed);
+        }
         let put = self.put(at, lines, count);
         if put.is_err() {
             self.refuse(kind, count);
         }
         put
+    }
+
+    /// Counts lines as accepted and dropped because it is all over.
+    pub(super) fn give_up(&mut self, at: usize, count: u32) {
+        if let Some(lane) = self.lanes.get_mut(at) {
+            lane.row.accepted = lane.row.accepted.wrapping_add(count as usize);
+            lane.row.dropped.closed = lane.row.dropped.closed.wrapping_add(count as usize);
+        }
     }
 
     /// Gives the room of a lease back.
@@ -123,20 +163,37 @@ impl<B: Buf> View<'_, B> {
         if self.core.closed {
             return Err(Refused::Closed);
         }
-        let Config { queue_lines, queue_bytes, overflow, .. } = self.core.config;
-        loop {
-            let Some(lane) = self.lanes.get_mut(at) else { return Err(Refused::NoLane) };
-            let lines_fit = lane.lines().saturating_add(count as usize) <= queue_lines;
-            if lines_fit && lane.bytes.saturating_add(lane.leased_bytes).saturating_add(bytes) <= queue_bytes {
-                return Ok(at);
-            }
-            // Nothing more comes in, so what is there need not wait for company.
+        if bytes > self.core.config.segment_bytes {
+            return Err(Refused::TooLarge);
+        }
+        let new = Lease { lines: count as usize, bytes };
+        if self.fits(at, new, Lease::default()) {
+            return Ok(at);
+        }
+        // Nothing more comes in, so what is there need not wait for company.
+        if let Some(lane) = self.lanes.get_mut(at) {
             lane.due = lane.next_line;
-            let can_ever_fit = count as usize <= queue_lines && bytes <= queue_bytes;
-            if !(overflow == Overflow::DropOldest && can_ever_fit && self.evict_line(at)) {
+        }
+        // Nothing is dropped in vain: what is in flight or promised to others stays where it is.
+        if self.core.config.overflow != Overflow::DropOldest || !self.fits(at, new, self.droppable(at)) {
+            return Err(Refused::Full);
+        }
+        while !self.fits(at, new, Lease::default()) {
+            if !self.evict_line(at) {
                 return Err(Refused::Full);
             }
         }
+        Ok(at)
+    }
+
+    /// Whether a lane has room for `new` once `gone` has gone.
+    fn fits(&self, at: usize, new: Lease, gone: Lease) -> bool {
+        let Config { queue_lines, queue_bytes, .. } = self.core.config;
+        self.lanes.get(at).is_some_and(|lane| {
+            let lines = lane.lines().saturating_sub(gone.lines).saturating_add(new.lines);
+            let bytes = lane.bytes.saturating_sub(gone.bytes).saturating_add(lane.leased_bytes);
+            lines <= queue_lines && bytes.saturating_add(new.bytes) <= queue_bytes
+        })
     }
 
     /// Counts lines as accepted and queued; the number of the first.
@@ -144,8 +201,12 @@ impl<B: Buf> View<'_, B> {
         let Some(lane) = self.lanes.get_mut(at) else { return 0 };
         lane.row.accepted = lane.row.accepted.wrapping_add(count as usize);
         lane.row.queued = lane.row.queued.wrapping_add(count as usize);
-        lane.bytes += bytes;
+        lane.bytes = lane.bytes.saturating_add(bytes);
         let first = lane.next_line;
+        // Far behind, it would look like a number to come once the numbers wrap around.
+        if first.wrapping_sub(lane.due) > FAR {
+            lane.due = first.wrapping_sub(FAR);
+        }
         lane.next_line = first.wrapping_add(count);
         first
     }
@@ -189,17 +250,20 @@ impl<B: Buf> View<'_, B> {
 
     /// A slot that holds just these lines, not yet in a lane.
     pub(super) fn begin(&mut self, at: usize, lines: &[u8], count: u32) -> Result<u16, Refused> {
+        if lines.len() > self.core.config.segment_bytes {
+            return Err(Refused::TooLarge);
+        }
         let index = self.take_free(at).ok_or(Refused::Full)?;
         let first = self.lanes.get(at).map_or(0, |lane| lane.next_line);
         let size = self.core.config.segment_bytes;
         let Some(slot) = self.slots.get_mut(usize::from(index)) else { return Err(Refused::Full) };
         slot.begin(first);
-        if slot.buf.is_none() {
-            slot.buf = B::make(size);
+        if slot.buf.as_ref().is_none_or(|buf| buf.as_ref().len() < lines.len()) {
+            slot.buf = B::make(size).or(slot.buf.take());
         }
         if !slot.append(lines, count) {
             self.give_free(index);
-            return Err(Refused::TooLarge);
+            return Err(Refused::Full);
         }
         Ok(index)
     }

@@ -3,12 +3,15 @@
 use super::backoff::Millis;
 use super::ledger::Row;
 use super::machine::View;
-use super::segment::Buf;
+use super::segment::{Buf, State};
 use crate::KindSet;
 
 impl<B: Buf> View<'_, B> {
     /// The connection that carried `kinds` broke: what was written to it and not confirmed is sent again, or becomes
-    /// doubtful where a repeat would falsify it. To be called after the outcomes of the batches it carried last.
+    /// doubtful where a repeat would falsify it.
+    ///
+    /// To be called after the outcomes of the batches it carried last: a batch that is still out, behind lines of its
+    /// segment that were written before, may be sent again with them.
     pub fn lost(&mut self, kinds: KindSet) {
         for at in 0..self.lanes.len() {
             let Some(lane) = self.lanes.get(at).filter(|lane| kinds.contains(lane.kind)) else { continue };
@@ -20,8 +23,11 @@ impl<B: Buf> View<'_, B> {
                 if slot.held == 0 {
                     continue;
                 }
-                if again {
+                if again && slot.state == State::Ready {
                     self.hold_no_longer(at, index);
+                } else if again {
+                    // They go back in front once the batch behind them has come back.
+                    slot.state = State::Lost;
                 } else {
                     self.settle_held(at, index, |row, lines| row.doubtful = row.doubtful.wrapping_add(lines));
                 }
@@ -40,28 +46,41 @@ impl<B: Buf> View<'_, B> {
 
     /// Takes for delivered what was written long ago, and the oldest where too much is kept.
     pub(super) fn expire_held(&mut self, now: Millis) {
+        let keep = self.core.config.replay_for;
         for at in 0..self.lanes.len() {
-            while self.held_until(at) <= now && self.settle_oldest_held(at) {}
+            while let Some(slot) = self.oldest_held(at).and_then(|index| self.slots.get_mut(usize::from(index))) {
+                // A clock that went back must not keep them longer.
+                slot.since = slot.since.min(now);
+                if slot.since.after(keep) > now || !self.settle_oldest_held(at) {
+                    break;
+                }
+            }
         }
+        self.trim_held();
+    }
+
+    pub(super) fn trim_held(&mut self) {
         while self.core.held_bytes > self.core.config.replay_bytes && self.release_a_held() {}
     }
 
     /// When the oldest held lines of a lane are taken for delivered.
-    pub(super) fn held_until(&self, at: usize) -> Millis {
-        self.oldest_held(at)
-            .and_then(|index| self.slots.get(usize::from(index)))
-            .map_or(Millis(u64::MAX), |slot| slot.since.after(self.core.config.replay_for))
+    pub(super) fn held_until(&self, at: usize) -> Option<Millis> {
+        let slot = self.slots.get(usize::from(self.oldest_held(at)?))?;
+        Some(slot.since.after(self.core.config.replay_for))
     }
 
+    /// The segment of a lane that was written before all others, of those that hold what was written.
     pub(super) fn oldest_held(&self, at: usize) -> Option<u16> {
-        let mut here = self.lanes.get(at)?.head;
-        loop {
-            let slot = self.slots.get(usize::from(here))?;
-            if slot.held > 0 {
-                return Some(here);
+        let lane = self.lanes.get(at).filter(|lane| lane.row.written > 0)?;
+        let (mut here, mut oldest) = (lane.head, None);
+        while let Some(slot) = self.slots.get(usize::from(here)) {
+            let older = oldest.is_none_or(|(_, since)| slot.since < since);
+            if slot.held > 0 && slot.state != State::Lost && older {
+                oldest = Some((here, slot.since));
             }
             here = slot.next;
         }
+        oldest.map(|(index, _)| index)
     }
 
     pub(super) fn settle_oldest_held(&mut self, at: usize) -> bool {
@@ -95,7 +114,7 @@ impl<B: Buf> View<'_, B> {
         (slot.held, slot.held_lines) = (0, 0);
         lane.row.written = lane.row.written.wrapping_sub(lines as usize);
         lane.row.queued = lane.row.queued.wrapping_add(lines as usize);
-        lane.bytes += bytes;
+        lane.bytes = lane.bytes.saturating_add(bytes);
         self.core.held_bytes = self.core.held_bytes.saturating_sub(bytes);
     }
 }

@@ -1,17 +1,29 @@
 //! What leaves next, and what an outcome does to the queue and the ledger.
 
 use super::backoff::{Backoff, Gate, Millis, Pass};
-use super::lane::Lane;
+use super::lane::{Lane, is_before};
 use super::ledger::{Ledger, Row};
 use super::machine::{Action, Core, Report, Ticket, View};
 use super::policy::Outcome;
 use super::segment::{Buf, Cut, InFlight, State};
 use crate::{Kind, KindSet};
 
+/// What a lane has to send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Next {
+    /// This slot.
+    Ready(u16),
+    /// A segment that waits for company.
+    Filling,
+    /// Nothing, or nothing that fits.
+    Nothing,
+}
+
 impl<B: Buf> View<'_, B> {
     /// What to do at `now` for somebody who can carry `kinds`, in batches of at most `limits`.
     ///
-    /// A full segment leaves at once, others after the flush interval or when a flush asks for it.
+    /// A full segment leaves at once, others after the flush interval or when a flush asks for it. A line that is larger
+    /// than `limits` stays, as if it were not there, for whoever polls with wider ones.
     pub fn poll(&mut self, now: Millis, kinds: KindSet, limits: Cut) -> Action<B> {
         let flush_at = self.tick(now);
         let mut wait: Option<Millis> = None;
@@ -23,9 +35,9 @@ impl<B: Buf> View<'_, B> {
             if !kinds.contains(lane.kind) {
                 continue;
             }
-            if lane.row.written > 0 {
-                // Written lines are taken for delivered after a while.
-                earlier(self.held_until(at));
+            // Written lines are taken for delivered after a while.
+            if let Some(until) = self.held_until(at) {
+                earlier(until);
             }
             let Some(lane) = self.lanes.get_mut(at) else { continue };
             if lane.row.queued == 0 {
@@ -35,18 +47,18 @@ impl<B: Buf> View<'_, B> {
             let route =
                 self.core.routes.get_mut(usize::from(lane.route)).map_or(Ok(()), |gate| gate.open(now, longest));
             let open = route.and_then(|()| lane.gate.open(now, longest));
-            let index = self.sendable(at);
-            match (index, open) {
-                (Some(index), Ok(())) => {
+            match (self.next_in(at, limits), open) {
+                (Next::Ready(index), Ok(())) => {
                     if let Some(token) = self.take_out(at, index, limits) {
-                        self.core.turn = at as u8 + 1;
+                        self.core.turn = (at as u8).saturating_add(1);
                         return Action::Send(token);
                     }
                 }
-                (Some(_), Err(Some(until))) => earlier(until),
+                (Next::Ready(_), Err(Some(until))) => earlier(until),
                 // The probe's outcome comes first.
-                (Some(_), Err(None)) => {}
-                (None, _) => earlier(flush_at),
+                (Next::Ready(_), Err(None)) => {}
+                (Next::Filling, _) => earlier(flush_at),
+                (Next::Nothing, _) => {}
             }
         }
         wait.map_or(Action::Idle, Action::WaitUntil)
@@ -58,35 +70,49 @@ impl<B: Buf> View<'_, B> {
         let at = usize::from(at);
         let nothing = Report { settled: 0, kept: 0 };
         let Some(slot) = self.slots.get_mut(usize::from(index)) else { return nothing };
+        let lost = match slot.state {
+            State::Out => false,
+            State::Lost => true,
+            State::Abandoned => {
+                slot.buf = Some(buf);
+                self.give_free(index);
+                return nothing;
+            }
+            // Not a token of this delivery.
+            State::Free | State::Ready => return nothing,
+        };
         slot.buf = Some(buf);
-        if slot.state != State::Out {
-            self.give_free(index);
-            return nothing;
-        }
         slot.state = State::Ready;
         let Some(lane) = self.lanes.get_mut(at) else { return nothing };
         lane.row.in_flight = lane.row.in_flight.wrapping_sub(lines as usize);
         lane.row.queued = lane.row.queued.wrapping_add(lines as usize);
         self.learn(at, outcome, route_pass, lane_pass, now);
         let settled = self.apply(at, index, bytes, lines, outcome, now);
+        if lost {
+            self.hold_no_longer(at, index);
+        }
         let kept = self.slots.get(usize::from(index)).map_or(0, |slot| slot.waiting());
         self.release_if_empty(at, index);
+        self.trim_held();
         Report { settled, kept }
     }
 
     /// Makes everything that is queued leave without waiting for company. The ticket tells when it is done.
     pub fn flush(&mut self) -> Ticket {
         let mut upto = [0; Kind::COUNT];
-        for lane in self.lanes.iter_mut() {
-            lane.due = lane.next_line;
-            if let Some(upto) = upto.get_mut(lane.kind.index()) {
+        for (kind, upto) in Kind::ALL.into_iter().zip(&mut upto) {
+            if let Some(lane) = self.lane(kind) {
+                lane.due = lane.next_line;
                 *upto = lane.next_line;
             }
         }
         Ticket { upto }
     }
 
-    /// How many lines from before the ticket are still queued or in flight. Exact, in whatever order batches complete.
+    /// How many lines from before the ticket are still queued or in flight.
+    ///
+    /// Exact, in whatever order batches complete, but for one case: where segments were merged for want of slots, lines
+    /// from after the ticket may count too. A ticket is good for 2³¹ lines.
     pub fn left(&self, ticket: &Ticket) -> usize {
         let lanes = self.lanes.iter();
         lanes.map(|lane| self.left_in(lane, ticket.upto.get(lane.kind.index()).copied().unwrap_or(0))).sum()
@@ -99,9 +125,10 @@ impl<B: Buf> View<'_, B> {
     }
 
     /// Gives up: queued lines and those in flight are dropped as closed, written ones become doubtful. A late outcome
-    /// changes nothing.
+    /// changes nothing; lines that a producer still brings are dropped as closed too.
     pub fn abandon(&mut self) {
         self.close();
+        self.core.abandoned = true;
         for at in 0..self.lanes.len() {
             while let Some((index, state)) = self.lanes.get(at).and_then(|lane| {
                 let index = lane.head;
@@ -117,7 +144,7 @@ impl<B: Buf> View<'_, B> {
                 slot.lines = 0;
                 self.unlink(at, index);
                 match state {
-                    State::Out => {
+                    State::Out | State::Lost => {
                         if let Some(slot) = self.slots.get_mut(usize::from(index)) {
                             slot.state = State::Abandoned;
                         }
@@ -136,8 +163,8 @@ impl<B: Buf> View<'_, B> {
     /// What became of every line so far.
     pub fn ledger(&self) -> Ledger {
         let mut ledger = Ledger::default();
-        for lane in self.lanes.iter() {
-            if let Some(row) = ledger.row_mut(lane.kind) {
+        for kind in Kind::ALL {
+            if let (Some(row), Some(lane)) = (ledger.row_mut(kind), self.find(kind).and_then(|at| self.lanes.get(at))) {
                 *row = lane.row;
             }
         }
@@ -165,19 +192,24 @@ impl<B: Buf> View<'_, B> {
         flush_at
     }
 
-    /// The first segment of a lane that need not wait for company.
-    pub(super) fn sendable(&self, at: usize) -> Option<u16> {
-        let lane = self.lanes.get(at)?;
+    /// The first segment of a lane that need not wait for company, and whose first line fits.
+    pub(super) fn next_in(&self, at: usize, limits: Cut) -> Next {
+        let mut next = Next::Nothing;
+        let Some(lane) = self.lanes.get(at) else { return next };
         let mut here = lane.head;
-        loop {
-            let slot = self.slots.get(usize::from(here))?;
-            let due = (slot.first.wrapping_sub(lane.due) as i32) < 0;
+        while let Some(slot) = self.slots.get(usize::from(here)) {
+            let due = is_before(slot.first, lane.due) || self.core.closed;
             let full = slot.lines >= self.core.config.batch_lines || here != lane.tail;
-            if slot.waiting() > 0 && (full || due || slot.urgent || slot.tried > 0) {
-                return Some(here);
+            if slot.waiting() > 0 {
+                if !(full || due || slot.urgent || slot.tried > 0) {
+                    next = Next::Filling;
+                } else if limits.takes_one_of(slot.rest()) {
+                    return Next::Ready(here);
+                }
             }
             here = slot.next;
         }
+        next
     }
 
     pub(super) fn take_out(&mut self, at: usize, index: u16, limits: Cut) -> Option<InFlight<B>> {
@@ -190,10 +222,14 @@ impl<B: Buf> View<'_, B> {
         if lines == 0 {
             return None;
         }
+        if lines < slot.waiting() {
+            // What is cut off has company enough.
+            let end = slot.first.wrapping_add(slot.lines);
+            lane.due = if is_before(lane.due, end) { end } else { lane.due };
+        }
         let buf = slot.buf.take()?;
         slot.state = State::Out;
-        let again = slot.tried.saturating_sub(slot.held_lines).min(lines);
-        lane.row.resent = lane.row.resent.wrapping_add(again as usize);
+        lane.row.resent = lane.row.resent.wrapping_add(slot.again(lines) as usize);
         lane.row.queued = lane.row.queued.wrapping_sub(lines as usize);
         lane.row.in_flight = lane.row.in_flight.wrapping_add(lines as usize);
         let route_pass = self.core.routes.get_mut(usize::from(lane.route)).map(Gate::leave).unwrap_or_default();
@@ -279,7 +315,16 @@ impl<B: Buf> View<'_, B> {
                 });
                 lines
             }
-            Outcome::Unreachable | Outcome::Auth => {
+            Outcome::Unreachable => {
+                slot.tag = 0;
+                // It did not go again after all.
+                let again = slot.again(lines) as usize;
+                if let Some(lane) = self.lanes.get_mut(at) {
+                    lane.row.resent = lane.row.resent.wrapping_sub(again);
+                }
+                0
+            }
+            Outcome::Auth => {
                 slot.tag = 0;
                 0
             }
