@@ -361,7 +361,9 @@ impl<B: Buf + Debug> Harness<B> {
             Outcome::Retry { done, .. } => (count.min(done as usize), State::Delivered),
             _ => (0, State::Queued),
         };
-        assert_eq!((report.settled as usize, report.kept as usize), (settled, count - settled));
+        assert_eq!(report.settled as usize, settled);
+        // The rest of the batch, and what else waits in its segment.
+        assert!(report.kept as usize >= count - settled);
         for (n, &id) in ids.iter().enumerate() {
             let line = &mut self.model.lines[id];
             line.state = if n < settled { to } else { State::Queued };
