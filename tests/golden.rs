@@ -42,7 +42,8 @@ enum Shows {
 /// - `typed`: Python converts or passes on what our types cannot even say (text for numbers, fractions of milliseconds,
 ///   a granularity that does not exist, numbers in span logs, which the receiver drops).
 /// - `json`: ours is compact and keeps non-ASCII text.
-/// - `no-logs`: an empty list of span logs is an error. `scrambler`: there is none.
+/// - `no-logs`: an empty list of span logs is an error, and so is a `span-line` that is none: the receiver drops such logs.
+/// - `scrambler`: there is none.
 /// - `blank-event-source`: takes the default source, as everywhere else.
 const DIFFERENCES: &[(u64, &str, Shows)] = &[
     (16, "exponent", Shows::Numbers),
@@ -100,7 +101,7 @@ const DIFFERENCES: &[(u64, &str, Shows)] = &[
     (182, "negative-time", Shows::Untyped),
     (184, "reserved-key", Shows::Error(Problem::ReservedKey)),
     (186, "json", Shows::Json),
-    (187, "json", Shows::Json),
+    (187, "span-line", Shows::Error(Problem::Malformed)),
     (188, "no-logs", Shows::Error(Problem::Missing)),
     (189, "scrambler", Shows::Untyped),
     (191, "typed", Shows::Untyped),
