@@ -44,6 +44,8 @@
 //! - `cli`: all that the `wavefront` command needs.
 
 #![no_std]
+// A use of `std` that `core` could serve would show only where there is no `std`.
+#![warn(clippy::std_instead_of_core, clippy::alloc_instead_of_core)]
 #![cfg_attr(not(feature = "std"), forbid(unsafe_code))]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

@@ -625,12 +625,12 @@ fn a_stop_reads_what_has_arrived() {
 fn a_sender_sees_the_end_and_what_it_sent_before_is_counted() {
     let collector = collector(|builder| builder);
     let mut stream = connect(&collector, Port::Metrics);
-    write!(stream, "{METRIC}\n").unwrap();
+    writeln!(stream, "{METRIC}").unwrap();
     expect(&collector, |summary| summary.accepted() == 1);
     let stopping = std::thread::spawn(move || collector.stop());
     // A FIN comes, then whatever was on its way is still read.
     assert_eq!(stream.read(&mut [0]).unwrap(), 0);
-    write!(stream, "{METRIC}\n").unwrap();
+    writeln!(stream, "{METRIC}").unwrap();
     stream.shutdown(Shutdown::Write).unwrap();
     assert_eq!(stopping.join().unwrap().accepted(), 2);
 }

@@ -175,7 +175,7 @@ impl Shows {
                     span.truncate(span.trim_end_matches('\n').len());
                 }
                 // The same members in the same order.
-                ours.trim_end_matches('\n') == theirs.to_string()
+                *theirs == *ours.trim_end_matches('\n')
             }
             _ => false,
         }

@@ -73,7 +73,7 @@ fn a_fresh_metric_with_four_tags_allocates_nothing() {
 #[test]
 fn a_prepared_series_allocates_nothing() {
     let sender = sender();
-    let usage = sender.prepare("new-york.power.usage", "localhost", &[("datacenter", "dc1")]).unwrap();
+    let usage = sender.prepare("new-york.power.usage", "localhost", [("datacenter", "dc1")]).unwrap();
     let send = |count: u32| (0..count).for_each(|value| usage.send_at(f64::from(value), 1_493_773_500).unwrap());
     send(20_000);
     sender.flush(LONG).unwrap();
