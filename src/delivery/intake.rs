@@ -268,3 +268,130 @@ impl<B: Buf> View<'_, B> {
         Ok(index)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+
+    use super::super::check::small;
+    use super::*;
+    use crate::KindSet;
+    use crate::delivery::{Cut, Delivery, Lane, Millis, Outcome, Slot};
+
+    const METRIC: Kind = Kind::Metric;
+
+    #[test]
+    fn nothing_is_nothing_to_do() {
+        let mut delivery = small(|config| config.queue_lines = 1);
+        let lease = delivery.view().lease(METRIC, Lease { lines: 1, bytes: 9 }, 1).unwrap();
+        assert_eq!(delivery.push(METRIC, b"", 0), Ok(()));
+        assert_eq!(delivery.push(METRIC, b"a\n", 0), Ok(()));
+        assert_eq!(delivery.push(METRIC, b"", 7), Ok(()));
+        assert_eq!(delivery.view().push_urgent(METRIC, b"", 0, 1), Ok(()));
+        assert_eq!(delivery.view().adopt(METRIC, [1; 32], 9, 0, lease), Ok(Some([1; 32])), "his own buffer");
+        assert_eq!(delivery.view().deposit(METRIC, b"", 0, lease), Ok(()));
+        assert_eq!(delivery.ledger().total(), Default::default());
+        delivery.view().check();
+        assert_eq!(delivery.push(METRIC, b"a\n", 1), Ok(()), "the lease is over");
+    }
+
+    #[test]
+    fn a_push_that_can_never_fit_drops_nothing() {
+        let mut delivery = small(|config| (config.overflow, config.queue_lines) = (Overflow::DropOldest, 3));
+        for _ in 0..3 {
+            delivery.push(METRIC, b"a\n", 1).unwrap();
+        }
+        assert_eq!(delivery.push(METRIC, &[b'x'; 33], 1), Err(Refused::TooLarge));
+        assert_eq!(delivery.view().try_push(METRIC, b"b\nb\nb\nb\n", 4), Err(Refused::Full));
+        let out = delivery.flush();
+        let token = delivery.send(0);
+        assert_eq!(delivery.view().try_push(METRIC, b"b\n", 1), Err(Refused::Full), "all of it is in flight");
+        delivery.outcome(token, Outcome::Unreachable, Millis(0));
+        assert_eq!(delivery.left(&out), 3);
+
+        // Two lines go, and what is promised then fills the queue but for one.
+        let wish = Lease { lines: 2, bytes: 20 };
+        assert_eq!(delivery.view().lease(METRIC, wish, 2).unwrap().lines, 1);
+        assert_eq!(delivery.view().lease(METRIC, wish, 2).unwrap().lines, 1);
+        assert_eq!(delivery.view().try_push(METRIC, b"b\nb\n", 2), Err(Refused::Full));
+        assert_eq!((delivery.ledger().total().queued, delivery.ledger().total().dropped.queue_full), (1, 2));
+    }
+
+    #[test]
+    fn a_full_queue_need_not_wait_for_company() {
+        let mut delivery = small(|config| config.queue_lines = 1);
+        delivery.push(METRIC, b"a\n", 1).unwrap();
+        assert!(delivery.try_send(0, Cut::NONE).is_none());
+        assert_eq!(delivery.push(METRIC, b"b\n", 1), Err(Refused::Full));
+        assert_eq!(delivery.send(0).batch().bytes, b"a\n");
+    }
+
+    #[test]
+    fn a_lease_is_kept_after_close_but_not_when_all_is_abandoned() {
+        let mut delivery = small(|_| {});
+        let lease = delivery.view().lease(METRIC, Lease { lines: 2, bytes: 20 }, 1).unwrap();
+        delivery.view().close();
+        assert_eq!(delivery.push(METRIC, b"a\n", 1), Err(Refused::Closed));
+        assert_eq!(delivery.view().deposit(METRIC, b"b\n", 1, lease), Ok(()));
+        assert_eq!(delivery.send(0).batch().bytes, b"b\n", "without waiting for company");
+        delivery.view().abandon();
+        assert_eq!(delivery.view().deposit(METRIC, b"c\n", 1, lease), Err(Refused::Closed));
+        assert_eq!(delivery.view().adopt(METRIC, [7; 32], 2, 1, lease), Err([7; 32]));
+        let row = *delivery.ledger().row(METRIC);
+        assert_eq!((row.accepted, row.dropped.closed, row.unsettled()), (3, 3, 0));
+    }
+
+    #[test]
+    fn a_wrong_count_blocks_nothing() {
+        for count in [1, 2, 4, 9] {
+            let mut delivery = small(|config| (config.batch_lines, config.overflow) = (2, Overflow::DropOldest));
+            delivery.push(METRIC, b"aa\nbb\ncc\n", count).unwrap();
+            delivery.push(METRIC, b"dd\nno end", 5).unwrap();
+            delivery.flush();
+            for limits in [Cut { lines: 1, bytes: 4 }, Cut { lines: 2, bytes: 8 }] {
+                let token = delivery.try_send(0, limits).unwrap();
+                delivery.outcome(token, Outcome::TooLarge, Millis(0));
+            }
+            delivery.drain(0, Outcome::Delivered);
+            let total = delivery.ledger().total();
+            assert!(total.is_balanced() && total.unsettled() == 0, "{count}: {total:?}");
+            delivery.view().check();
+        }
+    }
+
+    #[test]
+    fn buffers_say_how_large_a_segment_is() {
+        let mut delivery = small(|config| config.segment_bytes = 7);
+        assert_eq!(delivery.push(METRIC, &[b'\n'; 32], 1), Ok(()));
+        assert_eq!(delivery.push(METRIC, &[b'\n'; 33], 1), Err(Refused::TooLarge));
+
+        let slots = [Slot::new([0; 8]), Slot::empty()];
+        let mut delivery = Delivery::new(Config::DEFAULT, slots, [Lane::new(METRIC)]);
+        assert_eq!(delivery.push(METRIC, b"12345678\n", 1), Err(Refused::TooLarge));
+        assert_eq!(delivery.push(METRIC, b"a\n", 1), Ok(()));
+        assert_eq!(delivery.push(METRIC, b"1234567\n", 1), Err(Refused::Full), "no buffer, and none can be made");
+        delivery.view().check();
+    }
+
+    #[test]
+    fn odd_sizes_are_safe() {
+        let mut none = Delivery::<[u8; 8], _, _>::new(Config::DEFAULT, [], [Lane::new(METRIC)]);
+        assert_eq!(none.push(METRIC, b"a\n", 1), Err(Refused::Full));
+        assert_eq!(none.view().adopt(METRIC, [0; 8], 99, 1, Lease::default()), Err([0; 8]));
+        let mut none = Delivery::new(Config::DEFAULT, [Slot::new([0; 8])], []);
+        assert_eq!(none.push(METRIC, b"a\n", 1), Err(Refused::NoLane));
+        assert!(matches!(none.poll(Millis(0), KindSet::ALL), crate::delivery::Action::Idle));
+
+        let slots: std::vec::Vec<_> = (0..65_540).map(|_| Slot::new([0; 4])).collect();
+        let lanes: std::vec::Vec<_> = (0..300).map(|_| Lane::new(METRIC)).collect();
+        let config = Config { queue_lines: 100_000, batch_lines: 0, ..Config::DEFAULT };
+        let mut many = Delivery::new(config, slots, lanes);
+        let taken = (0..65_537).filter(|_| many.view().try_push(METRIC, b"abc\n", 1).is_ok()).count();
+        assert_eq!(taken, usize::from(NONE));
+        assert_eq!(many.ledger().row(METRIC).queued, taken, "two lanes of a kind are one");
+        let ticket = many.flush();
+        assert_eq!(many.left(&ticket), taken);
+        many.view().abandon();
+        many.view().check();
+    }
+}

@@ -59,3 +59,19 @@ impl Lane {
 pub(super) const fn is_before(a: u32, b: u32) -> bool {
     (a.wrapping_sub(b) as i32) < 0
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_wrap_around() {
+        assert!(is_before(1, 2) && !is_before(2, 2) && !is_before(3, 2));
+        assert!(is_before(u32::MAX, 0) && is_before(u32::MAX - 5, 1 << 30));
+    }
+
+    #[test]
+    fn there_are_three_routes() {
+        assert_eq!([0, 2, 3, 255].map(|route| Lane::on_route(Kind::Span, route).route), [0, 2, 2, 2]);
+    }
+}

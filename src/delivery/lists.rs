@@ -213,3 +213,94 @@ impl<B: Buf> View<'_, B> {
         lines > 0
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::check::small;
+    use super::*;
+    use crate::KindSet;
+    use crate::delivery::{Millis, Outcome, Refused};
+
+    const METRIC: Kind = Kind::Metric;
+
+    #[test]
+    fn small_segments_are_merged_for_want_of_slots() {
+        let mut delivery = small(|config| config.batch_lines = 2);
+        for line in [b"1\n", b"2\n", b"3\n", b"4\n"] {
+            let lease = delivery.view().lease(METRIC, Lease { lines: 1, bytes: 2 }, 2).unwrap();
+            let mut buf = [0; 32];
+            buf[..2].copy_from_slice(line);
+            delivery.view().adopt(METRIC, buf, 2, 1, lease).unwrap();
+        }
+        delivery.push(Kind::Delta, b"5\n", 1).unwrap();
+        delivery.view().check();
+        let ticket = delivery.flush();
+        assert_eq!(delivery.left(&ticket), 5);
+        assert_eq!(delivery.send(0).batch().bytes, b"1\n2\n");
+    }
+
+    #[test]
+    fn a_merge_never_makes_a_flush_done_too_early() {
+        let mut delivery = small(|_| {});
+        delivery.push(METRIC, b"1\n2\n3\n", 3).unwrap();
+        let ticket = delivery.flush();
+        // Comes ahead of lines with smaller numbers, and loses its tag.
+        delivery.view().push_urgent(METRIC, b"u\n", 1, 1).unwrap();
+        let token = delivery.send(0);
+        assert_eq!(token.batch().bytes, b"u\n");
+        delivery.outcome(token, Outcome::Unreachable, Millis(0));
+        for _ in 0..3 {
+            delivery.push(Kind::Delta, b"a line of 32 bytes with its end\n", 1).unwrap();
+        }
+        delivery.view().check();
+        let head = delivery.view().lanes[0].head;
+        let token = delivery.view().take_out(0, head, Cut { lines: 3, ..Cut::NONE }).unwrap();
+        assert_eq!(token.batch().bytes, b"u\n1\n2\n", "one segment now");
+        delivery.outcome(token, Outcome::Delivered, Millis(0));
+        assert_eq!(delivery.left(&ticket), 1);
+        assert!(delivery.drain(0, Outcome::Delivered).windows(2).any(|bytes| bytes == b"3\n"));
+        assert_eq!(delivery.left(&ticket), 0);
+    }
+
+    #[test]
+    fn the_oldest_lines_go_first_but_never_those_in_flight_or_with_a_tag() {
+        let mut delivery = small(|config| (config.overflow, config.queue_lines) = (Overflow::DropOldest, 4));
+        delivery.push(METRIC, b"1\n", 1).unwrap();
+        delivery.flush();
+        let out = delivery.send(0);
+        delivery.view().push_urgent(METRIC, b"u\n", 1, 1).unwrap();
+        for line in [b"2\n", b"3\n", b"4\n", b"5\n"] {
+            delivery.push(METRIC, line, 1).unwrap();
+        }
+        delivery.outcome(out, Outcome::Delivered, Millis(0));
+        delivery.flush();
+        assert_eq!(delivery.drain(0, Outcome::Delivered), b"u\n4\n5\n");
+        assert_eq!(delivery.ledger().row(METRIC).dropped.queue_full, 2);
+    }
+
+    #[test]
+    fn lines_behind_written_ones_can_be_dropped_too() {
+        let mut delivery = small(|config| {
+            (config.overflow, config.queue_lines, config.batch_lines) = (Overflow::DropOldest, 2, 1);
+        });
+        delivery.push(METRIC, b"1\n2\n", 2).unwrap();
+        let token = delivery.send(0);
+        delivery.outcome(token, Outcome::Written, Millis(0));
+        delivery.push(METRIC, b"3\n4\n", 2).unwrap();
+        let row = *delivery.ledger().row(METRIC);
+        assert_eq!((row.delivered, row.dropped.queue_full, row.queued), (1, 1, 2));
+        delivery.view().check();
+    }
+
+    #[test]
+    fn a_dry_pool_refuses_other_kinds_and_drops_its_own() {
+        let mut delivery = small(|config| config.overflow = Overflow::DropOldest);
+        let line = b"a line of 32 bytes with its end\n";
+        for _ in 0..5 {
+            delivery.push(METRIC, line, 1).unwrap();
+        }
+        assert_eq!(delivery.push(Kind::Delta, line, 1), Err(Refused::Full));
+        let ledger = delivery.ledger();
+        assert_eq!((ledger.row(METRIC).queued, ledger.total_of(KindSet::ALL).dropped.queue_full), (4, 2));
+    }
+}

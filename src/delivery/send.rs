@@ -372,3 +372,175 @@ impl<B: Buf> View<'_, B> {
         left
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use core::time::Duration;
+
+    use super::super::check::small;
+    use super::*;
+    use crate::delivery::{Config, Delivery, Lease, Slot};
+
+    const METRIC: Kind = Kind::Metric;
+    const AGAIN: Outcome = Outcome::Retry { done: 0, after: None };
+
+    #[test]
+    fn a_batch_that_is_too_large_is_halved_and_the_rest_follows_at_once() {
+        let mut delivery = small(|config| config.batch_lines = 5);
+        delivery.push(METRIC, b"1\n2\n3\n4\n5\n", 5).unwrap();
+        for lines in [5, 2, 1] {
+            let token = delivery.send(0);
+            assert_eq!(token.lines(), lines);
+            let kept = if lines > 1 { lines } else { 0 };
+            assert_eq!(delivery.outcome(token, Outcome::TooLarge, Millis(0)).kept, kept);
+        }
+        assert_eq!(delivery.drain(0, Outcome::Delivered), b"2\n3\n4\n5\n");
+        let row = *delivery.ledger().row(METRIC);
+        assert_eq!((row.delivered, row.dropped.too_large), (4, 1));
+    }
+
+    #[test]
+    fn a_line_larger_than_the_limits_neither_spins_nor_blocks() {
+        let mut delivery = small(|_| {});
+        delivery.push(METRIC, b"a long line of text\n", 1).unwrap();
+        delivery.push(METRIC, b"another long line\n", 1).unwrap();
+        delivery.push(Kind::Delta, b"b\n", 1).unwrap();
+        delivery.flush();
+        let limits = Cut { lines: 10, bytes: 10 };
+        let token = delivery.try_send(0, limits).unwrap();
+        assert_eq!(token.batch().bytes, b"b\n");
+        delivery.outcome(token, Outcome::Delivered, Millis(0));
+        assert!(matches!(delivery.view().poll(Millis(0), KindSet::ALL, limits), Action::Idle));
+        assert!(matches!(delivery.view().poll(Millis(0), KindSet::ALL, Cut { lines: 0, ..Cut::NONE }), Action::Idle));
+        assert_eq!(delivery.drain(0, Outcome::Delivered).len(), 38);
+    }
+
+    #[test]
+    fn what_waits_behind_a_batch_of_its_segment_is_no_reason_to_poll_again() {
+        let mut delivery = small(|config| (config.flush_interval, config.batch_lines) = (Duration::ZERO, 1));
+        delivery.push(METRIC, b"1\n2\n", 2).unwrap();
+        let first = delivery.send(0);
+        assert_eq!(first.lines(), 1);
+        assert!(matches!(delivery.poll(Millis(0), KindSet::ALL), Action::Idle));
+        delivery.outcome(first, Outcome::Delivered, Millis(0));
+        assert_eq!(delivery.drain(0, Outcome::Delivered), b"2\n");
+    }
+
+    #[test]
+    fn lanes_take_turns() {
+        let mut delivery = small(|config| config.batch_lines = 1);
+        delivery.push(METRIC, b"1\n2\n3\n", 3).unwrap();
+        delivery.push(Kind::Delta, b"1\n2\n3\n", 3).unwrap();
+        let mut last = None;
+        for _ in 0..6 {
+            let token = delivery.send(0);
+            assert_ne!(last, Some(token.kind()));
+            last = Some(token.kind());
+            delivery.outcome(token, Outcome::Delivered, Millis(0));
+        }
+    }
+
+    #[test]
+    fn an_endpoint_that_is_away_stops_its_route_and_a_busy_one_its_lane() {
+        let lanes = [Lane::on_route(METRIC, 9), Lane::on_route(Kind::Delta, 2), Lane::on_route(Kind::Span, 0)];
+        let slots = core::array::from_fn::<_, 4, _>(|_| Slot::new([0; 8]));
+        let mut delivery = Delivery::new(Config { seed: 3, ..Config::DEFAULT }, slots, lanes);
+        for kind in [METRIC, Kind::Delta, Kind::Span] {
+            delivery.push(kind, b"a\n", 1).unwrap();
+        }
+        delivery.flush();
+        let Action::Send(token) = delivery.poll(Millis(0), METRIC.into()) else { panic!() };
+        delivery.outcome(token, Outcome::Unreachable, Millis(0));
+        assert!(matches!(delivery.poll(Millis(0), Kind::Delta.into()), Action::WaitUntil(_)), "the same route");
+        let Action::Send(token) = delivery.poll(Millis(0), Kind::Span.into()) else { panic!("another route") };
+        delivery.outcome(token, AGAIN, Millis(0));
+        let Action::WaitUntil(until) = delivery.poll(Millis(0), Kind::Span.into()) else { panic!() };
+        assert!(until <= Millis(100));
+        let Action::Send(probe) = delivery.poll(Millis(100), METRIC.into()) else { panic!("time to probe") };
+        assert!(matches!(delivery.poll(Millis(100), Kind::Delta.into()), Action::Idle), "one probe a route");
+        delivery.outcome(probe, Outcome::Delivered, Millis(100));
+        assert!(matches!(delivery.poll(Millis(100), Kind::Delta.into()), Action::Send(_)));
+    }
+
+    #[test]
+    fn only_what_may_have_arrived_counts_as_sent_again() {
+        let mut delivery = small(|_| {});
+        delivery.push(METRIC, b"1\n2\n3\n", 3).unwrap();
+        delivery.flush();
+        for (outcome, resent) in [
+            (Outcome::Unreachable, 0),
+            (Outcome::Retry { done: 1, after: None }, 0),
+            (Outcome::Unreachable, 0),
+            (AGAIN, 2),
+            (Outcome::Delivered, 4),
+        ] {
+            let token = delivery.send(1_000_000 * (resent + 1) as u64 + u64::from(outcome == AGAIN) * 500_000);
+            delivery.outcome(token, outcome, Millis(0));
+            assert_eq!(delivery.ledger().row(METRIC).resent, resent, "{outcome:?}");
+        }
+        assert_eq!(delivery.ledger().row(METRIC).delivered, 3);
+    }
+
+    #[test]
+    fn a_ticket_counts_across_the_wrap_of_numbers() {
+        let mut delivery = small(|config| config.batch_lines = 2);
+        for lane in delivery.view().lanes {
+            (lane.next_line, lane.due) = (u32::MAX - 2, u32::MAX - 2);
+        }
+        delivery.push(METRIC, b"1\n2\n", 2).unwrap();
+        delivery.push(METRIC, b"3\n4\n", 2).unwrap();
+        let ticket = delivery.flush();
+        delivery.push(METRIC, b"5\n6\n", 2).unwrap();
+        let tokens = [delivery.send(0), delivery.send(0), delivery.send(0)];
+        for (token, left) in tokens.into_iter().zip([2, 0, 0]) {
+            delivery.outcome(token, Outcome::Delivered, Millis(0));
+            assert_eq!(delivery.left(&ticket), left);
+        }
+    }
+
+    #[test]
+    fn lines_do_not_become_due_by_the_wrap_of_numbers() {
+        let mut delivery = small(|_| {});
+        delivery.push(METRIC, b"0\n", 1).unwrap();
+        delivery.flush();
+        delivery.drain(0, Outcome::Delivered);
+        for step in 1..9_u32 {
+            // As if nobody had asked for a flush since.
+            delivery.view().lanes[0].next_line = step << 29;
+            delivery.push(METRIC, b"1\n", 1).unwrap();
+            assert!(delivery.try_send(0, Cut::NONE).is_none(), "{step}");
+            let head = delivery.view().lanes[0].head;
+            let token = delivery.view().take_out(0, head, Cut::NONE).unwrap();
+            delivery.outcome(token, Outcome::Delivered, Millis(0));
+        }
+    }
+
+    #[test]
+    fn a_token_of_another_delivery_does_no_harm() {
+        let (mut ours, mut theirs) = (small(|_| {}), small(|_| {}));
+        theirs.push(METRIC, b"1\n", 1).unwrap();
+        theirs.flush();
+        let stray = theirs.send(0);
+        ours.push(METRIC, b"2\n", 1).unwrap();
+        assert_eq!(ours.outcome(stray, Outcome::Delivered, Millis(0)), Report { settled: 0, kept: 0 });
+        ours.view().check();
+        ours.flush();
+        assert_eq!(ours.drain(0, Outcome::Delivered), b"2\n");
+    }
+
+    #[test]
+    fn a_late_outcome_frees_the_slot_and_changes_nothing_else() {
+        let mut delivery = small(|_| {});
+        delivery.push(METRIC, b"1\n2\n", 2).unwrap();
+        let lease = delivery.view().lease(METRIC, Lease { lines: 1, bytes: 4 }, 1).unwrap();
+        delivery.flush();
+        let token = delivery.send(0);
+        delivery.view().abandon();
+        let before = delivery.ledger();
+        assert_eq!((before.total().dropped.closed, before.total().unsettled()), (2, 0));
+        assert_eq!(delivery.outcome(token, Outcome::Delivered, Millis(0)).settled, 0);
+        delivery.view().end_lease(METRIC, lease);
+        assert_eq!(delivery.ledger(), before);
+        delivery.view().check();
+    }
+}
