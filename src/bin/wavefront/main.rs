@@ -1,5 +1,8 @@
 //! The `wavefront` command: one file a subcommand.
 
+// A program, not a part of the core.
+#![allow(clippy::std_instead_of_core)]
+
 use std::io::Write;
 use std::process::ExitCode;
 
