@@ -283,7 +283,7 @@ mod tests {
     #[test]
     fn nothing_is_nothing_to_do() {
         let mut delivery = small(|config| config.queue_lines = 1);
-        let lease = delivery.view().lease(METRIC, Lease { lines: 1, bytes: 9 }, 1).unwrap();
+        let lease = delivery.view().lease(METRIC, Lease { lines: 1, bytes: 9 }, Lease { lines: 1, bytes: 1 }).unwrap();
         assert_eq!(delivery.push(METRIC, b"", 0), Ok(()));
         assert_eq!(delivery.push(METRIC, b"a\n", 0), Ok(()));
         assert_eq!(delivery.push(METRIC, b"", 7), Ok(()));
@@ -311,8 +311,8 @@ mod tests {
 
         // Two lines go, and what is promised then fills the queue but for one.
         let wish = Lease { lines: 2, bytes: 20 };
-        assert_eq!(delivery.view().lease(METRIC, wish, 2).unwrap().lines, 1);
-        assert_eq!(delivery.view().lease(METRIC, wish, 2).unwrap().lines, 1);
+        assert_eq!(delivery.view().lease(METRIC, wish, Lease { lines: 1, bytes: 2 }).unwrap().lines, 1);
+        assert_eq!(delivery.view().lease(METRIC, wish, Lease { lines: 1, bytes: 2 }).unwrap().lines, 1);
         assert_eq!(delivery.view().try_push(METRIC, b"b\nb\n", 2), Err(Refused::Full));
         assert_eq!((delivery.ledger().total().queued, delivery.ledger().total().dropped.queue_full), (1, 2));
     }
@@ -329,7 +329,7 @@ mod tests {
     #[test]
     fn a_lease_is_kept_after_close_but_not_when_all_is_abandoned() {
         let mut delivery = small(|_| {});
-        let lease = delivery.view().lease(METRIC, Lease { lines: 2, bytes: 20 }, 1).unwrap();
+        let lease = delivery.view().lease(METRIC, Lease { lines: 2, bytes: 20 }, Lease { lines: 1, bytes: 1 }).unwrap();
         delivery.view().close();
         assert_eq!(delivery.push(METRIC, b"a\n", 1), Err(Refused::Closed));
         assert_eq!(delivery.view().deposit(METRIC, b"b\n", 1, lease), Ok(()));

@@ -227,7 +227,8 @@ mod tests {
     fn small_segments_are_merged_for_want_of_slots() {
         let mut delivery = small(|config| config.batch_lines = 2);
         for line in [b"1\n", b"2\n", b"3\n", b"4\n"] {
-            let lease = delivery.view().lease(METRIC, Lease { lines: 1, bytes: 2 }, 2).unwrap();
+            let lease =
+                delivery.view().lease(METRIC, Lease { lines: 1, bytes: 2 }, Lease { lines: 1, bytes: 2 }).unwrap();
             let mut buf = [0; 32];
             buf[..2].copy_from_slice(line);
             delivery.view().adopt(METRIC, buf, 2, 1, lease).unwrap();

@@ -532,14 +532,14 @@ mod tests {
     fn a_late_outcome_frees_the_slot_and_changes_nothing_else() {
         let mut delivery = small(|_| {});
         delivery.push(METRIC, b"1\n2\n", 2).unwrap();
-        let lease = delivery.view().lease(METRIC, Lease { lines: 1, bytes: 4 }, 1).unwrap();
+        let lease = delivery.view().lease(METRIC, Lease { lines: 1, bytes: 4 }, Lease { lines: 1, bytes: 1 }).unwrap();
         delivery.flush();
         let token = delivery.send(0);
         delivery.view().abandon();
         let before = delivery.ledger();
         assert_eq!((before.total().dropped.closed, before.total().unsettled()), (2, 0));
         assert_eq!(delivery.outcome(token, Outcome::Delivered, Millis(0)).settled, 0);
-        delivery.view().end_lease(METRIC, lease);
+        delivery.view().give_back(METRIC, lease);
         assert_eq!(delivery.ledger(), before);
         delivery.view().check();
     }
