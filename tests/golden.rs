@@ -175,7 +175,8 @@ impl Shows {
                     span.truncate(span.trim_end_matches('\n').len());
                 }
                 // The same members in the same order.
-                ours.trim_end_matches('\n') == theirs.to_string()
+                let theirs = theirs.to_string();
+                ours.trim_end_matches('\n') == theirs
             }
             _ => false,
         }
