@@ -171,7 +171,9 @@ fn drop_oldest_keeps_the_newest() {
     let values: Vec<f64> = tester
         .batches
         .try_iter()
-        .flat_map(|(_, text)| text.lines().map(|line| line.split(' ').nth(1).unwrap().parse().unwrap()).collect::<Vec<_>>())
+        .flat_map(|(_, text)| {
+            text.lines().map(|line| line.split(' ').nth(1).unwrap().parse().unwrap()).collect::<Vec<_>>()
+        })
         .collect();
     assert!(values.len() >= 9 && values.ends_with(&[97.0, 98.0, 99.0]), "{values:?}");
     let row = ledger.row(Kind::Metric);
@@ -237,7 +239,8 @@ fn now_goes_ahead_and_tells_the_outcome() {
     assert_eq!(tester.batch().1.lines().count(), 3);
     assert_eq!(sender.ledger().row(Kind::Metric).queued, 1, "the queued line did not go along");
 
-    let failed = |delivered, kept, dropped, status| NowError::Failed { delivered, kept, dropped, cause: Cause::Status(status) };
+    let failed =
+        |delivered, kept, dropped, status| NowError::Failed { delivered, kept, dropped, cause: Cause::Status(status) };
     assert_eq!(now(&[a, b], &[Err(REFUSED)]), Err(failed(0, 0, 3, 400)));
     assert_eq!(now(&[a], &[Err(BUSY), Ok(Accepted::Delivered)]), Err(failed(0, 1, 0, 503)), "kept, and sent again");
     // Too large: halved until it fits.
@@ -303,7 +306,8 @@ fn every_kind_is_counted_in_its_own_row() {
 
 #[test]
 fn wrong_options_are_errors_that_name_them() {
-    let build = |change: fn(SenderBuilder) -> SenderBuilder| change(Sender::builder("tcp://localhost")).build().unwrap_err();
+    let build =
+        |change: fn(SenderBuilder) -> SenderBuilder| change(Sender::builder("tcp://localhost")).build().unwrap_err();
     let named = |error: BuildError| match error {
         BuildError::Option { name, .. } => name,
         other => panic!("{other}"),

@@ -1,10 +1,11 @@
 //! What a collector listens on, and what it does with what comes.
 
 use core::fmt;
+use core::net::SocketAddr;
 use core::time::Duration;
 use std::boxed::Box;
 use std::io;
-use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
+use std::net::{TcpListener, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 use std::string::{String, ToString};
 use std::vec::Vec;

@@ -3,7 +3,7 @@
 use core::cell::RefCell;
 use core::time::Duration;
 use std::boxed::Box;
-use std::io;
+use std::io::{self, Write};
 use std::time::Instant;
 use std::vec::Vec;
 
@@ -48,7 +48,7 @@ pub(super) async fn serve(stream: TcpStream, port: Port, guest: Guest, mut stopp
     let mut first = Vec::with_capacity(2);
     while first.len() < 2 {
         let missing = 2 - first.len();
-        if !socket.read(missing, |bytes| Ok(first.extend_from_slice(bytes))).await {
+        if !socket.read(missing, |bytes| Write::write_all(&mut first, bytes)).await {
             // One byte is a half line too.
             let mut lines = LineStream::lines(socket.guest.shared(), port);
             let _ = lines.feed(&first);

@@ -119,7 +119,7 @@ async fn answer(shared: &Arc<Shared>, port: Port, request: Request<Incoming>) ->
         Ok(checked) => checked,
         Err(answer) => {
             discard(&mut body).await;
-            return answer;
+            return *answer;
         }
     };
     let read = tokio::time::timeout(BODY, read_body(shared, &head.headers, &mut body)).await;
@@ -154,20 +154,23 @@ fn check(
     method: &Method,
     uri: &Uri,
     headers: &HeaderMap,
-) -> Result<(Route, Takes), Answer> {
+) -> Result<(Route, Takes), Box<Answer>> {
     if method == Method::OPTIONS {
-        return Err(preflight(headers));
+        return Err(Box::new(preflight(headers)));
     }
     let Some(route) = Route::of(uri.path()) else {
-        return Err(text(StatusCode::NOT_FOUND, "nothing here: POST lines to /report, events to /api/v2/event\n"));
+        return Err(Box::new(text(
+            StatusCode::NOT_FOUND,
+            "nothing here: POST lines to /report, events to /api/v2/event\n",
+        )));
     };
     if method != Method::POST {
         let mut answer = text(StatusCode::METHOD_NOT_ALLOWED, "POST only\n");
         answer.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST, OPTIONS"));
-        return Err(answer);
+        return Err(Box::new(answer));
     }
     if !authorized(shared.token.as_deref(), headers) {
-        return Err(text(StatusCode::UNAUTHORIZED, "401 Unauthorized\n"));
+        return Err(Box::new(text(StatusCode::UNAUTHORIZED, "401 Unauthorized\n")));
     }
     let format = uri.query().unwrap_or_default().split('&').find_map(|pair| {
         let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
@@ -175,7 +178,7 @@ fn check(
     });
     let Some(takes) = Takes::asked(port, format.filter(|format| !format.is_empty())) else {
         let known = "unknown format: f is wavefront, histogram, trace, spanLogs or event, or left out\n";
-        return Err(text(StatusCode::BAD_REQUEST, known));
+        return Err(Box::new(text(StatusCode::BAD_REQUEST, known)));
     };
     Ok((route, takes))
 }

@@ -162,6 +162,11 @@ impl<'a> Judge<'a> {
         self.shared.settle(chunk, &self.pieces, &self.counts, self.kept)
     }
 
+    /// Counts what passed as not written.
+    pub(super) fn lose(self) {
+        self.shared.ledger.update(|summary| summary.unwritten += self.counts.accepted());
+    }
+
     fn line(&mut self, bytes: &[u8]) -> bool {
         let decoded = String::from_utf8_lossy(bytes);
         // A proxy trims what Java takes for blank: control characters too in TCP lines, Unicode's white space in HTTP.

@@ -28,14 +28,19 @@ impl LineStream {
         Self::Gzip(Box::new(MultiGzDecoder::new(Sink::new(shared, port))))
     }
 
-    /// Judges, writes and counts the lines that `bytes` ends; keeps the half one at the end.
+    /// Judges, writes and counts the lines that `bytes` ends; keeps the half one at the end. After an error the stream
+    /// has ended.
     pub(super) fn feed(&mut self, bytes: &[u8]) -> io::Result<()> {
         match self {
-            Self::Plain(sink) => sink.splitter.feed(bytes, &mut sink.lines),
+            Self::Plain(sink) => {
+                sink.splitter.feed(bytes, &mut sink.lines)?;
+                sink.lines.check()
+            }
             Self::Gzip(decoder) => {
                 let result = decoder.write_all(bytes).and_then(|()| decoder.flush());
-                let lines = &mut decoder.get_mut().lines;
-                if result.is_err() && !lines.failed {
+                let lines = &decoder.get_ref().lines;
+                lines.check()?;
+                if result.is_err() {
                     lines.reject("the gzip stream is broken", b"");
                 }
                 result
@@ -111,6 +116,11 @@ struct PortLines {
 }
 
 impl PortLines {
+    /// An error once lines were lost.
+    fn check(&self) -> io::Result<()> {
+        if self.failed { Err(io::Error::other("lines could not be kept")) } else { Ok(()) }
+    }
+
     fn reject(&self, reason: &str, line: &[u8]) {
         let line = String::from_utf8_lossy(line.get(..1024).unwrap_or(line));
         let mut counts = Summary::default();
@@ -125,13 +135,17 @@ impl Lines for PortLines {
     fn chunk(&mut self, lines: &[u8]) -> io::Result<()> {
         let mut judge = Judge::new(&self.shared, Via::Tcp, self.port, Takes::on(self.port), self.limit);
         judge.lines(lines);
+        if self.failed {
+            // Read together with what could not be written: lost with it, and counted with it.
+            judge.lose();
+            return Ok(());
+        }
         let accepted = judge.accepted();
-        let settled = judge.settle(lines);
-        match settled {
+        match judge.settle(lines) {
             Ok(()) => self.accepted |= accepted,
             Err(_) => self.failed = true,
         }
-        settled
+        Ok(())
     }
 
     fn too_long(&mut self, beginning: &[u8]) -> io::Result<()> {

@@ -1,12 +1,14 @@
 //! The running collector: its threads, its ports, its end.
 
 use core::fmt;
+use core::net::SocketAddr;
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use core::time::Duration;
+use std::boxed::Box;
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
-use std::net::{SocketAddr, TcpListener};
-use std::string::String;
+use std::net::TcpListener;
+use std::string::{String, ToString};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Instant;
@@ -118,10 +120,10 @@ impl Collector {
     ///
     /// # Errors
     /// The summary at the end of `timeout`.
-    pub fn wait_until(&self, enough: impl FnMut(&Summary) -> bool, timeout: Duration) -> Result<Summary, Summary> {
+    pub fn wait_until(&self, enough: impl FnMut(&Summary) -> bool, timeout: Duration) -> Result<Summary, Box<Summary>> {
         match self.shared.ledger.wait(enough, timeout) {
             (summary, true) => Ok(summary),
-            (summary, false) => Err(summary),
+            (summary, false) => Err(Box::new(summary)),
         }
     }
 
@@ -207,17 +209,17 @@ impl Shared {
         counts: &Summary,
         kept: impl IntoIterator<Item = Kept>,
     ) -> io::Result<()> {
-        if let Some(out) = self.out.as_ref().filter(|_| !pieces.is_empty()) {
-            if let Err(error) = out.write(chunk, pieces) {
-                self.ledger.update(|summary| {
-                    summary.unwritten += counts.accepted();
-                    summary.write_error = Some(std::format!("{error}"));
-                });
-                if let Some(report) = &self.on_error {
-                    report(&error);
-                }
-                return Err(error);
+        if let Some(out) = self.out.as_ref().filter(|_| !pieces.is_empty())
+            && let Err(error) = out.write(chunk, pieces)
+        {
+            self.ledger.update(|summary| {
+                summary.unwritten += counts.accepted();
+                summary.write_error = Some(error.to_string());
+            });
+            if let Some(report) = &self.on_error {
+                report(&error);
             }
+            return Err(error);
         }
         if self.keep > 0 {
             let mut all = lock(&self.kept);

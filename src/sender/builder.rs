@@ -237,10 +237,14 @@ impl SenderBuilder {
         let wrong = |name, expected| Err(BuildError::Option { name, expected });
         match &self.config {
             config if config.queue_lines == 0 => wrong("max_queue_size", "at least 1"),
-            config if config.queue_bytes < config.segment_bytes => wrong("max_queue_bytes", "at least 262144 (256 KiB)"),
+            config if config.queue_bytes < config.segment_bytes => {
+                wrong("max_queue_bytes", "at least 262144 (256 KiB)")
+            }
             config if config.batch_lines == 0 => wrong("batch_size", "at least 1"),
             config if config.flush_interval.is_zero() => wrong("flush_interval", "longer than zero"),
-            _ if self.in_flight.is_some_and(|requests| !(1..=64).contains(&requests)) => wrong("in_flight", "from 1 to 64"),
+            _ if self.in_flight.is_some_and(|requests| !(1..=64).contains(&requests)) => {
+                wrong("in_flight", "from 1 to 64")
+            }
             _ => Ok(()),
         }
     }

@@ -14,8 +14,8 @@ use super::stripes::{Filled, Full};
 use super::{Endpoint, SenderBuilder};
 use crate::delivery::{Ledger, Refused};
 use crate::{
-    DeltaCounter, Encode, EncodeError, EventForm, Granularities, Histogram, Kind, KindSet, Limits, Metric, Rules,
-    Span, SpanLog, Tags, Uuid,
+    DeltaCounter, Encode, EncodeError, EventForm, Granularities, Histogram, Kind, KindSet, Limits, Metric, Rules, Span,
+    SpanLog, Tags, Uuid,
 };
 
 /// What [`Sender::send`] does when the queue of a kind is full.

@@ -75,7 +75,8 @@ impl Sender {
         strings: &'l [L],
         read: impl Fn(&'l str) -> Result<Line<'l>, parse::ParseError>,
     ) -> Result<usize, NowError> {
-        let mut chunks = Chunks { most_lines: self.shared().batch_lines, most_bytes: self.shared().segment, all: Vec::new() };
+        let mut chunks =
+            Chunks { most_lines: self.shared().batch_lines, most_bytes: self.shared().segment, all: Vec::new() };
         let lines = strings.iter().flat_map(|string| string.as_ref().lines_of());
         for (number, line) in (1..).zip(lines) {
             let parsed = read(line).map_err(|error| NowError::Line { line: number, error })?;
