@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use wavefront_sdk::collector::{Collector, Port};
 use wavefront_sdk::{
-    Granularities, Granularity, Kind, Sender, Uuid, WavefrontDirectClient, WavefrontProxyClient, histogram_to_line_data,
-    metric_to_line_data, tracing_span_to_line_data,
+    Granularities, Granularity, Kind, Sender, Uuid, WavefrontDirectClient, WavefrontProxyClient,
+    histogram_to_line_data, metric_to_line_data, tracing_span_to_line_data,
 };
 
 const LONG: Duration = Duration::from_secs(20);
@@ -75,8 +75,12 @@ fn every_example(collector: &Collector, wavefront_sender: &Sender) {
 
     // Batches.
     let one_metric_data =
-        metric_to_line_data("new-york.power.usage", 42422.0, Some(1_493_773_500), "localhost", tags, "defaultSource").unwrap();
-    assert_eq!(one_metric_data, "\"new-york.power.usage\" 42422.0 1493773500 source=\"localhost\" \"datacenter\"=\"dc1\"\n");
+        metric_to_line_data("new-york.power.usage", 42422.0, Some(1_493_773_500), "localhost", tags, "defaultSource")
+            .unwrap();
+    assert_eq!(
+        one_metric_data,
+        "\"new-york.power.usage\" 42422.0 1493773500 source=\"localhost\" \"datacenter\"=\"dc1\"\n"
+    );
     assert_eq!(wavefront_sender.send_metric_now(&[&one_metric_data, &one_metric_data]), Ok(2));
 
     let one_histogram_data = histogram_to_line_data(
@@ -179,7 +183,11 @@ fn events_and_logs_through_both() {
         let ledger = wavefront_sender.close(LONG);
         assert_eq!((ledger.total().delivered, ledger.failure_count()), (4, 0), "{ledger:?}");
         let summary = collector.stop();
-        assert_eq!((summary.counts(Kind::Event).accepted, summary.counts(Kind::SpanLogs).accepted), (2, 1), "{summary:?}");
+        assert_eq!(
+            (summary.counts(Kind::Event).accepted, summary.counts(Kind::SpanLogs).accepted),
+            (2, 1),
+            "{summary:?}"
+        );
         assert_eq!(summary.rejected(), 0);
     }
 }
