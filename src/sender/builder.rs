@@ -32,6 +32,7 @@ pub struct SenderBuilder {
     trace_port: Option<u16>,
     histogram_port: Option<u16>,
     source: Option<String>,
+    source_needed: bool,
     limits: Limits,
     overflow: Overflow,
     in_flight: Option<usize>,
@@ -84,6 +85,7 @@ impl SenderBuilder {
             trace_port: None,
             histogram_port: None,
             source: None,
+            source_needed: false,
             limits: Limits::DEFAULT,
             overflow: Overflow::DropNewest,
             in_flight: None,
@@ -118,6 +120,13 @@ impl SenderBuilder {
     /// The source of data that name none.
     pub fn source(mut self, source: impl Into<String>) -> Self {
         self.source = Some(source.into());
+        self
+    }
+
+    /// Without [`source`](Self::source), data that name no source are errors: the machine's name is nobody's default.
+    /// For programs that pass on what others measured.
+    pub fn require_source(mut self) -> Self {
+        self.source_needed = true;
         self
     }
 
@@ -222,7 +231,10 @@ impl SenderBuilder {
             Overflow::DropNewest | Overflow::Block(_) => QueuePolicy::DropNewest,
         };
         let settings = Settings {
-            default_source: self.source.filter(|source| !source.trim().is_empty()).or_else(host_name),
+            default_source: self
+                .source
+                .filter(|source| !source.trim().is_empty())
+                .or_else(|| if self.source_needed { None } else { host_name() }),
             limits: self.limits,
             events,
             kinds,

@@ -13,6 +13,7 @@ use super::error::{FlushError, SendError};
 use super::stripes::{Filled, Full};
 use super::{Endpoint, SenderBuilder};
 use crate::delivery::{Ledger, Refused};
+use crate::transport::Failure;
 use crate::{
     DeltaCounter, Encode, EncodeError, EventForm, Granularities, Histogram, Kind, KindSet, Limits, Metric, Rules, Span,
     SpanLog, Tags, Uuid,
@@ -278,6 +279,11 @@ impl Sender {
     /// How many lines failed so far: dropped, doubtful or invalid.
     pub fn failure_count(&self) -> usize {
         self.ledger().failure_count()
+    }
+
+    /// What the last batch that failed failed of, if one did.
+    pub fn last_failure(&self) -> Option<Failure> {
+        self.shared().lock().last_failure
     }
 
     /// What the last batch that failed failed of, in words, if one did. Holds no data and no token.

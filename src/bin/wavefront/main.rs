@@ -1,4 +1,4 @@
-//! The `wavefront` command: one file a subcommand.
+//! The `wavefront` command: one file a subcommand, and beside them what they are made of.
 
 // A program, not a part of the core.
 #![allow(clippy::std_instead_of_core)]
@@ -9,6 +9,17 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 mod collect;
+mod duration;
+mod feed;
+mod json;
+mod record;
+mod secrets;
+mod send;
+mod shown;
+mod signals;
+mod summary;
+mod tags;
+mod watch;
 
 /// Send telemetry to Wavefront, and see what arrives.
 #[derive(Debug, Parser)]
@@ -20,15 +31,29 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Send(send::Args),
     Collect(collect::Args),
 }
 
 fn main() -> ExitCode {
     std::panic::set_hook(Box::new(|info| {
         // Where and what, for a report; a user is not shown a trace of calls.
-        let _ = writeln!(std::io::stderr(), "error: this is a bug in wavefront, please report it: {info}");
+        let what = info.to_string().replace('\n', " ");
+        let _ = writeln!(std::io::stderr(), "error: this is a bug in wavefront, please report it: {what}");
     }));
-    match Cli::parse().command {
-        Command::Collect(args) => collect::run(args),
+    match Cli::try_parse() {
+        Ok(Cli { command: Command::Send(args) }) => send::run(args),
+        Ok(Cli { command: Command::Collect(args) }) => collect::run(args),
+        Err(error) => usage(&error),
     }
+}
+
+/// Help goes to standard output; what is wrong with a command line goes to standard error, without its secrets.
+fn usage(error: &clap::Error) -> ExitCode {
+    if !error.use_stderr() {
+        let _ = error.print();
+        return ExitCode::SUCCESS;
+    }
+    let _ = std::io::stderr().write_all(secrets::redacted(&error.render().to_string()).as_bytes());
+    ExitCode::from(2)
 }
