@@ -6,6 +6,10 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 mod collect;
+mod demo;
+mod duration;
+mod ending;
+mod host;
 
 /// Send telemetry to Wavefront, and see what arrives.
 #[derive(Debug, Parser)]
@@ -18,6 +22,8 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Collect(collect::Args),
+    Host(host::Args),
+    Demo(demo::Args),
 }
 
 fn main() -> ExitCode {
@@ -27,5 +33,7 @@ fn main() -> ExitCode {
     }));
     match Cli::parse().command {
         Command::Collect(args) => collect::run(args),
+        Command::Host(args) => host::run(args),
+        Command::Demo(args) => demo::run(args),
     }
 }
