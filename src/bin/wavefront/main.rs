@@ -9,8 +9,11 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 mod collect;
+mod demo;
 mod duration;
+mod ending;
 mod feed;
+mod host;
 mod json;
 mod record;
 mod secrets;
@@ -33,6 +36,8 @@ struct Cli {
 enum Command {
     Send(send::Args),
     Collect(collect::Args),
+    Host(host::Args),
+    Demo(demo::Args),
 }
 
 fn main() -> ExitCode {
@@ -44,6 +49,8 @@ fn main() -> ExitCode {
     match Cli::try_parse() {
         Ok(Cli { command: Command::Send(args) }) => send::run(args),
         Ok(Cli { command: Command::Collect(args) }) => collect::run(args),
+        Ok(Cli { command: Command::Host(args) }) => host::run(args),
+        Ok(Cli { command: Command::Demo(args) }) => demo::run(args),
         Err(error) => usage(&error),
     }
 }
