@@ -93,5 +93,6 @@ fn is_reserved(key: &str) -> bool {
 /// Whether one of the first `count` keys is written as `key` is.
 #[cold]
 fn is_among<T: Tags + ?Sized>(tags: &T, count: usize, key: &str) -> bool {
-    Name::key(key).is_ok_and(|key| among(tags, count, |other, _| Name::key(other).is_ok_and(|other| other.is(&key))))
+    let Ok(key) = Name::key(key) else { return false };
+    among(tags, count, |other, _| key.is_written_from(other))
 }

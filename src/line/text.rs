@@ -35,7 +35,7 @@ const fn plain_word(word: usize) -> bool {
 
 /// Whether `check` holds for every word of `bytes`; `check` holds for letters. The last word overlaps the one before it.
 #[inline(always)]
-fn all_words(bytes: &[u8], check: impl Fn(usize) -> bool) -> bool {
+pub(crate) fn all_words(bytes: &[u8], check: impl Fn(usize) -> bool) -> bool {
     let Some(last) = bytes.last_chunk::<WORD>() else { return check(short_word(bytes)) };
     let (words, _) = bytes.as_chunks::<WORD>();
     words.iter().all(|word| check(usize::from_ne_bytes(*word))) && check(usize::from_ne_bytes(*last))
@@ -57,6 +57,15 @@ fn short_word(bytes: &[u8]) -> usize {
         [a] => LETTERS << 8 | a as usize,
         _ => LETTERS,
     }
+}
+
+/// Whether every byte stands for itself in a JSON string: from U+0020 on, but no `"` and no backslash. May say no without
+/// cause.
+pub(crate) const fn json_word(word: usize) -> bool {
+    let (quote, backslash) = (word ^ (LOW * b'"' as usize), word ^ (LOW * b'\\' as usize));
+    let zero = (quote.wrapping_sub(LOW) & !quote) | (backslash.wrapping_sub(LOW) & !backslash);
+    let control = word.wrapping_sub(LOW * 0x20) & !word;
+    (zero | control) & HIGH == 0
 }
 
 /// Whether all of `bytes` is legal anywhere in a name.
@@ -220,6 +229,14 @@ impl<'a> Name<'a> {
         match (self.as_given(), other.as_given()) {
             (Some(this), Some(other)) => this == other,
             _ => self.bytes().eq(other.bytes()),
+        }
+    }
+
+    /// Whether the key `other` is written as this one.
+    pub(crate) fn is_written_from(&self, other: &str) -> bool {
+        match self.as_given() {
+            Some(given) if is_legal(other.as_bytes()) => given == other,
+            _ => Name::key(other).is_ok_and(|other| other.is(self)),
         }
     }
 
