@@ -36,7 +36,7 @@
 //!
 //! They only add; none changes what another one does.
 //!
-//! - None of them: the core. [`data`], [`line`], [`parse`], [`delivery`], [`Prepared`] and the traits of [`transport`].
+//! - None of them: the core. [`data`], [mod@line], [`parse`], [`delivery`], [`Prepared`] and the traits of [`transport`].
 //! - `std` (default): `Sender` with its background driver, TCP lines, in-memory transports for tests.
 //! - `http` (default): direct ingestion, and proxies over HTTP(S), on `reqwest` and `rustls`.
 //! - `gzip` (default): bodies from 1 KiB are compressed.
@@ -44,6 +44,8 @@
 //! - `cli`: all that the `wavefront` command needs.
 
 #![no_std]
+// A use of `std` that `core` could serve would show only where there is no `std`.
+#![warn(clippy::std_instead_of_core, clippy::alloc_instead_of_core)]
 #![cfg_attr(not(feature = "std"), forbid(unsafe_code))]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

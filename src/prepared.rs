@@ -165,6 +165,6 @@ mod tests {
         let short = Prepared::<Vec<u8>>::metric(&Metric::new("m", 1.0), &RULES.limits(limits)).unwrap();
         assert_eq!(short.encode(1.0, None, &mut Vec::new()), Ok(1));
         let too_long = InvalidInput::new(Field::Line, Problem::TooLong { limit: 20, len: 21 });
-        assert_eq!(short.encode(10.0, None, &mut Vec::new()), Err(too_long.into()));
+        assert_eq!(short.encode(100.0, None, &mut Vec::new()), Err(too_long.into()));
     }
 }

@@ -1,11 +1,11 @@
 //! `wavefront collect` as a process: its ports, its file, its signals, its words.
 
 #![cfg(feature = "cli")]
-#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::std_instead_of_core, missing_docs)]
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, ChildStderr, Command, Output, Stdio};
 
@@ -141,11 +141,10 @@ fn a_second_signal_ends_it_at_once() {
         let mut stream = TcpStream::connect(addr).unwrap();
         while stream.write_all(METRIC.as_bytes()).is_ok() {}
     });
-    running.signal("INT");
-    running.signal("TERM");
-    let (status, _, _) = running.end();
-    // The first one may have been enough.
-    assert!(matches!(status, Some(0 | 130 | 143)), "{status:?}");
+    let both = format!("kill -INT {0}; kill -TERM {0}", running.child.id());
+    assert!(Command::new("sh").args(["-c", &both]).status().unwrap().success());
+    let (status, out, _) = running.end();
+    assert!(matches!(status, Some(130 | 143)), "{status:?} {out}");
     sender.join().unwrap();
 }
 
@@ -199,6 +198,24 @@ fn a_full_disk_is_said_and_is_a_failure() {
     assert_eq!(status, Some(1));
     assert!(err.contains("cannot write to /dev/full"), "{err}");
     assert!(out.contains("1 lines not written"), "{out}");
+}
+
+#[test]
+fn without_file_descriptors_it_goes_on() {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "ulimit -n 40; exec \"$0\" collect --json \"$@\"", BINARY]).args(ANY);
+    let running = Running::start(&mut shell, 2);
+    // Silent ones, all held open: more than it can have.
+    let crowd: Vec<_> = (0..200).map(|_| running.send(0, "")).collect();
+    let mut stream = running.send(0, METRIC);
+    stream.shutdown(Shutdown::Write).unwrap();
+    assert_eq!(stream.read(&mut [0]).unwrap(), 0);
+    drop(crowd);
+    running.signal("INT");
+    let (status, out, _) = running.end();
+    let summary: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((status, &summary["accepted"]), (Some(0), &Value::from(1)));
+    assert!(summary["refused"].as_u64().unwrap() > 0);
 }
 
 #[test]

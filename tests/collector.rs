@@ -1,7 +1,7 @@
 //! The collector over real sockets: what passes, what is rejected, what is written, and what cannot hurt it.
 
 #![cfg(feature = "collector")]
-#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::std_instead_of_core, missing_docs)]
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -625,12 +625,12 @@ fn a_stop_reads_what_has_arrived() {
 fn a_sender_sees_the_end_and_what_it_sent_before_is_counted() {
     let collector = collector(|builder| builder);
     let mut stream = connect(&collector, Port::Metrics);
-    write!(stream, "{METRIC}\n").unwrap();
+    writeln!(stream, "{METRIC}").unwrap();
     expect(&collector, |summary| summary.accepted() == 1);
     let stopping = std::thread::spawn(move || collector.stop());
     // A FIN comes, then whatever was on its way is still read.
     assert_eq!(stream.read(&mut [0]).unwrap(), 0);
-    write!(stream, "{METRIC}\n").unwrap();
+    writeln!(stream, "{METRIC}").unwrap();
     stream.shutdown(Shutdown::Write).unwrap();
     assert_eq!(stopping.join().unwrap().accepted(), 2);
 }
@@ -743,6 +743,20 @@ fn half_lines_of_many_connections_share_a_bound() {
     expect(&collector, |summary| summary.open == 0);
     send(&collector, Port::Traces, " ".repeat(1_000_000) + SPAN + "\n");
     assert_eq!(collector.stop().accepted(), 2, "the room is free again");
+}
+
+#[test]
+fn compressed_streams_of_many_connections_share_the_bound_too() {
+    let collector = collector(|builder| builder.max_connections(1000));
+    let mut crowd: Vec<_> = (0..400).map(|_| connect(&collector, Port::Metrics)).collect();
+    for stream in &mut crowd {
+        let _ = stream.write_all(b"\x1f\x8b");
+    }
+    expect(&collector, |summary| summary.rejections().any(|it| it.reason.contains("no memory left")));
+    drop(crowd);
+    expect(&collector, |summary| summary.open == 0);
+    send(&collector, Port::Metrics, gzip(format!("{METRIC}\n").as_bytes()));
+    assert_eq!(collector.stop().accepted(), 1, "the room is free again");
 }
 
 #[test]

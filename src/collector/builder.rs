@@ -57,7 +57,7 @@ impl Builder {
             keep: 0,
             max_connections: 1024,
             max_body: 16 << 20,
-            room: 24 << 20,
+            room: 20 << 20,
             idle: Duration::from_secs(300),
         }
     }

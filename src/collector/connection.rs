@@ -64,7 +64,10 @@ pub(super) async fn serve(stream: TcpStream, port: Port, guest: Guest, mut stopp
         return;
     }
     let mut lines = match protocol {
-        Protocol::Gzip => LineStream::gzip(socket.guest.shared(), port),
+        Protocol::Gzip => match LineStream::gzip(socket.guest.shared(), port) {
+            Some(lines) => lines,
+            None => return,
+        },
         _ => LineStream::lines(socket.guest.shared(), port),
     };
     socket.lines = true;

@@ -23,7 +23,7 @@ use tokio::sync::watch;
 
 use super::builder::Port;
 use super::judge::{Judge, Takes};
-use super::room::Share;
+use super::room::{GZIP, Share};
 use super::server::{Guest, QUIET, Shared};
 use super::summary::Via;
 
@@ -280,10 +280,13 @@ impl Inflow {
 
 async fn read_body(shared: &Arc<Shared>, headers: &HeaderMap, body: &mut Incoming) -> Result<Held, Refusal> {
     let held = Held { bytes: Vec::new(), share: shared.room.share(), max: shared.max_body, refused: None };
+    // Given back when the body is read, or is not.
+    let mut decoder = shared.room.share();
     let encoding = headers.get(header::CONTENT_ENCODING).map(HeaderValue::as_bytes).unwrap_or_default();
     let mut inflow = match encoding.to_ascii_lowercase().as_slice() {
         b"" | b"identity" if body.size_hint().lower() > shared.max_body as u64 => return Err(Refusal::TooLarge),
         b"" | b"identity" => Inflow::Plain(held),
+        b"gzip" | b"x-gzip" if !decoder.grow(GZIP) => return Err(Refusal::NoRoom),
         b"gzip" | b"x-gzip" => Inflow::Gzip(Box::new(MultiGzDecoder::new(held))),
         _ => return Err(Refusal::UnknownEncoding),
     };

@@ -9,6 +9,7 @@ use flate2::write::MultiGzDecoder;
 
 use super::builder::Port;
 use super::judge::{Judge, Takes};
+use super::room::{GZIP, Share};
 use super::server::Shared;
 use super::split::{Lines, Splitter};
 use super::summary::{Summary, Via};
@@ -16,7 +17,7 @@ use super::summary::{Summary, Via};
 /// The lines of one connection.
 pub(super) enum LineStream {
     Plain(Sink),
-    Gzip(Box<MultiGzDecoder<Sink>>),
+    Gzip { decoder: Box<MultiGzDecoder<Sink>>, _memory: Share },
 }
 
 impl LineStream {
@@ -24,8 +25,15 @@ impl LineStream {
         Self::Plain(Sink::new(shared, port))
     }
 
-    pub(super) fn gzip(shared: &Arc<Shared>, port: Port) -> Self {
-        Self::Gzip(Box::new(MultiGzDecoder::new(Sink::new(shared, port))))
+    /// None where there is no memory for one more decoder.
+    pub(super) fn gzip(shared: &Arc<Shared>, port: Port) -> Option<Self> {
+        let mut share = shared.room.share();
+        let sink = Sink::new(shared, port);
+        if !share.grow(GZIP) {
+            sink.lines.reject("no memory left for a compressed stream: too many connections send one", b"");
+            return None;
+        }
+        Some(Self::Gzip { decoder: Box::new(MultiGzDecoder::new(sink)), _memory: share })
     }
 
     /// Judges, writes and counts the lines that `bytes` ends; keeps the half one at the end. After an error the stream
@@ -36,7 +44,7 @@ impl LineStream {
                 sink.splitter.feed(bytes, &mut sink.lines)?;
                 sink.lines.check()
             }
-            Self::Gzip(decoder) => {
+            Self::Gzip { decoder, .. } => {
                 let result = decoder.write_all(bytes).and_then(|()| decoder.flush());
                 let lines = &decoder.get_ref().lines;
                 lines.check()?;
@@ -61,7 +69,7 @@ impl LineStream {
     pub(super) fn finish(mut self) {
         let sink = match &mut self {
             Self::Plain(sink) => sink,
-            Self::Gzip(decoder) => decoder.get_mut(),
+            Self::Gzip { decoder, .. } => decoder.get_mut(),
         };
         if let Some(half) = sink.splitter.finish() {
             sink.lines.reject("the connection ended in the middle of the line", &half);
@@ -71,7 +79,7 @@ impl LineStream {
     fn sink(&self) -> &Sink {
         match self {
             Self::Plain(sink) => sink,
-            Self::Gzip(decoder) => decoder.get_ref(),
+            Self::Gzip { decoder, .. } => decoder.get_ref(),
         }
     }
 }

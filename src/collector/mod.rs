@@ -23,7 +23,7 @@
 //! What `f` says is taken literally: under `f=wavefront` a histogram is rejected. Without `f`, the kind is told from the
 //! beginning of the line, but for spans: they need `f=trace`, or a trace port.
 //!
-//! Memory is bounded whatever comes: half lines and bodies of all connections share 24 MiB. It is no proxy: it
+//! Memory is bounded whatever comes: half lines and bodies of all connections share 20 MiB. It is no proxy: it
 //! forwards nothing, keeps nothing (but in the file of [`Builder::out`]), and does not look at how old a point is.
 
 mod builder;

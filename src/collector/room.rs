@@ -3,6 +3,9 @@
 use core::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
 
+/// What a decoder of gzip needs: its window, its tables and its output.
+pub(super) const GZIP: usize = 80 * 1024;
+
 /// Bytes that may still be held.
 #[derive(Debug)]
 pub(super) struct Room {
@@ -32,6 +35,9 @@ impl Share {
     #[must_use]
     pub(super) fn grow(&mut self, bytes: usize) -> bool {
         let Some(more) = bytes.checked_sub(self.held) else { return true };
+        if more == 0 {
+            return true;
+        }
         let taken = self.room.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(more));
         if taken.is_ok() {
             self.held = bytes;

@@ -6,7 +6,7 @@ use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use core::time::Duration;
 use std::boxed::Box;
 use std::collections::{BTreeMap, VecDeque};
-use std::io;
+use std::io::{self, ErrorKind};
 use std::net::TcpListener;
 use std::string::{String, ToString};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -348,10 +348,15 @@ async fn accept(
                     tokio::task::yield_now().await;
                 }
             }
-            // No file descriptor is left, or the connection broke before it was accepted: never in a hot loop.
+            // It broke before it was accepted.
+            Err(error) if matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset) => {}
+            // No file descriptor is left: never in a hot loop.
             Err(_) => {
-                shared.guests.make_room();
-                tokio::time::sleep(REST).await;
+                let room = shared.guests.make_room();
+                if room {
+                    shared.ledger.update(|summary| summary.refused += 1);
+                }
+                tokio::time::sleep(if room { REST / 20 } else { REST }).await;
             }
         }
     }

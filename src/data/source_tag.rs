@@ -28,7 +28,7 @@ pub struct SourceTag<'a> {
     pub action: TagAction,
     /// The source; the default source if none or blank.
     pub source: Option<&'a str>,
-    /// The tags: at least one.
+    /// The tags: at least one. What is not legal in a key becomes a `-`.
     pub tags: &'a [&'a str],
 }
 

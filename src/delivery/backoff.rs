@@ -66,7 +66,12 @@ pub(super) struct Jitter(u32);
 
 impl Jitter {
     pub(super) const fn new(seed: u32) -> Self {
-        Self(if seed == 0 { 0x9e37_79b9 } else { seed })
+        // The mixer of MurmurHash3 (A. Appleby): xorshift is slow to leave the neighbourhood of a small seed.
+        let mut x = seed.wrapping_add(0x9e37_79b9);
+        x = (x ^ (x >> 16)).wrapping_mul(0x85eb_ca6b);
+        x = (x ^ (x >> 13)).wrapping_mul(0xc2b2_ae35);
+        x ^= x >> 16;
+        Self(if x == 0 { 1 } else { x })
     }
 
     /// A number from 0 to `most`.
@@ -171,6 +176,9 @@ mod tests {
         }
         assert_eq!((low, high), (0, 99));
         assert_eq!(Jitter::new(0).up_to(0), 0);
+        // Clients are numbered from 1, say: their first waits are spread too.
+        let mean = (1..=1_000).map(|seed| Jitter::new(seed).up_to(99)).sum::<u64>() / 1_000;
+        assert!((40..60).contains(&mean), "{mean}");
     }
 
     #[test]

@@ -4,8 +4,14 @@ use super::machine::{Config, Lease, Overflow, Refused, View};
 use super::segment::{Buf, NONE, State};
 use crate::Kind;
 
+/// As far behind the next line as `due` may be.
+const FAR: u32 = 1 << 30;
+
 impl<B: Buf> View<'_, B> {
     /// Queues `count` whole lines of `kind`, each ended by its LF: all of them or none, together and in order.
+    ///
+    /// `count` is not verified. A wrong one is counted as it stands, and lines without their LF run into the next ones; it
+    /// does no other harm. No lines, or no bytes, are nothing to do.
     ///
     /// # Errors
     /// [`Refused`] says why not, and what the ledger holds of it.
@@ -22,6 +28,9 @@ impl<B: Buf> View<'_, B> {
     /// # Errors
     /// As there.
     pub fn try_push(&mut self, kind: Kind, lines: &[u8], count: u32) -> Result<(), Refused> {
+        if count == 0 || lines.is_empty() {
+            return Ok(());
+        }
         let at = self.admit(kind, lines.len(), count)?;
         self.put(at, lines, count)
     }
@@ -31,6 +40,9 @@ impl<B: Buf> View<'_, B> {
     /// # Errors
     /// As there.
     pub fn push_urgent(&mut self, kind: Kind, lines: &[u8], count: u32, tag: u32) -> Result<(), Refused> {
+        if count == 0 || lines.is_empty() {
+            return Ok(());
+        }
         let pushed = self.admit(kind, lines.len(), count).and_then(|at| self.put_urgent(at, lines, count, tag));
         if pushed == Err(Refused::Full) {
             self.refuse(kind, count);
@@ -65,22 +77,33 @@ impl<B: Buf> View<'_, B> {
         let Config { queue_lines, queue_bytes, .. } = self.core.config;
         let Some(lane) = self.lanes.get_mut(at) else { return Err(Refused::NoLane) };
         let lines = queue_lines.saturating_sub(lane.lines());
-        let bytes = queue_bytes.saturating_sub(lane.bytes + lane.leased_bytes);
+        let bytes = queue_bytes.saturating_sub(lane.bytes.saturating_add(lane.leased_bytes));
         let lease =
             Lease { lines: lines.min(wish.lines).max(least.lines), bytes: bytes.min(wish.bytes).max(least.bytes) };
-        lane.leased_lines += lease.lines;
-        lane.leased_bytes += lease.bytes;
+        lane.leased_lines = lane.leased_lines.saturating_add(lease.lines);
+        lane.leased_bytes = lane.leased_bytes.saturating_add(lease.bytes);
         Ok(lease)
     }
 
     /// Takes a producer's segment of `count` lines in the first `len` bytes over, ends his lease and gives him an empty
-    /// buffer for it, if there is one.
+    /// buffer for it, if there is one; his own if there are no lines in it. The buffer is as large as any segment.
+    ///
+    /// It may come after `close`: the lines were promised room before.
     ///
     /// # Errors
-    /// The buffer, where no slot is left; its lines are counted as dropped.
+    /// The buffer, where no slot is left, or everything was abandoned; its lines are counted as dropped.
     pub fn adopt(&mut self, kind: Kind, buf: B, len: usize, count: u32, lease: Lease) -> Result<Option<B>, B> {
         self.give_back(kind, lease);
+        let len = buf.as_ref().len().min(len);
+        let Ok(end) = u32::try_from(len) else { return Err(buf) };
+        if count == 0 || len == 0 {
+            return Ok(Some(buf));
+        }
         let Some(at) = self.find(kind) else { return Err(buf) };
+        if self.core.abandoned {
+            self.give_up(at, count);
+            return Err(buf);
+        }
         let Some(index) = self.take_free(at) else {
             self.refuse(kind, count);
             return Err(buf);
@@ -89,24 +112,41 @@ impl<B: Buf> View<'_, B> {
         let Some(slot) = self.slots.get_mut(usize::from(index)) else { return Err(buf) };
         slot.begin(first);
         let spare = slot.buf.replace(buf);
-        slot.len = len as u32;
+        slot.len = end;
         slot.lines = count;
         self.link_last(at, index);
         Ok(spare)
     }
 
-    /// Copies a producer's `count` lines into the queue and ends his lease.
+    /// Copies a producer's `count` lines into the queue and ends his lease. As with [`adopt`](Self::adopt), it may come
+    /// after `close`.
     ///
     /// # Errors
-    /// [`Refused::Full`] where no slot is left; the lines are counted as dropped.
+    /// [`Refused::Full`] where no slot is left, [`Refused::Closed`] where everything was abandoned; the lines are counted
+    /// as dropped.
     pub fn deposit(&mut self, kind: Kind, lines: &[u8], count: u32, lease: Lease) -> Result<(), Refused> {
         self.give_back(kind, lease);
+        if count == 0 || lines.is_empty() {
+            return Ok(());
+        }
         let Some(at) = self.find(kind) else { return Err(Refused::NoLane) };
+        if self.core.abandoned {
+            self.give_up(at, count);
+            return Err(Refused::Closed);
+        }
         let put = self.put(at, lines, count);
         if put.is_err() {
             self.refuse(kind, count);
         }
         put
+    }
+
+    /// Counts lines as accepted and dropped because it is all over.
+    pub(super) fn give_up(&mut self, at: usize, count: u32) {
+        if let Some(lane) = self.lanes.get_mut(at) {
+            lane.row.accepted = lane.row.accepted.wrapping_add(count as usize);
+            lane.row.dropped.closed = lane.row.dropped.closed.wrapping_add(count as usize);
+        }
     }
 
     /// Gives the room of a lease back.
@@ -123,20 +163,37 @@ impl<B: Buf> View<'_, B> {
         if self.core.closed {
             return Err(Refused::Closed);
         }
-        let Config { queue_lines, queue_bytes, overflow, .. } = self.core.config;
-        loop {
-            let Some(lane) = self.lanes.get_mut(at) else { return Err(Refused::NoLane) };
-            let lines_fit = lane.lines().saturating_add(count as usize) <= queue_lines;
-            if lines_fit && lane.bytes.saturating_add(lane.leased_bytes).saturating_add(bytes) <= queue_bytes {
-                return Ok(at);
-            }
-            // Nothing more comes in, so what is there need not wait for company.
+        if bytes > self.core.config.segment_bytes {
+            return Err(Refused::TooLarge);
+        }
+        let new = Lease { lines: count as usize, bytes };
+        if self.fits(at, new, Lease::default()) {
+            return Ok(at);
+        }
+        // Nothing more comes in, so what is there need not wait for company.
+        if let Some(lane) = self.lanes.get_mut(at) {
             lane.due = lane.next_line;
-            let can_ever_fit = count as usize <= queue_lines && bytes <= queue_bytes;
-            if !(overflow == Overflow::DropOldest && can_ever_fit && self.evict_line(at)) {
+        }
+        // Nothing is dropped in vain: what is in flight or promised to others stays where it is.
+        if self.core.config.overflow != Overflow::DropOldest || !self.fits(at, new, self.droppable(at)) {
+            return Err(Refused::Full);
+        }
+        while !self.fits(at, new, Lease::default()) {
+            if !self.evict_line(at) {
                 return Err(Refused::Full);
             }
         }
+        Ok(at)
+    }
+
+    /// Whether a lane has room for `new` once `gone` has gone.
+    fn fits(&self, at: usize, new: Lease, gone: Lease) -> bool {
+        let Config { queue_lines, queue_bytes, .. } = self.core.config;
+        self.lanes.get(at).is_some_and(|lane| {
+            let lines = lane.lines().saturating_sub(gone.lines).saturating_add(new.lines);
+            let bytes = lane.bytes.saturating_sub(gone.bytes).saturating_add(lane.leased_bytes);
+            lines <= queue_lines && bytes.saturating_add(new.bytes) <= queue_bytes
+        })
     }
 
     /// Counts lines as accepted and queued; the number of the first.
@@ -144,8 +201,12 @@ impl<B: Buf> View<'_, B> {
         let Some(lane) = self.lanes.get_mut(at) else { return 0 };
         lane.row.accepted = lane.row.accepted.wrapping_add(count as usize);
         lane.row.queued = lane.row.queued.wrapping_add(count as usize);
-        lane.bytes += bytes;
+        lane.bytes = lane.bytes.saturating_add(bytes);
         let first = lane.next_line;
+        // Far behind, it would look like a number to come once the numbers wrap around.
+        if first.wrapping_sub(lane.due) > FAR {
+            lane.due = first.wrapping_sub(FAR);
+        }
         lane.next_line = first.wrapping_add(count);
         first
     }
@@ -189,18 +250,148 @@ impl<B: Buf> View<'_, B> {
 
     /// A slot that holds just these lines, not yet in a lane.
     pub(super) fn begin(&mut self, at: usize, lines: &[u8], count: u32) -> Result<u16, Refused> {
+        if lines.len() > self.core.config.segment_bytes {
+            return Err(Refused::TooLarge);
+        }
         let index = self.take_free(at).ok_or(Refused::Full)?;
         let first = self.lanes.get(at).map_or(0, |lane| lane.next_line);
         let size = self.core.config.segment_bytes;
         let Some(slot) = self.slots.get_mut(usize::from(index)) else { return Err(Refused::Full) };
         slot.begin(first);
-        if slot.buf.is_none() {
-            slot.buf = B::make(size);
+        if slot.buf.as_ref().is_none_or(|buf| buf.as_ref().len() < lines.len()) {
+            slot.buf = B::make(size).or(slot.buf.take());
         }
         if !slot.append(lines, count) {
             self.give_free(index);
-            return Err(Refused::TooLarge);
+            return Err(Refused::Full);
         }
         Ok(index)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+
+    use super::super::check::small;
+    use super::*;
+    use crate::KindSet;
+    use crate::delivery::{Cut, Delivery, Lane, Millis, Outcome, Slot};
+
+    const METRIC: Kind = Kind::Metric;
+
+    #[test]
+    fn nothing_is_nothing_to_do() {
+        let mut delivery = small(|config| config.queue_lines = 1);
+        let lease = delivery.view().lease(METRIC, Lease { lines: 1, bytes: 9 }, Lease { lines: 1, bytes: 1 }).unwrap();
+        assert_eq!(delivery.push(METRIC, b"", 0), Ok(()));
+        assert_eq!(delivery.push(METRIC, b"a\n", 0), Ok(()));
+        assert_eq!(delivery.push(METRIC, b"", 7), Ok(()));
+        assert_eq!(delivery.view().push_urgent(METRIC, b"", 0, 1), Ok(()));
+        assert_eq!(delivery.view().adopt(METRIC, [1; 32], 9, 0, lease), Ok(Some([1; 32])), "his own buffer");
+        assert_eq!(delivery.view().deposit(METRIC, b"", 0, lease), Ok(()));
+        assert_eq!(delivery.ledger().total(), Default::default());
+        delivery.view().check();
+        assert_eq!(delivery.push(METRIC, b"a\n", 1), Ok(()), "the lease is over");
+    }
+
+    #[test]
+    fn a_push_that_can_never_fit_drops_nothing() {
+        let mut delivery = small(|config| (config.overflow, config.queue_lines) = (Overflow::DropOldest, 3));
+        for _ in 0..3 {
+            delivery.push(METRIC, b"a\n", 1).unwrap();
+        }
+        assert_eq!(delivery.push(METRIC, &[b'x'; 33], 1), Err(Refused::TooLarge));
+        assert_eq!(delivery.view().try_push(METRIC, b"b\nb\nb\nb\n", 4), Err(Refused::Full));
+        let out = delivery.flush();
+        let token = delivery.send(0);
+        assert_eq!(delivery.view().try_push(METRIC, b"b\n", 1), Err(Refused::Full), "all of it is in flight");
+        delivery.outcome(token, Outcome::Unreachable, Millis(0));
+        assert_eq!(delivery.left(&out), 3);
+
+        // Two lines go, and what is promised then fills the queue but for one.
+        let wish = Lease { lines: 2, bytes: 20 };
+        assert_eq!(delivery.view().lease(METRIC, wish, Lease { lines: 1, bytes: 2 }).unwrap().lines, 1);
+        assert_eq!(delivery.view().lease(METRIC, wish, Lease { lines: 1, bytes: 2 }).unwrap().lines, 1);
+        assert_eq!(delivery.view().try_push(METRIC, b"b\nb\n", 2), Err(Refused::Full));
+        assert_eq!((delivery.ledger().total().queued, delivery.ledger().total().dropped.queue_full), (1, 2));
+    }
+
+    #[test]
+    fn a_full_queue_need_not_wait_for_company() {
+        let mut delivery = small(|config| config.queue_lines = 1);
+        delivery.push(METRIC, b"a\n", 1).unwrap();
+        assert!(delivery.try_send(0, Cut::NONE).is_none());
+        assert_eq!(delivery.push(METRIC, b"b\n", 1), Err(Refused::Full));
+        assert_eq!(delivery.send(0).batch().bytes, b"a\n");
+    }
+
+    #[test]
+    fn a_lease_is_kept_after_close_but_not_when_all_is_abandoned() {
+        let mut delivery = small(|_| {});
+        let lease = delivery.view().lease(METRIC, Lease { lines: 2, bytes: 20 }, Lease { lines: 1, bytes: 1 }).unwrap();
+        delivery.view().close();
+        assert_eq!(delivery.push(METRIC, b"a\n", 1), Err(Refused::Closed));
+        assert_eq!(delivery.view().deposit(METRIC, b"b\n", 1, lease), Ok(()));
+        assert_eq!(delivery.send(0).batch().bytes, b"b\n", "without waiting for company");
+        delivery.view().abandon();
+        assert_eq!(delivery.view().deposit(METRIC, b"c\n", 1, lease), Err(Refused::Closed));
+        assert_eq!(delivery.view().adopt(METRIC, [7; 32], 2, 1, lease), Err([7; 32]));
+        let row = *delivery.ledger().row(METRIC);
+        assert_eq!((row.accepted, row.dropped.closed, row.unsettled()), (3, 3, 0));
+    }
+
+    #[test]
+    fn a_wrong_count_blocks_nothing() {
+        for count in [1, 2, 4, 9] {
+            let mut delivery = small(|config| (config.batch_lines, config.overflow) = (2, Overflow::DropOldest));
+            delivery.push(METRIC, b"aa\nbb\ncc\n", count).unwrap();
+            delivery.push(METRIC, b"dd\nno end", 5).unwrap();
+            delivery.flush();
+            for limits in [Cut { lines: 1, bytes: 4 }, Cut { lines: 2, bytes: 8 }] {
+                let token = delivery.try_send(0, limits).unwrap();
+                delivery.outcome(token, Outcome::TooLarge, Millis(0));
+            }
+            delivery.drain(0, Outcome::Delivered);
+            let total = delivery.ledger().total();
+            assert!(total.is_balanced() && total.unsettled() == 0, "{count}: {total:?}");
+            delivery.view().check();
+        }
+    }
+
+    #[test]
+    fn buffers_say_how_large_a_segment_is() {
+        let mut delivery = small(|config| config.segment_bytes = 7);
+        assert_eq!(delivery.push(METRIC, &[b'\n'; 32], 1), Ok(()));
+        assert_eq!(delivery.push(METRIC, &[b'\n'; 33], 1), Err(Refused::TooLarge));
+
+        let slots = [Slot::new([0; 8]), Slot::empty()];
+        let mut delivery = Delivery::new(Config::DEFAULT, slots, [Lane::new(METRIC)]);
+        assert_eq!(delivery.push(METRIC, b"12345678\n", 1), Err(Refused::TooLarge));
+        assert_eq!(delivery.push(METRIC, b"a\n", 1), Ok(()));
+        assert_eq!(delivery.push(METRIC, b"1234567\n", 1), Err(Refused::Full), "no buffer, and none can be made");
+        delivery.view().check();
+    }
+
+    #[test]
+    fn odd_sizes_are_safe() {
+        let mut none = Delivery::<[u8; 8], _, _>::new(Config::DEFAULT, [], [Lane::new(METRIC)]);
+        assert_eq!(none.push(METRIC, b"a\n", 1), Err(Refused::Full));
+        assert_eq!(none.view().adopt(METRIC, [0; 8], 99, 1, Lease::default()), Err([0; 8]));
+        let mut none = Delivery::new(Config::DEFAULT, [Slot::new([0; 8])], []);
+        assert_eq!(none.push(METRIC, b"a\n", 1), Err(Refused::NoLane));
+        assert!(matches!(none.poll(Millis(0), KindSet::ALL), crate::delivery::Action::Idle));
+
+        let slots: std::vec::Vec<_> = (0..65_540).map(|_| Slot::new([0; 4])).collect();
+        let lanes: std::vec::Vec<_> = (0..300).map(|_| Lane::new(METRIC)).collect();
+        let config = Config { queue_lines: 100_000, batch_lines: 0, ..Config::DEFAULT };
+        let mut many = Delivery::new(config, slots, lanes);
+        let taken = (0..65_537).filter(|_| many.view().try_push(METRIC, b"abc\n", 1).is_ok()).count();
+        assert_eq!(taken, usize::from(NONE));
+        assert_eq!(many.ledger().row(METRIC).queued, taken, "two lanes of a kind are one");
+        let ticket = many.flush();
+        assert_eq!(many.left(&ticket), taken);
+        many.view().abandon();
+        many.view().check();
     }
 }

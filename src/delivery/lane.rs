@@ -32,11 +32,11 @@ impl Lane {
         Self::on_route(kind, 0)
     }
 
-    /// An empty lane for `kind`, on the connection number `route` (0 to 2) of the driver's.
+    /// An empty lane for `kind`, on the connection number `route` (0 to 2) of the driver's. Every higher number means 2.
     pub const fn on_route(kind: Kind, route: u8) -> Self {
         Self {
             kind,
-            route,
+            route: if route > 2 { 2 } else { route },
             head: NONE,
             tail: NONE,
             bytes: 0,
@@ -52,5 +52,26 @@ impl Lane {
     /// Lines that count against the bound: queued, in flight, and promised.
     pub(super) fn lines(&self) -> usize {
         self.row.queued.wrapping_add(self.row.in_flight).saturating_add(self.leased_lines)
+    }
+}
+
+/// Whether the line number `a` comes before `b`. Numbers wrap around: those that are compared must be less than 2³¹ apart.
+pub(super) const fn is_before(a: u32, b: u32) -> bool {
+    (a.wrapping_sub(b) as i32) < 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_wrap_around() {
+        assert!(is_before(1, 2) && !is_before(2, 2) && !is_before(3, 2));
+        assert!(is_before(u32::MAX, 0) && is_before(u32::MAX - 5, 1 << 30));
+    }
+
+    #[test]
+    fn there_are_three_routes() {
+        assert_eq!([0, 2, 3, 255].map(|route| Lane::on_route(Kind::Span, route).route), [0, 2, 2, 2]);
     }
 }

@@ -1,7 +1,7 @@
 //! Slots and lists: where a segment comes from, its place in its lane, and how room is made.
 
-use super::lane::Lane;
-use super::machine::{Overflow, View};
+use super::lane::{Lane, is_before};
+use super::machine::{Lease, Overflow, View};
 use super::segment::{Buf, Cut, NONE, Slot, State};
 use crate::Kind;
 
@@ -66,13 +66,14 @@ impl<B: Buf> View<'_, B> {
         }
     }
 
-    pub(super) fn unlink(&mut self, at: usize, index: u16) {
-        let Some(lane) = self.lanes.get_mut(at) else { return };
-        let Some(next) = self.slots.get(usize::from(index)).map(|slot| slot.next) else { return };
+    /// Takes a slot out of its lane, if it is there.
+    pub(super) fn unlink(&mut self, at: usize, index: u16) -> bool {
+        let Some(lane) = self.lanes.get_mut(at) else { return false };
+        let Some(next) = self.slots.get(usize::from(index)).map(|slot| slot.next) else { return false };
         let mut before = NONE;
         let mut here = lane.head;
         while here != index {
-            let Some(slot) = self.slots.get(usize::from(here)) else { return };
+            let Some(slot) = self.slots.get(usize::from(here)) else { return false };
             (before, here) = (here, slot.next);
         }
         match self.slots.get_mut(usize::from(before)) {
@@ -82,19 +83,25 @@ impl<B: Buf> View<'_, B> {
         if lane.tail == index {
             lane.tail = before;
         }
+        true
     }
 
     pub(super) fn release_if_empty(&mut self, at: usize, index: u16) {
-        if self.slots.get(usize::from(index)).is_some_and(|slot| slot.state == State::Ready && slot.lines == 0) {
-            self.unlink(at, index);
+        let slot = self.slots.get(usize::from(index)).filter(|slot| slot.state == State::Ready && slot.lines == 0);
+        // Bytes that belong to no line, where a count was too low.
+        let Some(rest) = slot.map(|slot| slot.waiting_bytes() as usize) else { return };
+        if self.unlink(at, index) {
             self.give_free(index);
+            if let Some(lane) = self.lanes.get_mut(at) {
+                lane.bytes = lane.bytes.saturating_sub(rest);
+            }
         }
     }
 
     /// Takes the oldest written segment of any lane for delivered.
     pub(super) fn release_a_held(&mut self) -> bool {
-        let oldest = (0..self.lanes.len()).min_by_key(|&at| self.held_until(at));
-        oldest.is_some_and(|at| self.settle_oldest_held(at))
+        let held = (0..self.lanes.len()).filter_map(|at| Some((self.held_until(at)?, at)));
+        held.min().is_some_and(|(_, at)| self.settle_oldest_held(at))
     }
 
     /// Moves the lines of a small segment behind those of the one before it.
@@ -109,6 +116,10 @@ impl<B: Buf> View<'_, B> {
                     self.slots.get(usize::from(second)).filter(|next| mergeable(next) && mergeable(slot))
                 {
                     let (lines, tried, window, urgent) = (next.lines, next.tried, next.window, next.urgent);
+                    let behind = slot.lines;
+                    // Numbers may become too low, never too high: a flush is not done too early.
+                    let first = next.first.wrapping_sub(behind);
+                    let first = if is_before(first, slot.first) { first } else { slot.first };
                     let fits = slot.lines.saturating_add(lines) <= batch_lines;
                     let buf = self.slots.get_mut(usize::from(second)).filter(|_| fits).and_then(|next| next.buf.take());
                     if let Some(buf) = buf {
@@ -119,10 +130,11 @@ impl<B: Buf> View<'_, B> {
                         if moved {
                             if let Some(slot) = self.slots.get_mut(usize::from(here)) {
                                 if tried > 0 {
-                                    slot.tried = slot.lines - lines + tried;
+                                    slot.tried = behind.saturating_add(tried);
                                 }
+                                slot.first = first;
                                 slot.window = slot.window.min(window);
-                                slot.urgent &= urgent;
+                                slot.urgent |= urgent;
                             }
                             self.unlink(at, second);
                             self.give_free(second);
@@ -163,15 +175,34 @@ impl<B: Buf> View<'_, B> {
         self.evict(at, index, bytes, lines)
     }
 
+    /// The first segment of a lane whose lines can be dropped; better one that needs no written lines to be settled.
     pub(super) fn evictable(&self, at: usize) -> Option<u16> {
         let mut here = self.lanes.get(at)?.head;
-        loop {
-            let slot = self.slots.get(usize::from(here))?;
-            if slot.state == State::Ready && slot.held == 0 && slot.tag == 0 && slot.lines > 0 {
-                return Some(here);
+        let mut behind_held = None;
+        while let Some(slot) = self.slots.get(usize::from(here)) {
+            if slot.tag == 0 && slot.waiting() > 0 {
+                if slot.held == 0 {
+                    return Some(here);
+                }
+                behind_held = behind_held.or(Some(here));
             }
             here = slot.next;
         }
+        behind_held
+    }
+
+    /// How much of a lane can be dropped.
+    pub(super) fn droppable(&self, at: usize) -> Lease {
+        let mut all = Lease::default();
+        let mut here = self.lanes.get(at).map_or(NONE, |lane| lane.head);
+        while let Some(slot) = self.slots.get(usize::from(here)) {
+            if slot.tag == 0 && slot.waiting() > 0 {
+                all.lines = all.lines.saturating_add(slot.waiting() as usize);
+                all.bytes = all.bytes.saturating_add(slot.waiting_bytes() as usize);
+            }
+            here = slot.next;
+        }
+        all
     }
 
     pub(super) fn evict(&mut self, at: usize, index: u16, bytes: u32, lines: u32) -> bool {
@@ -180,5 +211,97 @@ impl<B: Buf> View<'_, B> {
         });
         self.release_if_empty(at, index);
         lines > 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::check::small;
+    use super::*;
+    use crate::KindSet;
+    use crate::delivery::{Millis, Outcome, Refused};
+
+    const METRIC: Kind = Kind::Metric;
+
+    #[test]
+    fn small_segments_are_merged_for_want_of_slots() {
+        let mut delivery = small(|config| config.batch_lines = 2);
+        for line in [b"1\n", b"2\n", b"3\n", b"4\n"] {
+            let lease =
+                delivery.view().lease(METRIC, Lease { lines: 1, bytes: 2 }, Lease { lines: 1, bytes: 2 }).unwrap();
+            let mut buf = [0; 32];
+            buf[..2].copy_from_slice(line);
+            delivery.view().adopt(METRIC, buf, 2, 1, lease).unwrap();
+        }
+        delivery.push(Kind::Delta, b"5\n", 1).unwrap();
+        delivery.view().check();
+        let ticket = delivery.flush();
+        assert_eq!(delivery.left(&ticket), 5);
+        assert_eq!(delivery.send(0).batch().bytes, b"1\n2\n");
+    }
+
+    #[test]
+    fn a_merge_never_makes_a_flush_done_too_early() {
+        let mut delivery = small(|_| {});
+        delivery.push(METRIC, b"1\n2\n3\n", 3).unwrap();
+        let ticket = delivery.flush();
+        // Comes ahead of lines with smaller numbers, and loses its tag.
+        delivery.view().push_urgent(METRIC, b"u\n", 1, 1).unwrap();
+        let token = delivery.send(0);
+        assert_eq!(token.batch().bytes, b"u\n");
+        delivery.outcome(token, Outcome::Unreachable, Millis(0));
+        for _ in 0..3 {
+            delivery.push(Kind::Delta, b"a line of 32 bytes with its end\n", 1).unwrap();
+        }
+        delivery.view().check();
+        let head = delivery.view().lanes[0].head;
+        let token = delivery.view().take_out(0, head, Cut { lines: 3, ..Cut::NONE }).unwrap();
+        assert_eq!(token.batch().bytes, b"u\n1\n2\n", "one segment now");
+        delivery.outcome(token, Outcome::Delivered, Millis(0));
+        assert_eq!(delivery.left(&ticket), 1);
+        assert!(delivery.drain(0, Outcome::Delivered).windows(2).any(|bytes| bytes == b"3\n"));
+        assert_eq!(delivery.left(&ticket), 0);
+    }
+
+    #[test]
+    fn the_oldest_lines_go_first_but_never_those_in_flight_or_with_a_tag() {
+        let mut delivery = small(|config| (config.overflow, config.queue_lines) = (Overflow::DropOldest, 4));
+        delivery.push(METRIC, b"1\n", 1).unwrap();
+        delivery.flush();
+        let out = delivery.send(0);
+        delivery.view().push_urgent(METRIC, b"u\n", 1, 1).unwrap();
+        for line in [b"2\n", b"3\n", b"4\n", b"5\n"] {
+            delivery.push(METRIC, line, 1).unwrap();
+        }
+        delivery.outcome(out, Outcome::Delivered, Millis(0));
+        delivery.flush();
+        assert_eq!(delivery.drain(0, Outcome::Delivered), b"u\n4\n5\n");
+        assert_eq!(delivery.ledger().row(METRIC).dropped.queue_full, 2);
+    }
+
+    #[test]
+    fn lines_behind_written_ones_can_be_dropped_too() {
+        let mut delivery = small(|config| {
+            (config.overflow, config.queue_lines, config.batch_lines) = (Overflow::DropOldest, 2, 1);
+        });
+        delivery.push(METRIC, b"1\n2\n", 2).unwrap();
+        let token = delivery.send(0);
+        delivery.outcome(token, Outcome::Written, Millis(0));
+        delivery.push(METRIC, b"3\n4\n", 2).unwrap();
+        let row = *delivery.ledger().row(METRIC);
+        assert_eq!((row.delivered, row.dropped.queue_full, row.queued), (1, 1, 2));
+        delivery.view().check();
+    }
+
+    #[test]
+    fn a_dry_pool_refuses_other_kinds_and_drops_its_own() {
+        let mut delivery = small(|config| config.overflow = Overflow::DropOldest);
+        let line = b"a line of 32 bytes with its end\n";
+        for _ in 0..5 {
+            delivery.push(METRIC, line, 1).unwrap();
+        }
+        assert_eq!(delivery.push(Kind::Delta, line, 1), Err(Refused::Full));
+        let ledger = delivery.ledger();
+        assert_eq!((ledger.row(METRIC).queued, ledger.total_of(KindSet::ALL).dropped.queue_full), (4, 2));
     }
 }

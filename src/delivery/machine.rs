@@ -24,13 +24,15 @@ pub enum Overflow {
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub struct Config {
-    /// Lines of one kind that are queued or in flight, at most.
+    /// Lines of one kind that are queued or in flight, at most. Only written lines that a broken connection brings back
+    /// can pass it.
     pub queue_lines: usize,
     /// Bytes of one kind that are queued or in flight, at most.
     pub queue_bytes: usize,
-    /// Lines of a batch, at most.
+    /// Lines of a batch, at most; 0 is taken for 1.
     pub batch_lines: u32,
-    /// The size of a segment where buffers are made on demand; the most that a batch can hold.
+    /// The size of a segment where buffers are made on demand; the most that a batch can hold. Where slots come with
+    /// their buffers, the smallest of these is the size.
     pub segment_bytes: usize,
     /// How long a line waits for its batch to fill, at most.
     pub flush_interval: Duration,
@@ -174,16 +176,23 @@ pub(super) struct Core {
     pub(super) turn: u8,
     pub(super) free: u16,
     pub(super) closed: bool,
+    pub(super) abandoned: bool,
 }
 
 impl<B: Buf, S: AsMut<[Slot<B>]>, L: AsMut<[Lane]>> Delivery<B, S, L> {
-    /// An empty queue in `slots`, one queue for each of `lanes`. More than 65,535 slots are not used.
-    pub fn new(config: Config, mut slots: S, lanes: L) -> Self {
+    /// An empty queue in `slots`, one queue for each of `lanes`, which should be of different kinds: of two for one kind
+    /// only one is used. More than 65,535 slots and 255 lanes are not used.
+    pub fn new(mut config: Config, mut slots: S, lanes: L) -> Self {
         let mut free = NONE;
+        let mut segment = None;
         for (index, slot) in (0..NONE).zip(slots.as_mut()).rev() {
             slot.next = free;
             free = index;
+            let size = slot.buf.as_ref().map_or(config.segment_bytes, |buf| buf.as_ref().len());
+            segment = Some(segment.map_or(size, |least: usize| least.min(size)));
         }
+        config.segment_bytes = segment.unwrap_or(config.segment_bytes);
+        config.batch_lines = config.batch_lines.max(1);
         let core = Core {
             jitter: Jitter::new(config.seed),
             config,
@@ -195,13 +204,21 @@ impl<B: Buf, S: AsMut<[Slot<B>]>, L: AsMut<[Lane]>> Delivery<B, S, L> {
             turn: 0,
             free,
             closed: false,
+            abandoned: false,
         };
         Self { core, slots, lanes, buffers: core::marker::PhantomData }
     }
 
     /// The state machine, whatever the sizes.
     pub fn view(&mut self) -> View<'_, B> {
-        View { core: &mut self.core, slots: self.slots.as_mut(), lanes: self.lanes.as_mut() }
+        let (slots, lanes) = (self.slots.as_mut(), self.lanes.as_mut());
+        // The last number of each means none.
+        let (most_slots, most_lanes) = (slots.len().min(usize::from(NONE)), lanes.len().min(usize::from(u8::MAX)));
+        View {
+            core: &mut self.core,
+            slots: slots.get_mut(..most_slots).unwrap_or_default(),
+            lanes: lanes.get_mut(..most_lanes).unwrap_or_default(),
+        }
     }
 
     /// See [`View::push`].

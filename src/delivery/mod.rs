@@ -27,6 +27,8 @@
 //! keeps its place in the lane, and a retry finds it where it was.
 
 mod backoff;
+#[cfg(test)]
+mod check;
 mod intake;
 mod lane;
 mod ledger;

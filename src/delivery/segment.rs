@@ -36,6 +36,8 @@ pub(super) enum State {
     Ready,
     /// In a token.
     Out,
+    /// In a token, and the connection that took the held ones was lost meanwhile.
+    Lost,
     /// In a token whose lines were given up meanwhile.
     Abandoned,
 }
@@ -44,7 +46,6 @@ pub(super) enum State {
 ///
 /// From `start` the buffer holds, in this order: `held` bytes that are written but not confirmed, then bytes that wait
 /// or are out, up to `len`.
-#[derive(Debug)]
 pub struct Slot<B> {
     pub(super) buf: Option<B>,
     pub(super) len: u32,
@@ -111,6 +112,11 @@ impl<B> Slot<B> {
         }
     }
 
+    /// How many of the next `lines` lines may have arrived before.
+    pub(super) fn again(&self, lines: u32) -> u32 {
+        self.tried.saturating_sub(self.held_lines).min(lines)
+    }
+
     pub(super) const fn waiting_bytes(&self) -> u32 {
         self.len.saturating_sub(self.start).saturating_sub(self.held)
     }
@@ -127,6 +133,9 @@ impl<B> Slot<B> {
 impl<B: Buf> Slot<B> {
     /// Appends whole lines, or says no.
     pub(super) fn append(&mut self, bytes: &[u8], lines: u32) -> bool {
+        let Some(len) = u32::try_from(bytes.len()).ok().and_then(|more| self.len.checked_add(more)) else {
+            return false;
+        };
         let Some(room) = self.buf.as_mut().and_then(|buf| buf.as_mut().get_mut(self.len as usize..)) else {
             return false;
         };
@@ -135,7 +144,7 @@ impl<B: Buf> Slot<B> {
         for (to, from) in room.iter_mut().zip(bytes) {
             *to = *from;
         }
-        self.len = self.len.saturating_add(bytes.len() as u32);
+        self.len = len;
         self.lines = self.lines.saturating_add(lines);
         true
     }
@@ -164,14 +173,26 @@ impl Cut {
     /// A whole segment.
     pub const NONE: Self = Self { lines: u32::MAX, bytes: usize::MAX };
 
+    /// Whether the first line of `bytes` fits.
+    pub(super) fn takes_one_of(self, bytes: &[u8]) -> bool {
+        self.lines > 0
+            && (bytes.len() <= self.bytes
+                || bytes.split_inclusive(|&byte| byte == b'\n').next().is_some_and(|line| line.len() <= self.bytes))
+    }
+
     /// How many bytes and lines of `bytes`, which holds `lines` whole lines, fit.
+    ///
+    /// Lines that are counted but have no bytes, for want of an LF, fit too: a wrong count must not block a queue.
     pub(super) fn of(self, bytes: &[u8], lines: u32) -> (u32, u32) {
         if lines <= self.lines && bytes.len() <= self.bytes {
             return (bytes.len() as u32, lines);
         }
+        if bytes.is_empty() {
+            return (0, self.lines);
+        }
         let (mut end, mut taken) = (0, 0);
         for line in bytes.split_inclusive(|&byte| byte == b'\n') {
-            if taken == self.lines || end + line.len() > self.bytes {
+            if taken == self.lines.min(lines) || end + line.len() > self.bytes {
                 break;
             }
             end += line.len();
@@ -183,9 +204,8 @@ impl Cut {
 
 /// A batch on its way: its lines, moved out of the queue, and the place they come back to.
 ///
-/// Hand it to [`Delivery::outcome`](super::Delivery::outcome) exactly once. A token that is lost blocks its lines for
-/// ever, so drivers keep it where no future or thread can die with it.
-#[derive(Debug)]
+/// Hand it to [`Delivery::outcome`](super::Delivery::outcome) of the delivery it came from, exactly once. A token that is
+/// lost blocks its lines for ever, so drivers keep it where no future or thread can die with it.
 #[must_use = "a token that does not come back blocks its lines for ever"]
 pub struct InFlight<B> {
     pub(super) buf: B,
@@ -221,6 +241,21 @@ impl<B: AsRef<[u8]>> InFlight<B> {
     /// The lines, for a transport.
     pub fn batch(&self) -> Batch<'_> {
         Batch::new(self.kind, slice(self.buf.as_ref(), self.from as usize, self.bytes as usize), self.lines)
+    }
+}
+
+// What is printed for debugging never shows lines.
+impl<B> core::fmt::Debug for Slot<B> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Slot").field("state", &self.state).field("lines", &self.lines).finish_non_exhaustive()
+    }
+}
+
+impl<B> core::fmt::Debug for InFlight<B> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let Self { kind, lines, bytes, tag, .. } = self;
+        let mut f = f.debug_struct("InFlight");
+        f.field("kind", kind).field("lines", lines).field("bytes", bytes).field("tag", tag).finish_non_exhaustive()
     }
 }
 

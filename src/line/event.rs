@@ -42,7 +42,7 @@ fn put_line<T: Tags>(event: &Event<'_, T>, rules: &Rules<'_>, out: &mut impl Put
     let mut count = 0;
     event.annotations.try_each(&mut |key, value| {
         let name = Name::key(key).map_err(|problem| problem.of(Field::AnnotationKey))?;
-        if matches!(key, "host" | "tag") {
+        if matches!(key, "host" | "tag" | "eventTag") {
             return Err(InvalidInput::new(Field::AnnotationKey, Problem::ReservedKey));
         }
         let same = |other: &str, _: &str| Name::key(other).is_ok_and(|other| other.is(&name));
@@ -172,7 +172,7 @@ mod tests {
             assert_eq!(problem(&[("k", "")]), (Field::AnnotationValue, Problem::Blank));
             assert_eq!(problem(&[("k", "1"), ("l", "2"), ("k", "3")]), (Field::AnnotationKey, Problem::RepeatedKey));
         }
-        for key in ["host", "tag"] {
+        for key in ["host", "tag", "eventTag"] {
             let reserved = (Field::AnnotationKey, Problem::ReservedKey);
             assert_eq!(written(&event.annotation(key, "x"), RULES), Err(reserved));
             assert!(written(&event.annotation(key, "x"), JSON).is_ok());

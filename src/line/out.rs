@@ -14,13 +14,15 @@ pub(crate) trait Put {
 #[derive(Debug)]
 pub(crate) struct Out<'s, S: Sink + ?Sized> {
     sink: &'s mut S,
-    /// Bytes so far, written or not.
-    len: usize,
-    /// Where the present line began.
-    start: usize,
-    /// Where the present line has to end.
+    /// What the present line may still take; nothing once it is lost.
+    left: usize,
+    /// Where the present line has to end, counted from the beginning of the datum.
     end: usize,
+    /// Where it began.
+    start: usize,
     line_limit: usize,
+    /// The bytes so far, counted since they are no longer written.
+    lost: Option<usize>,
     full: Option<S::Full>,
 }
 
@@ -33,7 +35,7 @@ impl<'s, S: Sink + ?Sized> Out<'s, S> {
         write: impl FnOnce(&mut Self) -> Result<u32, InvalidInput>,
     ) -> Result<u32, EncodeError<S::Full>> {
         let mark = sink.mark();
-        let mut out = Self { sink, len: 0, start: 0, end: line_limit, line_limit, full: None };
+        let mut out = Self { sink, left: line_limit, end: line_limit, start: 0, line_limit, lost: None, full: None };
         match write(&mut out) {
             Ok(lines) if out.full.is_none() => Ok(lines),
             outcome => Err(out.undo(mark, outcome.err())),
@@ -57,35 +59,44 @@ impl<'s, S: Sink + ?Sized> Out<'s, S> {
     /// Checks the line that ends here (its LF is written) against the limit.
     #[inline]
     pub(crate) fn end_line(&mut self) -> Result<(), InvalidInput> {
-        if self.len > self.end {
-            let len = self.len - self.start;
+        let at = self.len();
+        if at > self.end {
+            let len = at - self.start;
             return Err(InvalidInput::new(Field::Line, Problem::TooLong { limit: self.line_limit, len }));
         }
-        self.start = self.len;
-        self.end = self.len.saturating_add(self.line_limit);
+        self.start = at;
+        self.end = at.saturating_add(self.line_limit);
+        self.left = if self.lost.is_some() { 0 } else { self.end - at };
         Ok(())
     }
 
-    /// How many bytes there are so far.
-    pub(crate) const fn len(&self) -> usize {
-        self.len
+    /// How many bytes there are so far, written or not.
+    #[inline]
+    pub(crate) fn len(&self) -> usize {
+        self.lost.unwrap_or(self.end - self.left)
     }
 
     /// Counts `len` bytes without writing them, if they would not be written anyway; else says no.
     pub(crate) fn skipped(&mut self, len: usize) -> bool {
-        let len = self.len.saturating_add(len);
-        let skip = len > self.end || self.full.is_some();
+        let skip = len > self.left;
         if skip {
-            self.len = len;
+            self.lose(len);
         }
         skip
     }
 
     #[cold]
+    fn lose(&mut self, len: usize) {
+        self.lost = Some(self.len().saturating_add(len));
+        self.left = 0;
+    }
+
+    #[cold]
     fn undo(self, mark: S::Mark, invalid: Option<InvalidInput>) -> EncodeError<S::Full> {
+        let needed = self.len();
         self.sink.rewind(mark);
         match (invalid, self.full) {
-            (None, Some(full)) => EncodeError::Full(self.sink.reserve(self.len).err().unwrap_or(full)),
+            (None, Some(full)) => EncodeError::Full(self.sink.reserve(needed).err().unwrap_or(full)),
             (Some(invalid), _) => invalid.into(),
             // Not reached: there is one or the other.
             (None, None) => InvalidInput::new(Field::Line, Problem::Missing).into(),
@@ -94,11 +105,17 @@ impl<'s, S: Sink + ?Sized> Out<'s, S> {
 }
 
 impl<S: Sink + ?Sized> Put for Out<'_, S> {
-    #[inline]
+    #[inline(always)]
     fn put(&mut self, bytes: &[u8]) {
-        self.len = self.len.saturating_add(bytes.len());
-        if self.len <= self.end && self.full.is_none() {
-            self.full = self.sink.put(bytes).err();
+        if bytes.len() > self.left {
+            return self.lose(bytes.len());
+        }
+        match self.sink.put(bytes) {
+            Ok(()) => self.left -= bytes.len(),
+            Err(full) => {
+                self.full = Some(full);
+                self.lose(bytes.len());
+            }
         }
     }
 }

@@ -14,12 +14,11 @@ impl Problem {
 }
 
 /// The source of a datum: its own, the default one where that is blank, else an error.
-#[inline]
+#[inline(always)]
 pub(crate) fn source<'a>(own: Option<&'a str>, rules: &Rules<'a>) -> Result<Text<'a>, InvalidInput> {
-    let own = own.and_then(|own| Text::new(own).ok());
-    let source = match own {
-        Some(own) => own,
-        None => rules
+    let source = match own.map(Text::new) {
+        Some(Ok(own)) => own,
+        _ => rules
             .default_source
             .and_then(|default| Text::new(default).ok())
             .ok_or(InvalidInput::new(Field::Source, Problem::Missing))?,

@@ -2,7 +2,7 @@
 
 use super::out::{Out, Put};
 use super::point::source;
-use super::text::{Text, is_blank};
+use super::text::{Name, Text, is_blank};
 use super::{Encode, Rules, Sink};
 use crate::{
     DescriptionAction, EncodeError, Field, InvalidInput, Kind, Problem, SourceDescription, SourceTag, TagAction,
@@ -27,7 +27,8 @@ impl Encode for SourceTag<'_> {
             source.put(out);
             for tag in self.tags {
                 out.put(b"\" \"");
-                Text::new(tag).map_err(|problem| problem.of(Field::SourceTag))?.put(out);
+                // The receiver takes only what is legal in a key.
+                Name::key(tag).map_err(|problem| problem.of(Field::SourceTag))?.put(out);
             }
             out.put(b"\"\n");
             Ok(())
@@ -76,8 +77,8 @@ mod tests {
 
     #[test]
     fn tags_of_a_source() {
-        let tags = SourceTag::new(TagAction::Add, &["prod", " a \"b\"\\"]);
-        assert_eq!(line(&tags.source("s")).unwrap(), "@SourceTag action=add source=\"s\" \"prod\" \"a \\\"b\\\"\"\n");
+        let tags = SourceTag::new(TagAction::Add, &["prod", "a \"b\""]);
+        assert_eq!(line(&tags.source("s")).unwrap(), "@SourceTag action=add source=\"s\" \"prod\" \"a--b-\"\n");
         let save = line(&SourceTag::new(TagAction::Save, &["x"])).unwrap();
         assert_eq!(save, "@SourceTag action=save source=\"d\" \"x\"\n");
         let delete = line(&SourceTag::new(TagAction::Delete, &["x"])).unwrap();

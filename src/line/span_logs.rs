@@ -6,9 +6,9 @@ use super::json::{Json, put_string};
 use super::number::{hyphenated, put_u64};
 use super::out::{Out, Put};
 use super::seen::Seen;
-use super::text::{Name, is_blank};
+use super::text::Name;
 use super::{Encode, Rules, Sink};
-use crate::{EncodeError, Field, InvalidInput, Kind, Problem, SpanLog, SpanLogs};
+use crate::{EncodeError, Field, InvalidInput, Kind, Problem, SpanLog, SpanLogs, parse};
 
 impl Encode for SpanLogs<'_> {
     const KIND: Kind = Kind::SpanLogs;
@@ -18,7 +18,7 @@ impl Encode for SpanLogs<'_> {
             put_span_logs(self.trace_id, self.span_id, self.secondary_id, self.logs, out)?;
             if let Some(span) = self.span {
                 out.put(b",\"span\":\"");
-                Json(out).put(span_line(span)?.as_bytes());
+                Json(out).put(span_line(span, rules)?.as_bytes());
                 out.put(b"\"");
             }
             out.put(b"}\n");
@@ -27,16 +27,13 @@ impl Encode for SpanLogs<'_> {
     }
 }
 
-/// The line without its LF, if it is one.
-fn span_line(line: &str) -> Result<&str, InvalidInput> {
+/// The line without its LF, if the receiver takes it as a span: else it would not take the logs.
+fn span_line<'a>(line: &'a str, rules: &Rules<'_>) -> Result<&'a str, InvalidInput> {
     let line = line.strip_suffix('\n').unwrap_or(line);
-    if is_blank(line) {
-        return Err(InvalidInput::new(Field::SpanLine, Problem::Blank));
+    match parse::span(line, &rules.limits) {
+        Ok(_) if !line.contains('\n') => Ok(line),
+        _ => Err(InvalidInput::new(Field::SpanLine, Problem::Malformed)),
     }
-    if line.contains(['\n', '\u{4}']) {
-        return Err(InvalidInput::new(Field::SpanLine, Problem::Malformed));
-    }
-    Ok(line)
 }
 
 /// The object up to and with its logs; what follows is the span, and `}`.
@@ -154,7 +151,8 @@ mod tests {
         let logs = [SpanLog::new(1, &[("a b", "v"), ("a-b", "v")])];
         assert!(line(SpanLogs::new(TRACE, SPAN, &logs)).is_ok());
         let with = |span| line(SpanLogs::new(TRACE, SPAN, &logs).span(span)).unwrap_err();
-        assert_eq!(with(" \n"), (Field::SpanLine, Problem::Blank));
-        assert_eq!(with("a\nb"), (Field::SpanLine, Problem::Malformed));
+        for span in ["", " \n", "s", "\"op\" source=\"d\" 1 2"] {
+            assert_eq!(with(span), (Field::SpanLine, Problem::Malformed));
+        }
     }
 }

@@ -34,7 +34,7 @@ const fn plain_word(word: usize) -> bool {
 }
 
 /// Whether `check` holds for every word of `bytes`, where `filler` is a byte that passes.
-#[inline]
+#[inline(always)]
 fn all_words(bytes: &[u8], filler: u8, check: impl Fn(usize) -> bool) -> bool {
     let (words, rest) = bytes.as_chunks::<WORD>();
     if !words.iter().all(|word| check(usize::from_ne_bytes(*word))) {
@@ -107,7 +107,7 @@ pub(crate) struct Name<'a> {
 
 impl<'a> Name<'a> {
     /// The name of a metric or histogram.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn new(raw: &'a str) -> Result<Self, Problem> {
         Self::parts(raw)?.longer_than_its_prefix()
     }
@@ -125,14 +125,14 @@ impl<'a> Name<'a> {
     }
 
     /// A key. One that is only a delta crashes the reader as a name does; `~` alone does not.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn key(raw: &'a str) -> Result<Self, Problem> {
         let name = Self::parts(raw)?;
         if name.is_delta() { name.longer_than_its_prefix() } else { Ok(name) }
     }
 
     /// The key of a span tag: `_` in front of one made of digits only, which would be read as the start time.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn span_key(raw: &'a str) -> Result<Self, Problem> {
         let mut name = Self::key(raw)?;
         if name.rest.as_bytes().first().is_some_and(u8::is_ascii_digit)
@@ -145,7 +145,7 @@ impl<'a> Name<'a> {
     }
 
     /// Anything but a blank.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn parts(raw: &'a str) -> Result<Self, Problem> {
         if all_words(raw.as_bytes(), b'a', legal_word) && !raw.is_empty() {
             return Ok(Self { prefix: "", rest: raw, clean: true });
@@ -164,7 +164,7 @@ impl<'a> Name<'a> {
         Ok(Self { prefix, rest, clean: all_words(rest.as_bytes(), b'a', legal_word) })
     }
 
-    #[inline]
+    #[inline(always)]
     fn longer_than_its_prefix(self) -> Result<Self, Problem> {
         if self.rest.is_empty() { Err(Problem::PrefixOnly) } else { Ok(self) }
     }
@@ -190,7 +190,7 @@ impl<'a> Name<'a> {
     }
 
     /// Says whether it is over `limit`.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn check(&self, limit: usize) -> Result<(), Problem> {
         if self.at_most() <= limit { Ok(()) } else { over(limit, self.units()) }
     }
@@ -279,7 +279,7 @@ pub(crate) struct Text<'a> {
 }
 
 impl<'a> Text<'a> {
-    #[inline]
+    #[inline(always)]
     pub(crate) fn new(raw: &'a str) -> Result<Self, Problem> {
         let trimmed = trim(raw);
         if trimmed.is_empty() {
@@ -304,7 +304,7 @@ impl<'a> Text<'a> {
     }
 
     /// Says whether it is over `limit`.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn check(&self, limit: usize) -> Result<(), Problem> {
         if self.at_most() <= limit { Ok(()) } else { over(limit, self.units()) }
     }
@@ -353,7 +353,7 @@ fn put_escaped(text: &str, out: &mut impl Put) {
 }
 
 /// Without white space at both ends and backslashes at the end, of which neither is left at the end.
-#[inline]
+#[inline(always)]
 fn trim(raw: &str) -> &str {
     let first = raw.as_bytes().first().copied().unwrap_or(0);
     let last = raw.as_bytes().last().copied().unwrap_or(0);

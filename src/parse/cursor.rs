@@ -82,20 +82,17 @@ impl<'a> Cursor<'a> {
                 Some(c) => break (c, start, at),
             }
         };
-        let quote = match first {
-            '"' | '\'' => Some(first),
-            _ => None,
-        };
-        let inner = self.at();
-        let (raw, inner) = match first {
-            '"' | '\'' => (self.quoted(first).ok_or(Fault::new(at, Reason::UnclosedQuote))?, inner),
-            '=' | '#' => (self.since(start), at),
-            _ => {
-                self.unquoted();
-                (self.since(start), at)
-            }
-        };
-        Ok(Some(Token { text: Text::token(raw, quote, self.scan.is_json()), at, inner }))
+        let json = self.scan.is_json();
+        if let '"' | '\'' = first {
+            let inner = self.at();
+            let raw = self.quoted(first).ok_or(Fault::new(at, Reason::UnclosedQuote))?;
+            return Ok(Some(Token { text: Text::token(raw, Some(first), json), at, inner }));
+        }
+        if first != '=' && first != '#' {
+            self.unquoted();
+        }
+        let raw = start.get(..start.len() - self.scan.rest.len()).unwrap_or_default();
+        Ok(Some(Token { text: Text::token(raw, None, json), at, inner: at }))
     }
 
     /// The next token, without going past it.
@@ -110,16 +107,27 @@ impl<'a> Cursor<'a> {
         self.next()?.ok_or(Fault::new(end, Reason::Missing(part)))
     }
 
-    /// A key and its value, with `=` between.
-    pub(super) fn pair(&mut self) -> Result<(Token<'a>, Token<'a>), Fault> {
-        let key = self.expect(Part::TagKey)?;
-        let end = self.end();
+    /// A key and its value, with `=` between, if the text does not end before.
+    pub(super) fn pair(&mut self) -> Result<Option<(Token<'a>, Token<'a>)>, Fault> {
         match self.next()? {
-            Some(equals) if equals.text == "=" => {}
-            Some(other) => return Err(other.fault(Reason::NoEquals)),
-            None => return Err(Fault::new(end, Reason::NoEquals)),
+            Some(key) => Ok(Some((key, self.value()?))),
+            None => Ok(None),
         }
-        Ok((key, self.expect(Part::TagValue)?))
+    }
+
+    /// The `=` behind a key, and the value.
+    pub(super) fn value(&mut self) -> Result<Token<'a>, Fault> {
+        let end = self.end();
+        if let Some(rest) = self.scan.rest.strip_prefix('=') {
+            // As nearly everybody writes it.
+            self.scan = Scan::new(rest, self.scan.is_json());
+            return self.expect(Part::TagValue);
+        }
+        match self.next()? {
+            Some(equals) if equals.text == "=" => self.expect(Part::TagValue),
+            Some(other) => Err(other.fault(Reason::NoEquals)),
+            None => Err(Fault::new(end, Reason::NoEquals)),
+        }
     }
 
     /// A timestamp in milliseconds, if the next token starts with a digit.
@@ -135,13 +143,22 @@ impl<'a> Cursor<'a> {
         Ok(Some(number::milliseconds(number)))
     }
 
-    fn since(&self, start: &'a str) -> &'a str {
-        start.get(..start.len() - self.scan.rest.len()).unwrap_or_default()
-    }
-
     /// The inside of a quoted token, its first quote already taken.
     fn quoted(&mut self, quote: char) -> Option<&'a str> {
         let start = self.scan.rest;
+        if !self.scan.is_json() {
+            // A quote is one byte, and no byte of another character is like it.
+            let bytes = start.as_bytes();
+            let mut from = 0;
+            loop {
+                let at = from + bytes.get(from..)?.iter().position(|&byte| char::from(byte) == quote)?;
+                from = at + 1;
+                if at == 0 || bytes.get(at - 1) != Some(&b'\\') {
+                    self.scan.rest = start.get(from..)?;
+                    return start.get(..at);
+                }
+            }
+        }
         let mut last = quote;
         loop {
             let end = start.len() - self.scan.rest.len();
@@ -155,6 +172,12 @@ impl<'a> Cursor<'a> {
 
     /// Goes to the end of an unquoted token, its first character already taken.
     fn unquoted(&mut self) {
+        let rest = self.scan.rest;
+        if !self.scan.is_json() {
+            let end = rest.bytes().position(|byte| matches!(byte, b' ' | b'\t' | b'='));
+            self.scan.rest = end.and_then(|end| rest.get(end..)).unwrap_or_default();
+            return;
+        }
         loop {
             let here = self.scan;
             if let None | Some(' ' | '\t' | '=') = self.scan.next() {

@@ -49,25 +49,54 @@ impl<'a> Event<'a> {
     }
 
     /// Its annotations: the pairs whose key stands in the line once, in the line's order.
-    ///
-    /// Each looks its key up in the line, which is quick for as many keys as people write; for a line of thousands of
-    /// keys, sort [`pairs`](Self::pairs) yourself.
     pub fn annotations(&self) -> impl Iterator<Item = (Text<'a>, Text<'a>)> + use<'a> {
-        let pairs = self.pairs;
-        pairs.filter(move |(key, _)| !is_reserved(key) && count(pairs, key) == 1)
+        let occurrences = Occurrences::new(self.pairs);
+        self.pairs.filter(move |(key, _)| !is_reserved(key) && !occurrences.are_many(key))
     }
 
     /// Its dimensions: the pairs whose key stands in the line more than once, in the line's order. The validator does
     /// not look at their keys.
     pub fn dimensions(&self) -> impl Iterator<Item = (Text<'a>, Text<'a>)> + use<'a> {
-        let pairs = self.pairs;
-        pairs.filter(move |(key, _)| !is_reserved(key) && count(pairs, key) > 1)
+        let occurrences = Occurrences::new(self.pairs);
+        self.pairs.filter(move |(key, _)| !is_reserved(key) && occurrences.are_many(key))
     }
 }
 
-/// Whether `key` occurs never, once or twice; twice is as good as more.
-fn count(pairs: Pairs<'_>, key: &Text<'_>) -> usize {
-    pairs.filter(|(other, _)| other == key).take(2).count()
+/// The size of the filter: 16 384 bits.
+const WORDS: usize = 256;
+
+/// Which keys occur once and which more often: a filter of hashes, and the line itself for the few it cannot tell.
+struct Occurrences<'a> {
+    pairs: Pairs<'a>,
+    /// The hashes that more than one pair has.
+    many: [u64; WORDS],
+}
+
+impl<'a> Occurrences<'a> {
+    fn new(pairs: Pairs<'a>) -> Self {
+        let (mut seen, mut many) = ([0_u64; WORDS], [0_u64; WORDS]);
+        for (key, _) in pairs {
+            let (word, bit) = Self::place(&key);
+            if let (Some(seen), Some(many)) = (seen.get_mut(word), many.get_mut(word)) {
+                *many |= *seen & bit;
+                *seen |= bit;
+            }
+        }
+        Self { pairs, many }
+    }
+
+    fn place(key: &Text<'_>) -> (usize, u64) {
+        // FNV-1a, over characters.
+        let hash = key.chars().fold(0x811C_9DC5_u32, |hash, c| (hash ^ u32::from(c)).wrapping_mul(0x0100_0193));
+        let hash = (hash ^ hash >> 15) as usize;
+        (hash / 64 % WORDS, 1 << (hash % 64))
+    }
+
+    fn are_many(&self, key: &Text<'_>) -> bool {
+        let (word, bit) = Self::place(key);
+        self.many.get(word).is_some_and(|many| many & bit != 0)
+            && self.pairs.filter(|(other, _)| other == key).nth(1).is_some()
+    }
 }
 
 fn is_reserved(key: &Text<'_>) -> bool {
@@ -86,8 +115,7 @@ pub(super) fn read(mut cursor: Cursor<'_>) -> Result<Event<'_>, Fault> {
     let first_pair = cursor;
     let mut illegal = Illegal::default();
     let (mut tags, mut event_tags) = (false, false);
-    while cursor.peek()?.is_some() {
-        let (key, _) = cursor.pair()?;
+    while let Some((key, _)) = cursor.pair()? {
         if !is_reserved(&key.text) {
             illegal.see(&key)?;
         }

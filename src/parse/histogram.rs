@@ -102,3 +102,38 @@ pub(super) fn read<'a>(mut cursor: Cursor<'a>, limits: &Limits) -> Result<Histog
     let timestamp = timestamp.map(|milliseconds| milliseconds / duration * duration);
     Ok(Histogram { name: name.text, granularity, timestamp, centroids, source, tags })
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    extern crate std;
+    use super::*;
+    use crate::parse;
+    use std::vec::Vec;
+
+    fn read(line: &str) -> Result<Histogram<'_>, Reason> {
+        parse::histogram(line, &Limits::DEFAULT).map_err(|error| error.reason)
+    }
+
+    #[test]
+    fn a_timestamp_goes_down_to_the_start_of_its_bin() {
+        for (line, start) in [
+            ("!M 1493773519 #1 1 m", 1_493_773_500_000),
+            ("!H 1493773519 #1 1 m", 1_493_773_200_000),
+            ("!D 1493773519 #1 1 m", 1_493_769_600_000),
+        ] {
+            assert_eq!(read(line).unwrap().timestamp, Some(start), "{line}");
+        }
+        assert_eq!(read("!M #1 1 m").unwrap().timestamp, None);
+    }
+
+    #[test]
+    fn centroids_as_they_stand() {
+        let centroids: Vec<_> = read("!D #20 30.0 # 10 5.1 '#' -3 -0x1p1 m").unwrap().centroids.collect();
+        assert_eq!(centroids, [(30.0, 20), (5.1, 10), (-2.0, -3)]);
+        assert_eq!(read("!D #1 m").unwrap_err(), Reason::NotANumber(Part::CentroidMean));
+        assert_eq!(read("!D #1").unwrap_err(), Reason::Missing(Part::CentroidMean));
+        assert_eq!(read("!D #1 1").unwrap_err(), Reason::Missing(Part::MetricName));
+        assert_eq!(read("!d #1 1 m").unwrap_err(), Reason::WrongKeyword);
+    }
+}

@@ -91,10 +91,7 @@ fn head<'a>(cursor: &mut Cursor<'a>, word: &str) -> Result<(TagAction, Text<'a>)
     }
     let (mut action, mut source): (Option<Token<'_>>, Option<Token<'_>>) = (None, None);
     for _ in 0..2 {
-        if cursor.peek()?.is_none() {
-            break;
-        }
-        let (key, value) = cursor.pair()?;
+        let Some((key, value)) = cursor.pair()? else { break };
         if key.text == "action" {
             action = Some(value);
         } else if key.text == "source" {
@@ -118,5 +115,46 @@ fn verb(token: &Token<'_>) -> Result<TagAction, Fault> {
         Ok(TagAction::Delete)
     } else {
         Err(token.fault(Reason::UnknownAction))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    extern crate std;
+    use super::*;
+    use crate::{Limits, parse};
+    use std::{string::String, string::ToString, vec::Vec};
+
+    fn tag(line: &str) -> Result<(TagAction, String, Vec<String>), Reason> {
+        let tag = parse::source_tag(line, &Limits::DEFAULT).map_err(|error| error.reason)?;
+        Ok((tag.action, tag.source.to_string(), tag.tags.map(|tag| tag.to_string()).collect()))
+    }
+
+    #[test]
+    fn tags_of_a_source() {
+        assert_eq!(
+            tag("@SourceTag action=Save source=\"web 1\" \"a\" b"),
+            Ok((TagAction::Save, "web 1".into(), std::vec!["a".into(), "b".into()]))
+        );
+        assert_eq!(tag("@SourceTag source=s action=delete t").unwrap().0, TagAction::Delete);
+        assert_eq!(tag("@SourceTag action=add source=s"), Err(Reason::Missing(Part::SourceTag)));
+        assert_eq!(tag("@SourceTag action=add source=s a=b"), Err(Reason::IllegalCharacter(Part::SourceTag)));
+        assert_eq!(tag("@SourceTag action=add t"), Err(Reason::NoEquals));
+        assert_eq!(tag("@SourceTag action=add host=s t"), Err(Reason::Missing(Part::Source)));
+        assert_eq!(tag("@SourceTag source=s"), Err(Reason::Missing(Part::Action)));
+        assert_eq!(tag("@SourceTags action=add source=s t"), Err(Reason::WrongKeyword));
+    }
+
+    #[test]
+    fn the_description_of_a_source() {
+        let read = |line| parse::source_description(line, &Limits::DEFAULT).map_err(|error| error.reason);
+        let saved = read("@SourceDescription action=save source=s \"two words\"").unwrap();
+        assert_eq!((saved.action, saved.description.unwrap().as_raw()), (DescriptionAction::Save, "two words"));
+        let gone = read("@SourceDescription action=delete source=s").unwrap();
+        assert!(gone.action == DescriptionAction::Delete && gone.description.is_none());
+        let missing = read("@SourceDescription action=save source=s").unwrap_err();
+        assert_eq!(missing, Reason::Missing(Part::Description));
+        assert_eq!(read("@SourceDescription action=save source=s two words").unwrap_err(), Reason::ExtraInput);
     }
 }

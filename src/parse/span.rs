@@ -167,22 +167,21 @@ pub(super) fn decode(mut cursor: Cursor<'_>) -> Result<Decoded<'_>, Fault> {
     let name = cursor.expect(Part::SpanName)?;
     let first_pair = cursor;
     let (mut source, mut trace_id, mut span_id, mut cut) = (None, None, None, false);
-    loop {
+    let (start_at, pairs) = loop {
+        let before = cursor.at();
+        let key = cursor.expect(Part::Start)?;
         // A key made of digits only is the start time. Nothing is, too, to the reader's `isNumeric`.
-        match cursor.peek()? {
-            Some(token) if !token.text.chars().all(|c| decimal_digit(c).is_some()) => {}
-            _ => break,
+        if key.text.chars().all(|c| decimal_digit(c).is_some()) {
+            break (key, Pairs::new(first_pair, before));
         }
-        let (key, value) = cursor.pair()?;
+        let value = cursor.value()?;
         match Field::of(&key.text) {
             Some(Field::Source) => source = Some(value),
             Some(Field::TraceId) => trace_id = Some(value),
             Some(Field::SpanId) => span_id = Some(value),
             None => cut |= value.text.as_raw().len() > Text::CUT && value.text.len_utf16() > Text::CUT,
         }
-    }
-    let pairs = Pairs::new(first_pair, cursor.at());
-    let start_at = cursor.expect(Part::Start)?;
+    };
     let start = whole(&start_at, Part::Start)?;
     let duration = cursor.expect(Part::Duration)?;
     let (start_millis, duration_millis) = milliseconds(start, whole(&duration, Part::Duration)?);
@@ -213,8 +212,7 @@ fn validate(decoded: &Decoded<'_>, limits: &Limits) -> Result<(), Fault> {
     }
     let mut count = 0;
     let mut cursor = decoded.first_pair.up_to(decoded.start.at);
-    while cursor.peek()?.is_some() {
-        let (key, value) = cursor.pair()?;
+    while let Some((key, value)) = cursor.pair()? {
         if Field::of(&key.text).is_some() {
             continue;
         }
@@ -260,4 +258,27 @@ pub(super) fn has_trace_id(mut cursor: Cursor<'_>) -> bool {
         last_was_key = token.text == "traceId";
     }
     false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_start_says_the_unit_of_both() {
+        for (start, duration, expected) in [
+            (1_533_529_977, 343_500, (1_533_529_977_000, 343_500_000)),
+            (1_552_949_776_000, 343, (1_552_949_776_000, 343)),
+            (1_552_949_776_000_123, 5_500, (1_552_949_776_000, 5)),
+            (1_552_949_776_000_123_456, 7_000_001, (1_552_949_776_000, 7)),
+            // Not below the start: an end time.
+            (1_552_949_776_000, 1_552_949_776_343, (1_552_949_776_000, 343)),
+            (0, 5, (0, 5_000)),
+            (5, 5, (5_000, 0)),
+            (1, i64::MAX, (1_000, (i64::MAX - 1).wrapping_mul(1_000))),
+            (i64::MAX, i64::MAX, (i64::MAX / 1_000_000, 0)),
+        ] {
+            assert_eq!(milliseconds(start, duration), expected, "{start} {duration}");
+        }
+    }
 }

@@ -27,7 +27,7 @@ impl<'a> Iterator for Pairs<'a> {
     type Item = (Text<'a>, Text<'a>);
 
     fn next(&mut self) -> Option<Self::Item> {
-        let (key, value) = self.cursor.pair().ok()?;
+        let (key, value) = self.cursor.pair().ok()??;
         Some((key.text, value.text))
     }
 }
@@ -158,8 +158,7 @@ pub(super) fn read<'a>(cursor: &mut Cursor<'a>, limits: &Limits) -> Result<(Opti
     let start = *cursor;
     let (mut source, mut host) = (None, None);
     let mut count = 0;
-    while cursor.peek()?.is_some() {
-        let (key, value) = cursor.pair()?;
+    while let Some((key, value)) = cursor.pair()? {
         if key.text == "source" {
             source = Some(value);
         } else if key.text == "host" {

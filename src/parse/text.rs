@@ -85,8 +85,12 @@ fn four_hex(text: &str) -> Option<(u32, &str)> {
 #[derive(Clone, Copy)]
 pub struct Text<'a> {
     raw: &'a str,
+    /// The quote that a backslash escapes in it.
     quote: Option<char>,
+    /// Whether JSON escapes stand in it.
     json: bool,
+    /// Whether a backslash stands in it that may mean something.
+    escaped: bool,
     dashed: bool,
     cut: bool,
 }
@@ -94,16 +98,17 @@ pub struct Text<'a> {
 impl<'a> Text<'a> {
     /// Text that means what it says.
     pub(super) const fn plain(raw: &'a str) -> Self {
-        Self { raw, quote: None, json: false, dashed: false, cut: false }
+        Self { raw, quote: None, json: false, escaped: false, dashed: false, cut: false }
     }
 
     /// The inside of a quoted token, or an unquoted one; `json` if it stands inside a JSON string.
-    pub(super) const fn token(raw: &'a str, quote: Option<char>, json: bool) -> Self {
-        Self { raw, quote, json, dashed: false, cut: false }
+    pub(super) fn token(raw: &'a str, quote: Option<char>, json: bool) -> Self {
+        let escaped = (json || quote.is_some()) && raw.contains('\\');
+        Self { raw, quote, json, escaped, dashed: false, cut: false }
     }
 
     /// The inside of a JSON string.
-    pub(super) const fn json(raw: &'a str) -> Self {
+    pub(super) fn json(raw: &'a str) -> Self {
         Self::token(raw, None, true)
     }
 
@@ -126,10 +131,10 @@ impl<'a> Text<'a> {
     }
 
     /// Its characters.
-    pub const fn chars(&self) -> Chars<'a> {
+    pub fn chars(&self) -> Chars<'a> {
         Chars {
-            scan: Scan::new(self.raw, self.json),
-            quote: self.quote,
+            scan: Scan::new(self.raw, self.json && self.escaped),
+            quote: self.quote.filter(|_| self.escaped),
             dashed: self.dashed,
             left: if self.cut { Self::CUT } else { usize::MAX },
         }
@@ -137,15 +142,19 @@ impl<'a> Text<'a> {
 
     /// The text itself, if it stands in the line as it is: always, but for escapes and what the receiver replaces or cuts.
     pub fn as_str(&self) -> Option<&'a str> {
-        let escaped = (self.json || self.quote.is_some()) && self.raw.contains('\\');
-        let dashed = self.dashed && self.raw.contains('*');
-        let cut = self.cut && self.raw.len() > Self::CUT && self.len_utf16() == Self::CUT;
-        if escaped || dashed || cut { None } else { Some(self.raw) }
+        if self.escaped || self.dashed && self.raw.contains('*') {
+            return None;
+        }
+        let cut = self.cut && self.raw.len() > Self::CUT && self.raw.encode_utf16().nth(Self::CUT).is_some();
+        if cut { None } else { Some(self.raw) }
     }
 
     /// Its length in UTF-16 code units, in which the receiver's limits are.
     pub fn len_utf16(&self) -> usize {
-        self.chars().map(char::len_utf16).sum()
+        match self.as_str() {
+            Some(text) if text.is_ascii() => text.len(),
+            _ => self.chars().map(char::len_utf16).sum(),
+        }
     }
 
     /// Whether it has no characters.
@@ -186,13 +195,19 @@ impl Eq for Text<'_> {}
 
 impl PartialEq for Text<'_> {
     fn eq(&self, other: &Self) -> bool {
-        self.chars().eq(other.chars())
+        match (self.as_str(), other.as_str()) {
+            (Some(ours), Some(theirs)) => ours == theirs,
+            _ => self.chars().eq(other.chars()),
+        }
     }
 }
 
 impl PartialEq<str> for Text<'_> {
     fn eq(&self, other: &str) -> bool {
-        self.chars().eq(other.chars())
+        match self.as_str() {
+            Some(text) => text == other,
+            None => self.chars().eq(other.chars()),
+        }
     }
 }
 

@@ -15,12 +15,16 @@ pub(super) fn is_delta(name: &Text<'_>) -> bool {
 /// A name or a key: `,` `-` `.` `/`, ASCII letters and digits, `_`; `~`, `∆` or `Δ` may come first, `~` also behind a
 /// leading delta. A delta alone crashes the validator.
 pub(super) fn name(token: &Token<'_>, part: Part) -> Result<(), Fault> {
+    let plain = |text: &str| !text.is_empty() && text.bytes().all(|byte| is_legal(char::from(byte)));
+    if token.text.as_str().is_some_and(plain) {
+        return Ok(());
+    }
     let mut chars = token.text.chars();
     let mut before = chars.clone();
     let mut first = None;
     let mut count = 0_usize;
     while let Some(c) = chars.next() {
-        let legal = matches!(c, ','..='9' | 'A'..='Z' | 'a'..='z' | '_')
+        let legal = is_legal(c)
             || count == 0 && matches!(c, '~' | '∆' | 'Δ')
             || count == 1 && c == '~' && matches!(first, Some('∆' | 'Δ'));
         if !legal {
@@ -35,6 +39,10 @@ pub(super) fn name(token: &Token<'_>, part: Part) -> Result<(), Fault> {
         (1, Some('∆' | 'Δ')) => Err(token.fault(Reason::PrefixOnly(part))),
         _ => Ok(()),
     }
+}
+
+const fn is_legal(c: char) -> bool {
+    matches!(c, ','..='9' | 'A'..='Z' | 'a'..='z' | '_')
 }
 
 /// At most `limit` UTF-16 code units. Counted only where the bytes are more, since the units never are.

@@ -1,9 +1,10 @@
 //! The driver: threads that ask the delivery what to do, do it with a transport, and hand the outcome back.
 
+use core::panic::AssertUnwindSafe;
 use core::time::Duration;
 use std::boxed::Box;
 use std::collections::BTreeMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::catch_unwind;
 use std::string::{String, ToString};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;

@@ -156,6 +156,7 @@ fn a_peer_that_does_not_read_breaks_the_batch_in_time() {
     let error = tcp.send(metrics(&large)).unwrap_err();
     assert_eq!(error.kind(), Failure::Broken, "what was written before is in doubt: {error}");
     assert!(error.to_string().contains("in time"), "{error}");
+    assert!(!tcp.is_connected());
     assert!(began.elapsed() >= SHORT);
     let (mut stream, _) = listener.accept().unwrap();
     let mut bytes = Vec::new();
@@ -311,10 +312,13 @@ impl Rig for Receiver {
     }
 
     fn break_connections(&mut self) -> bool {
+        // Connections are accepted in order: once one of ours is there, so are all that were made before it.
+        let mut last = TcpStream::connect(self.address).unwrap();
+        last.write_all(b"x").unwrap();
+        let last = last.local_addr().unwrap();
         let mut connections = loop {
-            // A connection counts once it is accepted.
             let connections = self.standing.as_ref().unwrap().connections.lock().unwrap();
-            if connections.iter().any(|(_, reading)| !reading.is_finished()) {
+            if connections.iter().any(|(stream, _)| stream.peer_addr().is_ok_and(|peer| peer == last)) {
                 break connections;
             }
             drop(connections);

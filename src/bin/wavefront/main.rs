@@ -1,13 +1,19 @@
 //! The `wavefront` command: one file a subcommand, and beside them what they are made of.
 
+// A program, not a part of the core.
+#![allow(clippy::std_instead_of_core)]
+
 use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
 mod collect;
+mod demo;
 mod duration;
+mod ending;
 mod feed;
+mod host;
 mod json;
 mod record;
 mod secrets;
@@ -30,6 +36,8 @@ struct Cli {
 enum Command {
     Send(send::Args),
     Collect(collect::Args),
+    Host(host::Args),
+    Demo(demo::Args),
 }
 
 fn main() -> ExitCode {
@@ -41,6 +49,8 @@ fn main() -> ExitCode {
     match Cli::try_parse() {
         Ok(Cli { command: Command::Send(args) }) => send::run(args),
         Ok(Cli { command: Command::Collect(args) }) => collect::run(args),
+        Ok(Cli { command: Command::Host(args) }) => host::run(args),
+        Ok(Cli { command: Command::Demo(args) }) => demo::run(args),
         Err(error) => usage(&error),
     }
 }

@@ -1,4 +1,4 @@
-//! Uses every encoder, the queue and the delivery of the core, without std and without an allocator. Runs on the host:
+//! Uses every encoder, the parser, the queue and the delivery of the core, without std and without an allocator. Runs on the host:
 //! exit 0 is "all of it did what it should", any other status is the number of the first step that did not.
 
 #![no_std]
@@ -14,7 +14,7 @@ use wavefront_sdk::delivery::{Action, Config, Delivery, Lane, Millis, Outcome, S
 use wavefront_sdk::line::{Count, Slice};
 use wavefront_sdk::{
     DeltaCounter, Encode, Event, EventForm, Granularities, Histogram, Kind, KindSet, Metric, Rules, SourceDescription,
-    SourceTag, Span, SpanLog, SpanLogs, TagAction, Uuid,
+    SourceTag, Span, SpanLog, SpanLogs, TagAction, Uuid, parse,
 };
 
 // For memcpy and its like, and to end the process.
@@ -72,14 +72,22 @@ fn encoders() -> Step {
     lines(10, 1, &rules, &SourceDescription::save("the \"old\" pump"))
 }
 
-/// `datum` is `expected` lines, and a sink that only measures agrees with one that keeps them.
-fn lines(step: i32, expected: u32, rules: &Rules<'_>, datum: &impl Encode) -> Step {
+/// `datum` is `expected` lines of its kind, as the parser has it too, and a sink that only measures agrees.
+fn lines<D: Encode>(step: i32, expected: u32, rules: &Rules<'_>, datum: &D) -> Step {
     let mut buffer = [0; 1024];
     let mut slice = Slice::new(&mut buffer);
     let mut count = Count::new();
     ensure(step, datum.encode(rules, &mut slice) == Ok(expected))?;
     ensure(step, datum.encode(rules, &mut count) == Ok(expected))?;
-    ensure(step, count.bytes() == slice.len() && slice.as_bytes().ends_with(b"\n"))
+    ensure(step, count.bytes() == slice.len() && slice.as_bytes().ends_with(b"\n"))?;
+    if D::KIND == Kind::Event && rules.events == EventForm::Json {
+        return Ok(()); // the body of a request, which is no line of the protocol
+    }
+    slice.as_bytes().split_inclusive(|byte| *byte == b'\n').try_for_each(|line| {
+        let line = core::str::from_utf8(line).map_err(|_| step)?;
+        let read = parse::line(line, &rules.limits).map_err(|_| step)?;
+        ensure(step, read.kind() == D::KIND)
+    })
 }
 
 fn delivery() -> Step {

@@ -1,0 +1,336 @@
+//! `wavefront host`: this machine's figures, sent at an interval.
+
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use sysinfo::System;
+use wavefront_sdk::delivery::{Ledger, Row};
+use wavefront_sdk::sender::{BuildError, Endpoint, Form as Spoken, SendError};
+use wavefront_sdk::{DeltaCounter, Metric, Overflow, Sender};
+
+mod figures;
+mod reading;
+
+pub(crate) use figures::{Figure, Form, figures};
+pub(crate) use reading::Gatherer;
+
+use crate::collect::{grouped, say};
+use crate::duration;
+use crate::ending::Ending;
+
+/// A failed command line or set-up.
+const USAGE: u8 = 2;
+/// Lines of each kind that wait while the endpoint is dead; then the oldest make room.
+const QUEUE: usize = 20_000;
+/// Their bytes.
+const QUEUE_BYTES: usize = 4 << 20;
+/// The first reading, and the one of `--once`, cover so much.
+const FIRST: Duration = Duration::from_secs(1);
+/// How long the end waits for what has not left yet.
+const LAST: Duration = Duration::from_secs(5);
+
+/// Send this machine's processor, memory, load, disk and network figures, over and over.
+///
+/// A small agent: it reads everything once an interval, sends it, and says nothing more. While the endpoint cannot be
+/// reached it goes on, keeps up to 20,000 lines of each kind (4 MiB), and then drops the oldest for the newest.
+/// Ctrl-C or SIGTERM ends it: what waits is sent first, for 5 seconds at most.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Figures (bytes, percent; every line has the source and the tags that were given):
+  host.cpu.usage                                       all processors together
+  host.cpu.core.usage                                  tag core
+  host.load.1m .5m .15m
+  host.memory.total .available .used .usage
+  host.swap.total .available .used .usage              where there is swap
+  host.disk.total .available .used .usage              tag mount; no file systems in memory, none over the network
+  host.disk.read.bytes .written.bytes                  tag device; delta counters
+  host.network.received.bytes .packets .errors         tag interface; delta counters; not loopback, not veth…
+  host.network.sent.bytes .packets .errors
+Delta counters hold what was added in the interval; where nothing was, nothing is sent.
+
+Examples:
+  wavefront host --to proxy://gateway.local
+      to a Wavefront proxy over HTTP, every 10 seconds
+  wavefront host --to 'tcp://127.0.0.1:2878' --source pump-3 --tag site=north --every 60s
+      as lines over TCP, with a name and a tag of your own
+  WAVEFRONT_TOKEN=… wavefront host --to https://example.wavefront.com
+      straight to the service
+  wavefront collect & wavefront host --to http://127.0.0.1:2878 --once
+      a look at what it sends, without any account
+
+Exit status: 0 if everything was delivered, 1 if lines were lost, 2 if it could not start.")]
+pub(crate) struct Args {
+    /// Where to send: proxy://HOST, http://HOST:2878, tcp://HOST:2878, or https://HOST with a token.
+    #[arg(long, value_name = "URL")]
+    to: String,
+
+    /// The API token, for direct ingestion over https://. [default: the variable WAVEFRONT_TOKEN]
+    #[arg(long)]
+    token: Option<String>,
+
+    /// The name this machine goes by. [default: its host name]
+    #[arg(long)]
+    source: Option<String>,
+
+    /// A tag for every line; may be repeated.
+    #[arg(long = "tag", value_name = "KEY=VALUE", value_parser = tag)]
+    tags: Vec<(String, String)>,
+
+    /// How long an interval is: 1s at least.
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration::parse_seconds)]
+    every: Duration,
+
+    /// End after so long, such as 90s, 15m or 2h. [default: run until a signal comes]
+    #[arg(long = "for", value_name = "TIME", value_parser = duration::parse)]
+    lasting: Option<Duration>,
+
+    /// Measure for one second, send that, and end.
+    #[arg(long, conflicts_with = "lasting")]
+    once: bool,
+}
+
+fn tag(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.trim().is_empty() && !value.trim().is_empty() => Ok((key.into(), value.into())),
+        _ => Err("write KEY=VALUE, such as site=north".into()),
+    }
+}
+
+/// Runs until a signal comes or the time is over.
+pub(crate) fn run(args: Args) -> ExitCode {
+    let failed = |text: String| {
+        say(&format!("error: {text}"));
+        ExitCode::from(USAGE)
+    };
+    let ending = match Ending::listen() {
+        Ok(ending) => ending,
+        Err(error) => return failed(format!("cannot start: {error}")),
+    };
+    match Agent::new(args) {
+        Ok(agent) => agent.run(&ending),
+        Err(text) => failed(text),
+    }
+}
+
+/// The machine's name, as the default source.
+pub(crate) fn machine() -> Option<String> {
+    System::host_name().filter(|name| !name.trim().is_empty())
+}
+
+/// Everything that lasts from the first reading to the last.
+struct Agent {
+    args: Args,
+    sender: Sender,
+    /// The endpoint, without its token.
+    place: String,
+}
+
+impl Agent {
+    fn new(args: Args) -> Result<Self, String> {
+        let endpoint = Endpoint::parse(&args.to).map_err(|error| error.to_string())?;
+        let place = endpoint.to_string();
+        let token = args.token.clone().or_else(|| token_of_environment(&endpoint));
+        let named = args.source.as_deref().map(str::trim).filter(|source| !source.is_empty());
+        let source = named.map(str::to_owned).or_else(machine).ok_or("this machine has no name: give one with --source")?;
+        let mut builder = wavefront_sdk::sender::SenderBuilder::to_endpoint(endpoint)
+            .source(source.as_str())
+            .overflow(Overflow::DropOldest)
+            .max_queue_size(QUEUE)
+            .max_queue_bytes(QUEUE_BYTES)
+            .flush_interval(Duration::from_millis(500));
+        if let Some(token) = token {
+            builder = builder.token(token);
+        }
+        let sender = builder.build().map_err(|error: BuildError| error.to_string())?;
+        // A source or tag that no line can carry is found now, not in every line.
+        sender.prepare("host", "", &args.tags).map_err(|error| format!("--source or --tag: {error}"))?;
+        if !args.once {
+            let lasting = args.lasting.map_or("; Ctrl-C ends it".to_owned(), |it| format!(", for {}", duration::show(it)));
+            let every = duration::show(args.every);
+            say(&format!("sending the figures of {source} to {place} every {every}{lasting}"));
+        }
+        Ok(Self { args, sender, place })
+    }
+
+    fn run(self, ending: &Ending) -> ExitCode {
+        let Args { every, lasting, once, .. } = self.args;
+        let started = Instant::now();
+        let end = lasting.and_then(|lasting| started.checked_add(lasting));
+        let mut next = started + every.min(FIRST);
+        let mut gatherer = Gatherer::new();
+        let mut before = gatherer.read();
+        let mut link = Link::default();
+        loop {
+            let until = end.map_or(next, |end| end.min(next));
+            let stopped = ending.comes_before(until);
+            if let Some(news) = link.look(&self.sender) {
+                say(&format!("{}: {news}", self.place));
+            }
+            // At the end too: the last interval is shorter, but its increments count.
+            let now = gatherer.read();
+            for figure in figures(&before, &now) {
+                // What no line can say is counted as invalid by the ledger.
+                let _ = self.send(&figure);
+            }
+            before = now;
+            if stopped || once || Some(until) == end {
+                break;
+            }
+            next = (next + every).max(Instant::now());
+        }
+        let ledger = self.sender.close(LAST);
+        let (text, whole) = last_words(&ledger, &self.place, self.sender.last_error());
+        say(&text);
+        if whole { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    }
+
+    fn send(&self, figure: &Figure) -> Result<(), SendError> {
+        let own = figure.tag.as_ref().map(|(key, value)| (*key, value.as_str()));
+        let given = self.args.tags.iter().map(|(key, value)| (key.as_str(), value.as_str()));
+        // The figure's own tag wins.
+        let given = given.filter(|(key, _)| own.is_none_or(|(known, _)| known != *key));
+        let tags: Vec<_> = own.into_iter().chain(given).collect();
+        match figure.form {
+            Form::Gauge(at) => self.sender.send(Metric::new(figure.name, figure.value).timestamp(at).tags(&tags)),
+            Form::Increment => self.sender.send(DeltaCounter::new(figure.name, figure.value).tags(&tags)),
+        }
+    }
+}
+
+/// `WAVEFRONT_TOKEN`, for `https://` only, and only where the URL has none.
+fn token_of_environment(endpoint: &Endpoint) -> Option<String> {
+    let takes = endpoint.is_tls() && endpoint.form() == Spoken::ProxyHttp;
+    let token = if takes { std::env::var("WAVEFRONT_TOKEN").ok() } else { None };
+    token.filter(|token| !token.trim().is_empty())
+}
+
+/// Whether lines get through, as far as the user was told.
+#[derive(Default)]
+struct Link {
+    left: usize,
+    broken: bool,
+    breaks: u32,
+}
+
+impl Link {
+    /// Looks before an interval's lines are added; what to tell if things changed. A link that breaks again and again is
+    /// told of the 1st, 2nd, 4th, 8th … time.
+    fn look(&mut self, sender: &Sender) -> Option<String> {
+        let total = sender.ledger().total();
+        let left = total.delivered + total.written + total.doubtful;
+        let waiting = total.queued + total.in_flight;
+        let moved = core::mem::replace(&mut self.left, left) != left;
+        match sender.last_error() {
+            Some(error) if !self.broken && !moved && waiting > 0 => {
+                self.broken = true;
+                self.breaks += 1;
+                let times = if self.breaks > 1 { format!(" (for the {}th time)", self.breaks) } else { String::new() };
+                self.breaks.is_power_of_two().then(|| format!("{error}; lines are kept and tried again{times}"))
+            }
+            _ if self.broken && moved => {
+                self.broken = false;
+                self.breaks.is_power_of_two().then(|| "lines get through again".to_owned())
+            }
+            _ => None,
+        }
+    }
+}
+
+/// The summary, and whether nothing was lost.
+fn last_words(ledger: &Ledger, place: &str, error: Option<String>) -> (String, bool) {
+    let total = ledger.total();
+    let Row { accepted, delivered, doubtful, dropped, invalid, .. } = total;
+    let lines = |count: usize| grouped(count as u64);
+    let lost = dropped.total() + doubtful + invalid + total.unsettled();
+    if lost == 0 {
+        return (format!("{} lines delivered to {place}", lines(delivered)), true);
+    }
+    let reasons = [
+        (dropped.queue_full, "were pushed out of the full queue"),
+        (dropped.closed + total.unsettled(), "had not left at the end"),
+        (dropped.rejected, "were refused"),
+        (dropped.too_large, "were too large for it"),
+        (doubtful, "may be lost: the connection broke"),
+        (invalid, "could not be written as a line"),
+    ];
+    let reasons: Vec<String> = reasons
+        .into_iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, what)| format!("{} {what}", lines(count)))
+        .collect();
+    let all = lines(accepted + invalid);
+    let mut text = format!("error: {} of {all} lines did not reach {place}: {}", lines(lost), reasons.join(", "));
+    if let Some(error) = &error {
+        text += &format!("\n  the last failure: {error}");
+    }
+    if delivered == 0 && error.is_none() {
+        text += "\n  is the address right, and does something listen there? `wavefront collect` is something to try it with";
+    }
+    (text, false)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use wavefront_sdk::sender::SenderBuilder;
+    use wavefront_sdk::transport::Memory;
+
+    use super::*;
+
+    fn agent(tags: &[&str]) -> (Agent, Memory) {
+        let memory = Memory::new();
+        let sender = SenderBuilder::over(memory.clone()).source("pump-3").build().unwrap();
+        let args = Args {
+            to: "tcp://h".into(),
+            token: None,
+            source: None,
+            tags: tags.iter().map(|text| tag(text).unwrap()).collect(),
+            every: FIRST,
+            lasting: None,
+            once: true,
+        };
+        (Agent { args, sender, place: "tcp://h".into() }, memory)
+    }
+
+    #[test]
+    fn a_figure_carries_the_given_tags_and_its_own_wins() {
+        let (agent, memory) = agent(&["site=north", "core=all"]);
+        let tag = Some(("core", "3".to_owned()));
+        agent.send(&Figure { name: "host.cpu.core.usage", value: 5.0, tag, form: Form::Gauge(1_493_773_500) }).unwrap();
+        agent.send(&Figure { name: "host.disk.read.bytes", value: 7.0, tag: None, form: Form::Increment }).unwrap();
+        let ledger = agent.sender.close(LAST);
+        let text = memory.text();
+        let mut lines: Vec<_> = text.lines().collect();
+        lines.sort_unstable();
+        assert_eq!(lines, [
+            r#""host.cpu.core.usage" 5.0 1493773500 source="pump-3" "core"="3" "site"="north""#,
+            r#""∆host.disk.read.bytes" 7.0 source="pump-3" "site"="north" "core"="all""#,
+        ]);
+        assert_eq!(last_words(&ledger, "tcp://h", None), ("2 lines delivered to tcp://h".into(), true));
+    }
+
+    #[test]
+    fn a_tag_is_a_key_and_a_value() {
+        assert_eq!(tag("a=b=c"), Ok(("a".into(), "b=c".into())));
+        for text in ["", "a", "=b", "a=", " =b"] {
+            assert!(tag(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_environments_token_goes_to_tls_only() {
+        // The variable is not set here: that nothing else asks for it is what can be seen without changing it.
+        for url in ["http://h", "proxy://h", "tcp://h", "https://t@h"] {
+            assert_eq!(token_of_environment(&Endpoint::parse(url).unwrap()), None, "{url}");
+        }
+    }
+
+    #[test]
+    fn every_loss_is_named() {
+        let (agent, _) = agent(&[]);
+        let tag = Some(("mount", "\n".repeat(300)));
+        assert!(agent.send(&Figure { name: "host.disk.used", value: f64::NAN, tag, form: Form::Gauge(1) }).is_err());
+        let (text, whole) = last_words(&agent.sender.close(LAST), "tcp://h", Some("no route".into()));
+        assert!(!whole && text.contains("1 of 1 lines") && text.contains("could not be written") && text.contains("no route"));
+    }
+}

@@ -1,0 +1,143 @@
+//! For the tests: a small delivery, and what must hold of its lists and sums after every operation.
+
+extern crate std;
+
+use std::vec::Vec;
+
+use super::machine::{Action, View};
+use super::segment::{Buf, Cut, InFlight, NONE, Slot, State};
+use super::{Config, Delivery, Lane, Millis, Outcome, Overflow};
+use crate::{Kind, KindSet};
+
+pub(super) type Small = Delivery<[u8; 32], [Slot<[u8; 32]>; 4], [Lane; 2]>;
+
+/// Four segments of 32 bytes; metrics and deltas.
+pub(super) fn small(change: impl FnOnce(&mut Config)) -> Small {
+    let mut config = Config { queue_lines: 20, queue_bytes: 200, ..Config::DEFAULT };
+    change(&mut config);
+    let slots = core::array::from_fn(|_| Slot::new([0; 32]));
+    Delivery::new(config, slots, [Lane::new(Kind::Metric), Lane::new(Kind::Delta)])
+}
+
+impl Small {
+    /// The next batch at `now`, which there must be.
+    pub(super) fn send(&mut self, now: u64) -> InFlight<[u8; 32]> {
+        let token = self.try_send(now, Cut::NONE);
+        token.expect("something to send")
+    }
+
+    pub(super) fn try_send(&mut self, now: u64, limits: Cut) -> Option<InFlight<[u8; 32]>> {
+        match self.view().poll(Millis(now), KindSet::ALL, limits) {
+            Action::Send(token) => Some(token),
+            _ => None,
+        }
+    }
+
+    /// Sends everything that can be sent at `now`; the lines.
+    pub(super) fn drain(&mut self, now: u64, outcome: Outcome) -> Vec<u8> {
+        let mut all = Vec::new();
+        while let Some(token) = self.try_send(now, Cut::NONE) {
+            all.extend_from_slice(token.batch().bytes);
+            self.outcome(token, outcome, Millis(now));
+            self.view().check();
+        }
+        all
+    }
+}
+
+impl<B: Buf> View<'_, B> {
+    /// Every slot is in one place, and every sum is the sum of its parts.
+    pub(super) fn check(&self) {
+        let mut places: Vec<u8> = self.slots.iter().map(|_| 0).collect();
+        let mut here = self.core.free;
+        while here != NONE {
+            let slot = &self.slots[usize::from(here)];
+            assert_eq!(slot.state, State::Free);
+            places[usize::from(here)] += 1;
+            assert_eq!(places[usize::from(here)], 1, "the free list is a ring");
+            here = slot.next;
+        }
+        let mut held_bytes = 0;
+        for lane in self.lanes.iter() {
+            let (mut lines, mut written, mut bytes, mut tail) = (0, 0, 0, NONE);
+            here = lane.head;
+            while here != NONE {
+                let slot = &self.slots[usize::from(here)];
+                places[usize::from(here)] += 1;
+                assert_eq!(places[usize::from(here)], 1, "a slot is in two places");
+                assert!(matches!(slot.state, State::Ready | State::Out | State::Lost));
+                assert_eq!(slot.buf.is_some(), slot.state == State::Ready);
+                assert!(slot.lines > 0 && slot.held_lines <= slot.lines && slot.start + slot.held <= slot.len);
+                lines += (slot.lines - slot.held_lines) as usize;
+                written += slot.held_lines as usize;
+                bytes += slot.waiting_bytes() as usize;
+                held_bytes += slot.held as usize;
+                (tail, here) = (here, slot.next);
+            }
+            assert_eq!(lane.tail, tail);
+            assert_eq!((lane.row.queued + lane.row.in_flight, lane.row.written, lane.bytes), (lines, written, bytes));
+            assert!(lane.row.is_balanced());
+        }
+        assert_eq!(self.core.held_bytes, held_bytes);
+        let elsewhere = self.slots.iter().zip(places).filter(|(_, places)| *places == 0);
+        assert!(elsewhere.map(|(slot, _)| slot.state).all(|state| state == State::Abandoned));
+    }
+}
+
+/// Random operations, with line numbers that wrap around meanwhile.
+#[test]
+fn lists_and_sums_hold_after_every_operation() {
+    for seed in 1..60_u32 {
+        let overflow = if seed % 2 == 0 { Overflow::DropOldest } else { Overflow::DropNewest };
+        let mut delivery = small(|config| {
+            config.overflow = overflow;
+            config.batch_lines = 4;
+            config.replay_bytes = 40;
+        });
+        for lane in delivery.view().lanes {
+            (lane.next_line, lane.due) = (u32::MAX - 100, u32::MAX - 100);
+        }
+        let mut random = seed;
+        let mut dice = |sides: u32| {
+            random ^= random << 13;
+            random ^= random >> 17;
+            random ^= random << 5;
+            random % sides
+        };
+        let (mut out, mut now) = (Vec::new(), 0);
+        for step in 0..400 {
+            let kind = if dice(3) == 0 { Kind::Delta } else { Kind::Metric };
+            match dice(16) {
+                0..5 => drop(delivery.push(kind, &b"a 1\nbbbbbb 2\n"[..4 + 9 * dice(2) as usize], 1 + dice(1))),
+                5 => drop(delivery.view().push_urgent(kind, b"u 1\n", 1, step)),
+                6..10 if out.len() < 3 => out.extend(delivery.try_send(now, Cut { lines: 1 + dice(4), bytes: 32 })),
+                10..14 if !out.is_empty() => {
+                    let token = out.swap_remove(dice(out.len() as u32) as usize);
+                    let outcome = match dice(7) {
+                        0 => Outcome::Delivered,
+                        1 | 2 => Outcome::Written,
+                        3 => Outcome::TooLarge,
+                        4 => Outcome::Retry { done: dice(3), after: None },
+                        5 => Outcome::Unreachable,
+                        _ => Outcome::Rejected(400),
+                    };
+                    delivery.outcome(token, outcome, Millis(now));
+                }
+                14 => delivery.view().lost(KindSet::ALL),
+                _ => now += u64::from(dice(9_000)),
+            }
+            delivery.view().check();
+            let ticket = delivery.flush();
+            let total = delivery.ledger().total();
+            assert_eq!(delivery.left(&ticket), total.queued + total.in_flight);
+        }
+        delivery.view().abandon();
+        delivery.view().check();
+        for token in out {
+            delivery.outcome(token, Outcome::Delivered, Millis(now));
+            delivery.view().check();
+        }
+        let view = delivery.view();
+        assert!(view.slots.iter().all(|slot| slot.state == State::Free), "a slot did not come back");
+    }
+}

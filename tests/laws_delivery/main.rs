@@ -1,0 +1,687 @@
+//! Laws of the delivery: random clients, drivers and receivers against a model that follows every single line.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![cfg(feature = "std")]
+
+mod model;
+
+use core::fmt::Debug;
+use core::time::Duration;
+
+use model::{Model, State};
+use proptest::prelude::*;
+use wavefront_sdk::delivery::{
+    Action, Backoff, Buf, Config, Cut, Delivery, InFlight, Lane, Lease, Millis, Outcome, Overflow, Refused, Slot,
+    Ticket, View,
+};
+use wavefront_sdk::{Kind, KindSet};
+
+/// A delivery, its driver and its receiver.
+#[derive(Debug, Clone)]
+struct Setup {
+    lanes: Vec<(Kind, u8)>,
+    slots: usize,
+    segment: usize,
+    queue_lines: usize,
+    queue_bytes: usize,
+    batch_lines: u32,
+    overflow: Overflow,
+    single: KindSet,
+    replay: KindSet,
+    replay_bytes: usize,
+    replay_for: u64,
+    flush_every: u64,
+    most_out: usize,
+    /// Whether the receiver answers.
+    receiver: Receiver,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Receiver {
+    Answers,
+    Stream,
+    /// Now one, now the other: nothing that makes sense, but nothing may break.
+    Both,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Way {
+    Push,
+    TryPush,
+    Urgent,
+}
+
+#[derive(Debug, Clone)]
+enum Op {
+    Push { lane: usize, way: Way, lens: Vec<usize> },
+    Lease { lane: usize, wish: Lease, least: usize },
+    Return { lease: usize, adopt: bool, lens: Vec<usize> },
+    Poll { kinds: KindSet, limits: Cut },
+    Outcome { token: usize, outcome: Outcome },
+    Forward(u64),
+    Back(u64),
+    Flush,
+    Lost(KindSet),
+    Confirm(KindSet),
+    Note { lane: usize },
+    Close,
+    Abandon,
+}
+
+/// A batch that is out.
+struct Out<B> {
+    token: InFlight<B>,
+    ids: Vec<usize>,
+    again: usize,
+    /// Its connection was lost meanwhile.
+    lost: bool,
+}
+
+struct Harness<B> {
+    setup: Setup,
+    delivery: Delivery<B, Vec<Slot<B>>, Vec<Lane>>,
+    model: Model,
+    stripe: fn(usize) -> B,
+    now: Millis,
+    out: Vec<Out<B>>,
+    leases: Vec<(Kind, Lease)>,
+    tickets: Vec<(Ticket, [usize; Kind::COUNT])>,
+    /// Lines before these numbers are settled: a ticket said so.
+    done: [usize; Kind::COUNT],
+    tags: u32,
+    urgent: bool,
+    limited: bool,
+    closed: bool,
+    abandoned: bool,
+}
+
+impl<B: Buf + Debug> Harness<B> {
+    fn new(setup: &Setup, slot: fn(usize) -> Slot<B>, stripe: fn(usize) -> B) -> Self {
+        let mut config = Config::default();
+        config.queue_lines = setup.queue_lines;
+        config.queue_bytes = setup.queue_bytes;
+        config.batch_lines = setup.batch_lines;
+        config.segment_bytes = setup.segment;
+        config.overflow = setup.overflow;
+        config.single = setup.single;
+        config.replay = setup.replay;
+        config.replay_bytes = setup.replay_bytes;
+        config.replay_for = Duration::from_millis(setup.replay_for);
+        config.flush_interval = Duration::from_millis(setup.flush_every);
+        config.backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
+        let slots = (0..setup.slots).map(|_| slot(setup.segment)).collect();
+        let lanes = setup.lanes.iter().map(|&(kind, route)| Lane::on_route(kind, route)).collect();
+        Self {
+            setup: setup.clone(),
+            delivery: Delivery::new(config, slots, lanes),
+            model: Model::default(),
+            stripe,
+            now: Millis(1_000),
+            out: vec![],
+            leases: vec![],
+            tickets: vec![],
+            done: [0; Kind::COUNT],
+            tags: 0,
+            urgent: false,
+            limited: false,
+            closed: false,
+            abandoned: false,
+        }
+    }
+
+    fn view(&mut self) -> View<'_, B> {
+        self.delivery.view()
+    }
+
+    fn kind(&self, lane: usize) -> Kind {
+        self.setup.lanes[lane % self.setup.lanes.len()].0
+    }
+
+    /// Whether the pool can never run dry in one run.
+    fn is_ample(&self) -> bool {
+        self.setup.slots >= AMPLE
+    }
+
+    fn texts(&self, lens: &[usize]) -> Vec<Vec<u8>> {
+        let first = self.model.lines.len();
+        (first..).zip(lens).map(|(id, &len)| Model::text(id, len)).collect()
+    }
+
+    fn apply(&mut self, op: &Op) {
+        match *op {
+            Op::Push { lane, way, ref lens } => self.push(self.kind(lane), way, lens),
+            Op::Lease { lane, wish, least } => self.lease(self.kind(lane), wish, least),
+            Op::Return { lease, adopt, ref lens } => {
+                if !self.leases.is_empty() {
+                    let (kind, lease) = self.leases.swap_remove(lease % self.leases.len());
+                    self.end_lease(kind, lease, adopt, lens);
+                }
+            }
+            Op::Poll { kinds, limits } => {
+                if self.out.len() < self.setup.most_out {
+                    self.poll(kinds, limits);
+                }
+            }
+            Op::Outcome { token, outcome } => {
+                if !self.out.is_empty() {
+                    let out = self.out.swap_remove(token % self.out.len());
+                    self.outcome(out, outcome);
+                }
+            }
+            Op::Forward(by) => self.now.0 += by,
+            Op::Back(by) => self.now.0 = self.now.0.saturating_sub(by),
+            Op::Flush => self.flush(),
+            Op::Lost(kinds) => self.lost(kinds),
+            Op::Confirm(kinds) => self.confirm(kinds),
+            Op::Note { lane } => {
+                let kind = self.kind(lane);
+                self.view().note(kind, 2, 3);
+                self.view().refuse(kind, 1);
+                self.model.lane(kind).refused += 1;
+            }
+            Op::Close => {
+                self.view().close();
+                self.closed = true;
+            }
+            Op::Abandon => self.abandon(),
+        }
+        self.check();
+    }
+
+    fn push(&mut self, kind: Kind, way: Way, lens: &[usize]) {
+        let lines = self.texts(lens);
+        let (bytes, count) = (lines.concat(), lines.len());
+        let tag = self.tags + 1;
+        let before = *self.delivery.ledger().row(kind);
+        let mut view = self.delivery.view();
+        let pushed = match way {
+            Way::Push => view.push(kind, &bytes, count as u32),
+            Way::TryPush => view.try_push(kind, &bytes, count as u32),
+            Way::Urgent => view.push_urgent(kind, &bytes, count as u32, tag),
+        };
+        let after = *self.delivery.ledger().row(kind);
+        let counted = pushed == Err(Refused::Full) && !matches!(way, Way::TryPush);
+        match pushed {
+            Ok(()) => {
+                let urgent = matches!(way, Way::Urgent);
+                self.urgent |= urgent;
+                self.tags += u32::from(urgent);
+                self.model.accept(kind, lines, if urgent { tag } else { 0 });
+            }
+            Err(Refused::Full) => {
+                let level = before.queued + before.in_flight + self.model.lanes[kind.index()].leased_lines;
+                let full = level + count > self.setup.queue_lines
+                    || self.bytes_level(kind) + bytes.len() > self.setup.queue_bytes;
+                assert!(full || !self.is_ample(), "refused although there was room");
+                self.model.lane(kind).refused += if counted { count } else { 0 };
+            }
+            Err(Refused::TooLarge) => assert!(bytes.len() > self.setup.segment),
+            Err(Refused::Closed) => assert!(self.closed),
+            Err(other) => panic!("{other}"),
+        }
+        if pushed.is_err() {
+            let lost = after.dropped.queue_full - before.dropped.queue_full;
+            assert_eq!(lost, if counted { count } else { 0 }, "lines were evicted in vain: {pushed:?}");
+        }
+    }
+
+    /// Bytes of a kind that count against its bound, at most.
+    fn bytes_level(&self, kind: Kind) -> usize {
+        let waiting = |state| matches!(state, State::Queued | State::Out | State::Limbo);
+        let bytes: usize = self.model.of(kind).filter(|line| waiting(line.state)).map(|line| line.bytes.len()).sum();
+        bytes + self.model.lanes[kind.index()].leased_bytes
+    }
+
+    fn lease(&mut self, kind: Kind, wish: Lease, least: usize) {
+        match self.view().lease(kind, wish, Lease { lines: 1, bytes: least }) {
+            Ok(lease) => {
+                assert!(lease.lines >= 1 && lease.bytes >= least, "{lease:?}");
+                assert!(lease.lines <= wish.lines.max(1) && lease.bytes <= wish.bytes.max(least), "{lease:?}");
+                let lane = self.model.lane(kind);
+                lane.leased_lines += lease.lines;
+                lane.leased_bytes += lease.bytes;
+                self.leases.push((kind, lease));
+            }
+            Err(Refused::Closed) => assert!(self.closed),
+            Err(Refused::TooLarge) => assert!(least > self.setup.segment),
+            Err(refused) => assert_eq!(refused, Refused::Full),
+        }
+    }
+
+    fn end_lease(&mut self, kind: Kind, lease: Lease, adopt: bool, lens: &[usize]) {
+        let mut room = lease.bytes.min(self.setup.segment);
+        let fit = |len: &&usize| {
+            let fits = **len <= room;
+            room = room.saturating_sub(**len);
+            fits
+        };
+        let lens: Vec<_> = lens.iter().take(lease.lines).take_while(fit).copied().collect();
+        let lines = self.texts(&lens);
+        let (bytes, count) = (lines.concat(), lines.len());
+        let lane = self.model.lane(kind);
+        lane.leased_lines -= lease.lines;
+        lane.leased_bytes -= lease.bytes;
+        let taken = if adopt {
+            let mut buf = (self.stripe)(self.setup.segment);
+            buf.as_mut()[..bytes.len()].copy_from_slice(&bytes);
+            self.view().adopt(kind, buf, bytes.len(), count as u32, lease).is_ok()
+        } else {
+            let put = self.view().deposit(kind, &bytes, count as u32, lease);
+            assert_eq!(put == Err(Refused::Closed), self.abandoned && count > 0);
+            put.is_ok()
+        };
+        if taken {
+            self.model.accept(kind, lines, 0);
+        } else if self.abandoned {
+            self.model.lane(kind).refused_closed += count;
+        } else {
+            assert!(!self.is_ample(), "no slot left");
+            self.model.lane(kind).refused += count;
+        }
+    }
+
+    fn poll(&mut self, kinds: KindSet, limits: Cut) {
+        let now = self.now;
+        let action = self.view().poll(now, kinds, limits);
+        self.limited |= limits != Cut::NONE;
+        // A line may be larger than the limits.
+        let tight = limits.lines == 0 || limits.bytes < self.setup.segment;
+        match action {
+            Action::Send(token) => self.sent(token, kinds, limits),
+            Action::WaitUntil(until) => {
+                assert!(until > now, "wait until {until:?} at {now:?}");
+                let longest = self.setup.flush_every.max(300_000).max(self.setup.replay_for);
+                assert!(until.0 <= now.0 + longest, "wait until {until:?} at {now:?}");
+            }
+            Action::Idle => {
+                let total = self.delivery.ledger().total_of(kinds);
+                let tainted = self.model.lanes.iter().any(|lane| lane.tainted);
+                assert!(total.written == 0 || tainted, "idle with lines in the window: {total:?}");
+                assert!(total.queued == 0 || !self.out.is_empty() || tight, "idle with lines waiting: {total:?}");
+            }
+        }
+    }
+
+    /// The laws of a batch.
+    fn sent(&mut self, token: InFlight<B>, kinds: KindSet, limits: Cut) {
+        let (kind, batch) = (token.kind(), token.batch());
+        assert!(kinds.contains(kind) && batch.kind == kind && !self.abandoned);
+        let ids = self.model.read(kind, batch.bytes);
+        assert_eq!((batch.lines as usize, token.lines() as usize), (ids.len(), ids.len()));
+        assert!(!ids.is_empty() && ids.len() <= self.setup.batch_lines as usize && ids.len() <= limits.lines as usize);
+        assert!(batch.bytes.len() <= self.setup.segment.min(limits.bytes));
+        assert!(ids.len() == 1 || !self.setup.single.contains(kind));
+
+        let lines = || ids.iter().map(|&id| &self.model.lines[id]);
+        assert!(lines().all(|line| line.tag == token.tag()), "an urgent push goes alone");
+        assert!(lines().all(|line| ids.len() <= line.window), "a batch that was too large was not narrowed");
+        let calm = || lines().filter(|line| !line.urgent);
+        assert!(calm().zip(calm().skip(1)).all(|(a, b)| a.seq < b.seq), "out of order within a batch");
+        let done = self.done[kind.index()];
+        assert!(
+            lines().all(|line| line.written || line.seq >= done),
+            "a flush was done, and a line from before it leaves"
+        );
+        if self.setup.most_out == 1 && !self.urgent && !self.limited && self.model.is_exact(kind) {
+            let waiting = |state| matches!(state, State::Queued | State::Limbo);
+            let waiting = (0..).zip(&self.model.lines).filter(|(_, line)| line.kind == kind && waiting(line.state));
+            assert!(waiting.map(|(id, _)| id).zip(&ids).all(|(a, &b)| a == b), "out of order between batches");
+        }
+
+        let again = lines().filter(|line| line.tried).count();
+        self.model.lane(kind).again += again;
+        for &id in &ids {
+            self.model.lines[id].state = State::Out;
+        }
+        self.out.push(Out { token, ids, again, lost: false });
+    }
+
+    fn outcome(&mut self, out: Out<B>, outcome: Outcome) {
+        let Out { token, ids, again, lost } = out;
+        let (kind, tag, now) = (token.kind(), token.tag(), self.now);
+        if self.abandoned {
+            let before = self.delivery.ledger();
+            let report = self.delivery.outcome(token, outcome, now);
+            assert_eq!((report.settled, report.kept), (0, 0));
+            assert_eq!(self.delivery.ledger(), before, "a late outcome changes nothing");
+            return;
+        }
+        let count = ids.len();
+        let report = self.delivery.outcome(token, outcome, now);
+        let written = match (lost, self.setup.replay_bytes) {
+            (_, 0) => State::Delivered,
+            (true, _) => State::Limbo,
+            (false, _) => State::Written,
+        };
+        let (settled, to) = match outcome {
+            Outcome::Delivered => (count, State::Delivered),
+            Outcome::Written => (count, written),
+            Outcome::Rejected(_) => (count, State::Rejected),
+            Outcome::TooLarge if count == 1 => (1, State::TooLarge),
+            Outcome::Retry { done, .. } => (count.min(done as usize), State::Delivered),
+            _ => (0, State::Queued),
+        };
+        assert_eq!(report.settled as usize, settled);
+        // The rest of the batch, and what else waits in its segment.
+        assert!(report.kept as usize >= count - settled);
+        for (n, &id) in ids.iter().enumerate() {
+            let line = &mut self.model.lines[id];
+            line.state = if n < settled { to } else { State::Queued };
+            line.tried |= matches!(outcome, Outcome::Retry { .. } | Outcome::Written);
+            line.written |= outcome == Outcome::Written;
+            if outcome == Outcome::TooLarge {
+                line.window = count / 2;
+            }
+        }
+        if outcome == Outcome::Unreachable {
+            self.model.lane(kind).again -= again;
+        }
+        // Whoever waits for an urgent push was told.
+        let told = matches!(outcome, Outcome::Retry { .. } | Outcome::Unreachable | Outcome::Auth | Outcome::Written);
+        if told && tag != 0 {
+            self.model.lines.iter_mut().filter(|line| line.tag == tag).for_each(|line| line.tag = 0);
+        }
+    }
+
+    fn flush(&mut self) {
+        let ticket = self.delivery.flush();
+        let upto = core::array::from_fn(|at| self.model.lanes[at].next_seq);
+        let total = self.delivery.ledger().total();
+        assert_eq!(self.delivery.left(&ticket), total.queued + total.in_flight, "a new ticket counts everything");
+        self.tickets.truncate(3);
+        self.tickets.insert(0, (ticket, upto));
+    }
+
+    fn lost(&mut self, kinds: KindSet) {
+        self.view().lost(kinds);
+        for kind in kinds.iter() {
+            let again = self.setup.replay.contains(kind);
+            for line in self.model.lines.iter_mut().filter(|line| line.kind == kind && line.state == State::Written) {
+                line.state = if again { State::Limbo } else { State::Doubtful };
+            }
+            for out in self.out.iter_mut().filter(|out| again && out.token.kind() == kind) {
+                out.lost = true;
+                self.model.lane(kind).tainted = true;
+            }
+        }
+    }
+
+    fn confirm(&mut self, kinds: KindSet) {
+        self.view().confirm(kinds);
+        let written = |line: &&mut model::Line| kinds.contains(line.kind) && line.state == State::Written;
+        self.model.lines.iter_mut().filter(written).for_each(|line| line.state = State::Delivered);
+    }
+
+    fn abandon(&mut self) {
+        self.view().abandon();
+        (self.closed, self.abandoned) = (true, true);
+        let exact = Kind::ALL.map(|kind| self.model.is_exact(kind));
+        for line in &mut self.model.lines {
+            line.state = match line.state {
+                State::Queued | State::Out => State::Closed,
+                State::Written => State::Doubtful,
+                State::Limbo if exact[line.kind.index()] => State::Closed,
+                state => state,
+            };
+        }
+        assert_eq!(self.delivery.ledger().total().unsettled(), 0);
+    }
+
+    /// The laws of every moment.
+    fn check(&mut self) {
+        let ledger = self.delivery.ledger();
+        assert!(ledger.is_balanced());
+        let may_evict = self.setup.overflow == Overflow::DropOldest;
+        let may_release = may_evict
+            || !self.is_ample()
+            || self.setup.receiver == Receiver::Both
+            || self.setup.replay_bytes < PLENTY
+            || self.setup.replay_for < LONG;
+        for at in 0..self.setup.lanes.len() {
+            let kind = self.kind(at);
+            let before = self.model.lanes[kind.index()].row;
+            if self.abandoned && self.model.count(kind, State::Limbo) > 0 {
+                // Whether such a line was written or queued in the end, only their sum tells.
+                continue;
+            }
+            let may_release = may_release || self.model.lanes[kind.index()].tainted;
+            self.model.check(kind, *ledger.row(kind), may_evict, may_release, self.is_ample());
+            let row = ledger.row(kind);
+            let leased = self.model.lanes[kind.index()].leased_lines;
+            let level = row.queued + row.in_flight + leased;
+            let was = core::mem::replace(&mut self.model.lane(kind).level, level);
+            // Only what was written and comes back may pass the bound.
+            let back = before.written > row.written || self.model.lanes[kind.index()].tainted;
+            assert!(level <= self.setup.queue_lines.max(was) || back, "{kind}: {row:?}");
+            if self.model.is_exact(kind) {
+                let bytes = self.bytes_level(kind);
+                let was = core::mem::replace(&mut self.model.lane(kind).bytes, bytes);
+                assert!(bytes <= self.setup.queue_bytes.max(was) || back, "{kind}: bytes over the bound");
+                let held = self.model.of(kind).filter(|line| line.state == State::Written);
+                assert!(held.map(|line| line.bytes.len()).sum::<usize>() <= self.setup.replay_bytes);
+            }
+        }
+        if self.abandoned {
+            return;
+        }
+        for n in 0..self.tickets.len() {
+            let (ticket, upto) = self.tickets[n];
+            let left = self.delivery.left(&ticket);
+            let (mut least, mut most) = (0, 0);
+            for at in 0..self.setup.lanes.len() {
+                let kind = self.kind(at);
+                let (a, b) = self.model.left(kind, upto[kind.index()]);
+                (least, most) = (least + a, most + b);
+            }
+            // Where segments were merged, numbers are too low, never too high.
+            let total = ledger.total();
+            let most = if self.is_ample() { most } else { total.queued + total.in_flight };
+            assert!((least..=most).contains(&left), "{left} lines left, not {least} to {most}");
+            if left == 0 {
+                for (done, upto) in self.done.iter_mut().zip(upto) {
+                    *done = (*done).max(upto);
+                }
+            }
+        }
+    }
+
+    /// From now on everything goes well: everything leaves, and every slot is free again.
+    fn finish(&mut self) {
+        for (kind, lease) in core::mem::take(&mut self.leases) {
+            self.end_lease(kind, lease, false, &[]);
+        }
+        let good = if self.setup.receiver == Receiver::Stream { Outcome::Written } else { Outcome::Delivered };
+        while let Some(out) = self.out.pop() {
+            self.outcome(out, good);
+            self.check();
+        }
+        if self.abandoned {
+            assert_eq!(self.delivery.ledger().total().unsettled(), 0);
+            return;
+        }
+        self.limited = false;
+        self.flush();
+        let mut steps = 4 * self.model.lines.len() + 2 * self.setup.lanes.len() + 8;
+        while self.delivery.ledger().total().queued > 0 {
+            steps = steps.checked_sub(1).expect("does not drain");
+            let before = self.out.len();
+            match self.view_poll() {
+                Action::Send(token) => self.sent(token, KindSet::ALL, Cut::NONE),
+                Action::WaitUntil(until) => self.now = until,
+                Action::Idle => panic!("idle with lines waiting"),
+            }
+            if self.out.len() > before {
+                let out = self.out.pop().unwrap();
+                self.outcome(out, good);
+            }
+            self.check();
+        }
+        for (ticket, _) in self.tickets.clone() {
+            assert_eq!(self.delivery.left(&ticket), 0);
+        }
+        self.confirm(KindSet::ALL);
+        self.check();
+        assert_eq!(self.delivery.ledger().total().unsettled(), 0);
+        for at in 0..self.setup.lanes.len() {
+            let kind = self.kind(at);
+            let limbo = self.model.count(kind, State::Limbo);
+            let unseen = self.model.count(kind, State::Queued) + limbo;
+            let known = self.model.evicted(kind) + self.model.released(kind);
+            assert!(self.model.evicted(kind) <= unseen && (unseen <= known), "{kind}: a line went nowhere");
+        }
+        if !self.closed {
+            self.refill();
+        }
+    }
+
+    fn view_poll(&mut self) -> Action<B> {
+        let now = self.now;
+        self.view().poll(now, KindSet::ALL, Cut::NONE)
+    }
+
+    /// As many lines of a segment's size fit as there are slots.
+    fn refill(&mut self) {
+        let lens = [self.setup.segment];
+        for n in 0..(self.setup.slots + 1) * self.setup.lanes.len() {
+            let (kind, lines) = (self.kind(n), self.texts(&lens));
+            let _ = self.view().try_push(kind, &lines.concat(), 1);
+        }
+        let room = self.setup.queue_lines.min(self.setup.queue_bytes / self.setup.segment);
+        let queued = self.delivery.ledger().total().queued;
+        assert_eq!(queued, self.setup.slots.min(room * self.setup.lanes.len()), "not every slot came back");
+    }
+}
+
+/// More slots than one run can fill.
+const AMPLE: usize = 80;
+const PLENTY: usize = 1 << 20;
+const LONG: u64 = 1 << 40;
+
+fn run<B: Buf + Debug>(setup: &Setup, ops: &[Op], slot: fn(usize) -> Slot<B>, stripe: fn(usize) -> B) {
+    let mut harness = Harness::new(setup, slot, stripe);
+    for op in ops {
+        harness.apply(op);
+    }
+    harness.finish();
+}
+
+fn kinds() -> impl Strategy<Value = KindSet> {
+    prop_oneof![
+        4 => Just(KindSet::ALL),
+        1 => prop::sample::subsequence(vec![Kind::Metric, Kind::Delta, Kind::Span], 0..=3)
+            .prop_map(|kinds| kinds.into_iter().collect()),
+    ]
+}
+
+fn setup() -> impl Strategy<Value = Setup> {
+    let lanes = prop_oneof![
+        Just(vec![(Kind::Metric, 0)]),
+        Just(vec![(Kind::Metric, 0), (Kind::Delta, 0)]),
+        Just(vec![(Kind::Span, 1), (Kind::Delta, 0), (Kind::Metric, 2)]),
+    ];
+    let segment = prop_oneof![Just(32_usize), Just(64), 32..=256_usize];
+    let slots = prop_oneof![2 => 1..=6_usize, 1 => Just(AMPLE)];
+    let overflow = prop_oneof![Just(Overflow::DropNewest), Just(Overflow::DropOldest)];
+    let receiver = prop_oneof![3 => Just(Receiver::Answers), 3 => Just(Receiver::Stream), 1 => Just(Receiver::Both)];
+    let replay = (
+        prop_oneof![Just(KindSet::ALL), Just(KindSet::ALL.without(Kind::Delta)), Just(KindSet::NONE)],
+        prop_oneof![2 => Just(PLENTY), 1 => 0..=512_usize],
+        prop_oneof![2 => Just(LONG), 1 => 0..=2_000_u64],
+    );
+    let sizes = (3..=60_usize, 64..=2_048_usize, prop_oneof![1..=4_u32, 5..=20_u32]);
+    let single = prop_oneof![3 => Just(KindSet::NONE), 1 => Just(KindSet::NONE.with(Kind::Delta))];
+    let times = (prop_oneof![Just(0_u64), Just(50), Just(5_000)], 1..=5_usize);
+    (lanes, segment, slots, overflow, receiver, replay, sizes, single, times).prop_map(
+        |(lanes, segment, slots, overflow, receiver, replay, sizes, single, times)| Setup {
+            lanes,
+            slots,
+            segment,
+            queue_lines: sizes.0,
+            queue_bytes: sizes.1,
+            batch_lines: sizes.2,
+            overflow,
+            single,
+            replay: replay.0,
+            replay_bytes: replay.1,
+            replay_for: replay.2,
+            flush_every: times.0,
+            most_out: times.1,
+            receiver,
+        },
+    )
+}
+
+fn op(receiver: Receiver) -> impl Strategy<Value = Op> {
+    let lens = || prop::collection::vec(5..=34_usize, 1..=5);
+    let way = prop_oneof![6 => Just(Way::Push), 1 => Just(Way::TryPush), 2 => Just(Way::Urgent)];
+    let limits = prop_oneof![
+        6 => Just(Cut::NONE),
+        1 => (0..=4_u32, 5..=64_usize).prop_map(|(lines, bytes)| Cut { lines, bytes }),
+    ];
+    let good = match receiver {
+        Receiver::Answers => Just(Outcome::Delivered).boxed(),
+        Receiver::Stream => Just(Outcome::Written).boxed(),
+        Receiver::Both => prop_oneof![Just(Outcome::Delivered), Just(Outcome::Written)].boxed(),
+    };
+    // A stream does not answer, so it does not refuse either.
+    let refusals = if receiver == Receiver::Stream { 0 } else { 3 };
+    let after = prop::option::of((0..3_000_u64).prop_map(Duration::from_millis));
+    let done = if receiver == Receiver::Stream { 0..=0_u32 } else { 0..=3_u32 };
+    let outcome = prop_oneof![
+        6 => good,
+        2 => (done, after).prop_map(|(done, after)| Outcome::Retry { done, after }),
+        1 => Just(Outcome::Unreachable),
+        1 => Just(Outcome::Auth),
+        refusals => Just(Outcome::TooLarge),
+        refusals => (398..404_u16).prop_map(Outcome::Rejected),
+    ];
+    let wish = (0..=12_usize, 0..=200_usize).prop_map(|(lines, bytes)| Lease { lines, bytes });
+    let index = 0..64_usize;
+    prop_oneof![
+        24 => (0..3_usize, way, lens()).prop_map(|(lane, way, lens)| Op::Push { lane, way, lens }),
+        4 => (0..3_usize, wish, 1..40_usize).prop_map(|(lane, wish, least)| Op::Lease { lane, wish, least }),
+        5 => (index.clone(), any::<bool>(), lens())
+            .prop_map(|(lease, adopt, lens)| Op::Return { lease, adopt, lens }),
+        24 => (kinds(), limits).prop_map(|(kinds, limits)| Op::Poll { kinds, limits }),
+        18 => (index, outcome).prop_map(|(token, outcome)| Op::Outcome { token, outcome }),
+        8 => prop_oneof![0..200_u64, 0..400_000_u64].prop_map(Op::Forward),
+        2 => prop_oneof![0..200_u64, 0..400_000_u64].prop_map(Op::Back),
+        8 => Just(Op::Flush),
+        4 => kinds().prop_map(Op::Lost),
+        2 => kinds().prop_map(Op::Confirm),
+        1 => (0..3_usize).prop_map(|lane| Op::Note { lane }),
+        1 => prop_oneof![3 => Just(Op::Close), 1 => Just(Op::Abandon)],
+    ]
+}
+
+fn case() -> impl Strategy<Value = (Setup, Vec<Op>)> {
+    setup().prop_flat_map(|setup| {
+        let ops = prop::collection::vec(op(setup.receiver), 1..AMPLE);
+        (Just(setup), ops)
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2 * ProptestConfig::default().cases, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn laws_hold_with_buffers_made_on_demand((setup, ops) in case()) {
+        run::<Box<[u8]>>(&setup, &ops, |_| Slot::empty(), |size| vec![0; size].into_boxed_slice());
+    }
+
+    #[test]
+    fn laws_hold_with_static_buffers((mut setup, ops) in case()) {
+        setup.segment = 64;
+        run::<[u8; 64]>(&setup, &ops, |_| Slot::new([0; 64]), |_| [0; 64]);
+    }
+
+    #[test]
+    fn laws_hold_with_borrowed_buffers((setup, ops) in case()) {
+        run::<&'static mut [u8]>(
+            &setup,
+            &ops,
+            |size| Slot::new(Box::leak(vec![0; size].into_boxed_slice())),
+            |size| Box::leak(vec![0; size].into_boxed_slice()),
+        );
+    }
+}
