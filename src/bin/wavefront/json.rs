@@ -192,6 +192,11 @@ pub(crate) fn time(raw: &RawValue) -> Result<u64, Wrong> {
         .ok_or_else(|| "the time is out of range: at most 9223372036854775807".to_owned())
 }
 
+/// A time of the command line, by the same rules.
+pub(crate) fn parse_time(text: &str) -> Result<u64, Wrong> {
+    RawValue::from_string(text.to_owned()).map_err(|_| "expected a number".to_owned()).and_then(|raw| time(&raw))
+}
+
 /// How many: a whole number above zero, which may be written with a fraction of zero.
 pub(crate) fn count(raw: &RawValue) -> Result<u64, Wrong> {
     let value = number(raw)?;

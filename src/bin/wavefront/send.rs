@@ -16,6 +16,7 @@ use wavefront_sdk::{Kind, KindSet, Metric, Overflow};
 
 use crate::duration;
 use crate::feed::{Deliver, End, Feed, Outlet, Print, Tally, say};
+use crate::json;
 use crate::secrets::Secret;
 use crate::shown::printable;
 use crate::signals::Interrupt;
@@ -98,7 +99,7 @@ pub(crate) struct Args {
     metric: Option<Vec<String>>,
 
     /// The point's time, in s, ms, µs or ns since 1970; the receiver's clock if none is given.
-    #[arg(long, value_name = "TIME", requires = "metric")]
+    #[arg(long, value_name = "TIME", requires = "metric", allow_negative_numbers = true, value_parser = json::parse_time)]
     timestamp: Option<u64>,
 
     /// Print the summary as one JSON object on standard output.
