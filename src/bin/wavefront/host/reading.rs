@@ -161,9 +161,8 @@ fn load() -> Option<[f64; 3]> {
 /// Not the loopback, and not a container's end of a virtual cable: there are many of those, they come and go, and what
 /// they carry is seen at the bridge.
 fn is_network(name: &str) -> bool {
-    let loopback =
-        name.strip_prefix("lo").is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_digit()))
-            || name.starts_with("Loopback");
+    let loopback = name.strip_prefix("lo").is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_digit()))
+        || name.starts_with("Loopback");
     !loopback && !name.starts_with("veth")
 }
 
@@ -174,9 +173,8 @@ fn worth_telling(mut all: Vec<FileSystem>) -> Vec<FileSystem> {
     all.sort_by(|a, b| a.mount.len().cmp(&b.mount.len()).then_with(|| a.mount.cmp(&b.mount)));
     let mut kept: Vec<FileSystem> = Vec::new();
     for it in all {
-        let repeats = |other: &FileSystem| {
-            other.mount == it.mount || (it.device.starts_with('/') && other.device == it.device)
-        };
+        let repeats =
+            |other: &FileSystem| other.mount == it.mount || (it.device.starts_with('/') && other.device == it.device);
         if !kept.iter().any(repeats) {
             kept.push(it);
         }
@@ -186,8 +184,23 @@ fn worth_telling(mut all: Vec<FileSystem>) -> Vec<FileSystem> {
 
 fn is_pseudo(kind: &str) -> bool {
     const PSEUDO: [&str; 17] = [
-        "tmpfs", "devtmpfs", "ramfs", "rootfs", "overlay", "aufs", "squashfs", "nsfs", "efivarfs", "tracefs", "debugfs",
-        "securityfs", "configfs", "bpf", "binfmt_misc", "fusectl", "devfs",
+        "tmpfs",
+        "devtmpfs",
+        "ramfs",
+        "rootfs",
+        "overlay",
+        "aufs",
+        "squashfs",
+        "nsfs",
+        "efivarfs",
+        "tracefs",
+        "debugfs",
+        "securityfs",
+        "configfs",
+        "bpf",
+        "binfmt_misc",
+        "fusectl",
+        "devfs",
     ];
     // `fuseblk` is a disk; `fuse.…` are network shares and views of something else.
     PSEUDO.contains(&kind) || kind.starts_with("fuse.")
@@ -226,7 +239,8 @@ mod tests {
 
     #[test]
     fn a_containers_root_is_told_though_it_is_an_overlay() {
-        let kept = mounted(&[("overlay", "/", "overlay"), ("/dev/vda1", "/data", "ext4"), ("shm", "/dev/shm", "tmpfs")]);
+        let kept =
+            mounted(&[("overlay", "/", "overlay"), ("/dev/vda1", "/data", "ext4"), ("shm", "/dev/shm", "tmpfs")]);
         assert_eq!(kept, ["/", "/data"]);
     }
 
