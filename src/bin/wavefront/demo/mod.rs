@@ -5,7 +5,6 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use wavefront_sdk::Sender;
 use wavefront_sdk::collector::{Builder, Collector, Port, Summary, Via};
 use wavefront_sdk::delivery::Ledger;
@@ -17,7 +16,7 @@ mod workload;
 
 use check::{Check, Row, problems};
 use datum::Datum;
-use table::{Paint, as_json, seconds, table};
+use table::{Paint, WIDTH, as_json, seconds, table, title};
 use workload::Workload;
 
 use crate::collect::{grouped, say};
@@ -28,9 +27,11 @@ use crate::host::{Figure, Form, Gatherer, figures, machine};
 /// A failed command line or set-up.
 const USAGE: u8 = 2;
 /// How often the shop says what it did.
-const TICK: Duration = Duration::from_millis(200);
+const TICK: Duration = Duration::from_millis(250);
 /// How long what was sent may take to arrive at the end.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// Lines of the table while it is drawn, and the one of the cursor.
+const ROWS: usize = 19;
 /// Problems that are shown; more of them would say nothing new.
 const SHOWN: usize = 5;
 
@@ -64,10 +65,10 @@ pub(crate) fn run(args: Args) -> ExitCode {
         Ok(ending) => ending,
         Err(error) => return failed(&format!("cannot start: {error}")),
     };
-    let screen = Screen::new(args.json, args.lasting);
+    let mut screen = Screen::new(args.json, args.lasting);
     match Demo::start(Collector::builder()) {
         Ok(demo) => {
-            let result = demo.run(args.lasting, &ending, &screen);
+            let result = demo.run(args.lasting, &ending, &mut screen);
             screen.end(&result)
         }
         Err(text) => failed(&text),
@@ -118,7 +119,7 @@ impl Demo {
         Ok(Self { check, senders: [tcp, http], source, collector })
     }
 
-    fn run(self, lasting: Duration, ending: &Ending, screen: &Screen) -> Outcome {
+    fn run(self, lasting: Duration, ending: &Ending, screen: &mut Screen) -> Outcome {
         let started = Instant::now();
         let mut gatherer = Gatherer::new();
         let mut before = gatherer.read();
@@ -132,16 +133,13 @@ impl Demo {
                 self.send(&datum);
             }
             before = reading;
-            screen.show(started.elapsed(), || self.rows(&self.collector.snapshot()));
             next = (next + TICK).max(Instant::now());
-            let left = lasting.saturating_sub(started.elapsed());
-            if left.is_zero() || ending.comes_before(next.min(Instant::now() + left)) {
+            let end = started.checked_add(lasting).unwrap_or(next);
+            // A last stretch that is shorter than a tick passes in silence.
+            if ending.comes_before(next.min(end)) || Instant::now() >= end {
                 break;
             }
-            // The last stretch may be shorter than a tick: nothing more is sent then.
-            if started.elapsed() >= lasting {
-                break;
-            }
+            screen.draw(started.elapsed(), || self.rows(&self.collector.snapshot()));
         }
         self.end(started.elapsed())
     }
@@ -198,55 +196,62 @@ fn now() -> u64 {
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// What the user sees: a table that is drawn anew on a terminal, and the last one everywhere.
+/// What the user sees: the last table, and on a terminal with room for it those on the way there.
 struct Screen {
     json: bool,
     lasting: Duration,
+    terminal: bool,
     paint: Paint,
-    live: ProgressBar,
+    /// Lines that were drawn, above the cursor.
+    drawn: usize,
 }
 
 impl Screen {
     fn new(json: bool, lasting: Duration) -> Self {
         let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-        let terminal = !json && io::stdout().is_terminal() && std::env::var_os("TERM").is_none_or(|it| it != "dumb");
+        // Windows' old console shows escape sequences instead of obeying them.
+        let obeys = !cfg!(windows) || set("WT_SESSION");
+        let dumb = std::env::var_os("TERM").is_some_and(|it| it == "dumb");
+        let terminal = !json && obeys && !dumb && io::stdout().is_terminal();
         let paint = if terminal && !set("NO_COLOR") { Paint::Colours } else { Paint::Plain };
-        let live = if terminal {
-            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stdout());
-            ProgressStyle::with_template("{msg}").map_or(bar.clone(), |style| bar.with_style(style))
-        } else {
-            ProgressBar::hidden()
-        };
-        Self { json, lasting, paint, live }
+        Self { json, lasting, terminal, paint, drawn: 0 }
     }
 
-    fn show(&self, elapsed: Duration, rows: impl FnOnce() -> Vec<Row>) {
-        if !self.live.is_hidden() {
-            let time = format!("{} of {}", seconds(elapsed.min(self.lasting)), duration::show(self.lasting));
-            self.live.set_message(format!("{}\n\n{}", self.title(&time), table(&rows(), self.paint)));
-            self.live.tick();
+    fn draw(&mut self, elapsed: Duration, rows: impl FnOnce() -> Vec<Row>) {
+        let size = if self.terminal { terminal_size::terminal_size() } else { None };
+        let roomy = |(width, height): (terminal_size::Width, terminal_size::Height)| {
+            usize::from(width.0) > WIDTH && usize::from(height.0) > ROWS
+        };
+        if size.is_some_and(roomy) {
+            let time = format!("{} of {}", seconds(elapsed), duration::show(self.lasting));
+            let text = format!("{}\n\n{}\n", title(&time, self.paint), table(&rows(), self.paint));
+            self.print(&text);
+            self.drawn = text.lines().count();
         }
     }
 
-    fn title(&self, time: &str) -> String {
-        let text = " wavefront demo: this machine and a make-believe shop, to a local collector";
-        format!("{text}\n {time}")
-    }
-
-    /// The last table and the verdict.
-    fn end(&self, outcome: &Outcome) -> ExitCode {
-        self.live.finish_and_clear();
-        let Outcome { rows, lasted, reasons } = outcome;
-        let problems = problems(rows);
-        let text = if self.json {
-            format!("{}\n", as_json(rows, &problems, *lasted))
-        } else {
-            let verdict = self.verdict(rows, &problems, reasons);
-            format!("{}\n\n{}\n\n{verdict}\n", self.title(&seconds(*lasted)), table(rows, self.paint))
+    /// Prints it in the place of what was drawn last, in one go: nothing flickers.
+    fn print(&mut self, text: &str) {
+        let text = match core::mem::take(&mut self.drawn) {
+            0 => text.to_owned(),
+            lines => format!("\r\u{1b}[{lines}A\u{1b}[J{text}"),
         };
         let mut stdout = io::stdout().lock();
         // Nobody may be there to read it; the exit status says it too.
         let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+    }
+
+    /// The last table and the verdict.
+    fn end(&mut self, outcome: &Outcome) -> ExitCode {
+        let Outcome { rows, lasted, reasons } = outcome;
+        let problems = problems(rows);
+        if self.json {
+            self.print(&format!("{}\n", as_json(rows, &problems, *lasted)));
+        } else {
+            let verdict = self.verdict(rows, &problems, reasons);
+            let title = title(&seconds(*lasted), self.paint);
+            self.print(&format!("{title}\n\n{}\n\n{verdict}\n", table(rows, self.paint)));
+        }
         if problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
     }
 
@@ -260,7 +265,7 @@ impl Screen {
         let mut text = self.paint.over(Paint::RED, " ✘ What arrived is not what was sent:");
         let all = problems.iter().chain(reasons);
         for problem in all.take(SHOWN) {
-            text += &format!("\n   {}", problem.chars().take(400).collect::<String>());
+            text += &format!("\n   {}", problem.chars().take(160).collect::<String>());
         }
         if problems.len() + reasons.len() > SHOWN {
             text += "\n   … and more: --json tells all of it";
@@ -277,8 +282,8 @@ mod tests {
     use super::*;
 
     fn outcome(builder: Builder) -> Outcome {
-        let screen = Screen::new(true, TICK);
-        Demo::start(builder).unwrap().run(TICK * 2, &Ending::listen().unwrap(), &screen)
+        let mut screen = Screen::new(true, TICK);
+        Demo::start(builder).unwrap().run(TICK * 2, &Ending::listen().unwrap(), &mut screen)
     }
 
     #[test]

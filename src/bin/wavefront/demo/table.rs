@@ -28,13 +28,22 @@ impl Paint {
     }
 }
 
-/// The columns on a line of 80, one left free.
+/// What a line may fill of a terminal's usual 80 columns.
+pub(crate) const WIDTH: usize = 79;
+/// What is left of that for the last column.
 const LAST: usize = 29;
+
+/// Two lines above the table: what this is, and how long it has lasted.
+pub(crate) fn title(time: &str, paint: Paint) -> String {
+    let (name, what) = (" wavefront demo", " this machine and a make-believe shop, over the loopback, to a collector");
+    let time = format!("{time:>width$}", width = WIDTH - name.len());
+    format!("{}{time}\n{}", paint.over(Paint::BOLD, name), paint.over(Paint::DIM, what))
+}
 
 /// The table, without a line end at its end.
 pub(crate) fn table(rows: &[Row], paint: Paint) -> String {
     let head =
-        format!(" {:<6}{:<12}{:>8}{:>10}{:>10}   {}", "over", "kind", "sent", "accepted", "rejected", "last value");
+        format!(" {:<6}{:<11}{:>9}{:>10}{:>10}   {}", "over", "kind", "sent", "accepted", "rejected", "last value");
     let mut text = paint.over(Paint::BOLD, &head);
     let mut before = None;
     for row in rows {
@@ -45,9 +54,10 @@ pub(crate) fn table(rows: &[Row], paint: Paint) -> String {
         let accepted = if row.accepted == row.sent { paint.over(Paint::GREEN, &accepted) } else { accepted };
         let rejected = format!("{:>10}", grouped(row.rejected));
         let rejected = paint.over(if row.rejected == 0 { Paint::DIM } else { Paint::RED }, &rejected);
-        let via = paint.over(Paint::BOLD, &format!("{via:<6}"));
+        let via = format!("{via:<6}");
+        let via = if via.trim().is_empty() { via } else { paint.over(Paint::BOLD, &via) };
         let (sent, last) = (grouped(row.sent), fitted(&row.last));
-        text += &format!("\n {via}{kind:<12}{sent:>8}{accepted}{rejected}   {last}");
+        text += &format!("\n {via}{kind:<11}{sent:>9}{accepted}{rejected}   {last}");
     }
     text
 }
@@ -65,7 +75,7 @@ fn fitted(text: &str) -> String {
 
 /// Seconds, with a tenth.
 pub(crate) fn seconds(time: Duration) -> String {
-    format!("{:.1} s", time.as_secs_f64())
+    format!("{:.1}s", time.as_secs_f64())
 }
 
 /// Everything as one JSON object.
@@ -125,13 +135,14 @@ mod tests {
         let head = text.lines().next().unwrap_or_default();
         let end_of = |word: &str| head.find(word).map(|at| at + word.len());
         for line in text.lines().skip(1) {
-            assert!(line.chars().count() < 80, "{line}");
+            assert!(line.chars().count() <= WIDTH, "{line}");
             assert_eq!(
                 line.match_indices("1,234,567").map(|(at, found)| at + found.len()).collect::<Vec<_>>().as_slice(),
                 [end_of("sent").unwrap_or(0), end_of("accepted").unwrap_or(0)]
             );
         }
         assert!(!text.contains('\u{1b}'));
+        assert!(title("59.9s of 60s", Paint::Plain).lines().all(|line| line.chars().count() <= WIDTH));
     }
 
     #[test]
