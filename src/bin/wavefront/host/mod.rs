@@ -129,9 +129,10 @@ impl Agent {
     fn new(args: Args) -> Result<Self, String> {
         let endpoint = Endpoint::parse(&args.to).map_err(|error| error.to_string())?;
         let place = endpoint.to_string();
-        let token = args.token.clone().or_else(|| token_of_environment(&endpoint));
+        let token = args.token.clone().or_else(|| environments(&endpoint, |name| std::env::var(name).ok()));
         let named = args.source.as_deref().map(str::trim).filter(|source| !source.is_empty());
-        let source = named.map(str::to_owned).or_else(machine).ok_or("this machine has no name: give one with --source")?;
+        let source =
+            named.map(str::to_owned).or_else(machine).ok_or("this machine has no name: give one with --source")?;
         let mut builder = wavefront_sdk::sender::SenderBuilder::to_endpoint(endpoint)
             .source(source.as_str())
             .overflow(Overflow::DropOldest)
@@ -145,7 +146,8 @@ impl Agent {
         // A source or tag that no line can carry is found now, not in every line.
         sender.prepare("host", "", &args.tags).map_err(|error| format!("--source or --tag: {error}"))?;
         if !args.once {
-            let lasting = args.lasting.map_or("; Ctrl-C ends it".to_owned(), |it| format!(", for {}", duration::show(it)));
+            let lasting =
+                args.lasting.map_or("; Ctrl-C ends it".to_owned(), |it| format!(", for {}", duration::show(it)));
             let every = duration::show(args.every);
             say(&format!("sending the figures of {source} to {place} every {every}{lasting}"));
         }
@@ -197,10 +199,10 @@ impl Agent {
     }
 }
 
-/// `WAVEFRONT_TOKEN`, for `https://` only, and only where the URL has none.
-fn token_of_environment(endpoint: &Endpoint) -> Option<String> {
+/// The token that the environment has, for `https://` only, and only where the URL has none.
+fn environments(endpoint: &Endpoint, variable: impl FnOnce(&str) -> Option<String>) -> Option<String> {
     let takes = endpoint.is_tls() && endpoint.form() == Spoken::ProxyHttp;
-    let token = if takes { std::env::var("WAVEFRONT_TOKEN").ok() } else { None };
+    let token = if takes { variable("WAVEFRONT_TOKEN") } else { None };
     token.filter(|token| !token.trim().is_empty())
 }
 
@@ -302,10 +304,13 @@ mod tests {
         let text = memory.text();
         let mut lines: Vec<_> = text.lines().collect();
         lines.sort_unstable();
-        assert_eq!(lines, [
-            r#""host.cpu.core.usage" 5.0 1493773500 source="pump-3" "core"="3" "site"="north""#,
-            r#""∆host.disk.read.bytes" 7.0 source="pump-3" "site"="north" "core"="all""#,
-        ]);
+        assert_eq!(
+            lines,
+            [
+                r#""host.cpu.core.usage" 5.0 1493773500 source="pump-3" "core"="3" "site"="north""#,
+                r#""∆host.disk.read.bytes" 7.0 source="pump-3" "site"="north" "core"="all""#,
+            ]
+        );
         assert_eq!(last_words(&ledger, "tcp://h", None), ("2 lines delivered to tcp://h".into(), true));
     }
 
@@ -319,9 +324,14 @@ mod tests {
 
     #[test]
     fn the_environments_token_goes_to_tls_only() {
-        // The variable is not set here: that nothing else asks for it is what can be seen without changing it.
-        for url in ["http://h", "proxy://h", "tcp://h", "https://t@h"] {
-            assert_eq!(token_of_environment(&Endpoint::parse(url).unwrap()), None, "{url}");
+        let token = |url: &str, value: &str| {
+            let variable = |name: &str| (name == "WAVEFRONT_TOKEN").then(|| value.to_owned());
+            environments(&Endpoint::parse(url).unwrap(), variable)
+        };
+        assert_eq!(token("https://h", "t"), Some("t".into()));
+        assert_eq!(token("https://h", " "), None);
+        for url in ["http://h", "http://127.0.0.1", "proxy://h", "tcp://h", "https://own@h"] {
+            assert_eq!(token(url, "t"), None, "{url}");
         }
     }
 
@@ -331,6 +341,11 @@ mod tests {
         let tag = Some(("mount", "\n".repeat(300)));
         assert!(agent.send(&Figure { name: "host.disk.used", value: f64::NAN, tag, form: Form::Gauge(1) }).is_err());
         let (text, whole) = last_words(&agent.sender.close(LAST), "tcp://h", Some("no route".into()));
-        assert!(!whole && text.contains("1 of 1 lines") && text.contains("could not be written") && text.contains("no route"));
+        assert!(
+            !whole
+                && text.contains("1 of 1 lines")
+                && text.contains("could not be written")
+                && text.contains("no route")
+        );
     }
 }
