@@ -11,7 +11,6 @@ use clap::{Parser, Subcommand};
 mod collect;
 mod demo;
 mod duration;
-mod ending;
 mod feed;
 mod host;
 mod json;

@@ -19,10 +19,11 @@ use datum::Datum;
 use table::{Paint, WIDTH, as_json, seconds, table, title};
 use workload::Workload;
 
-use crate::collect::{grouped, say};
 use crate::duration;
-use crate::ending::Ending;
+use crate::feed::say;
 use crate::host::{Figure, Form, Gatherer, figures, machine};
+use crate::shown::grouped;
+use crate::signals::Interrupt;
 
 /// A failed command line or set-up.
 const USAGE: u8 = 2;
@@ -61,14 +62,14 @@ pub(crate) struct Args {
 
 /// Runs until the time is over or a signal comes.
 pub(crate) fn run(args: Args) -> ExitCode {
-    let ending = match Ending::listen() {
-        Ok(ending) => ending,
+    let interrupt = match Interrupt::listen() {
+        Ok(interrupt) => interrupt,
         Err(error) => return failed(&format!("cannot start: {error}")),
     };
     let mut screen = Screen::new(args.json, args.lasting);
     match Demo::start(Collector::builder()) {
         Ok(demo) => {
-            let result = demo.run(args.lasting, &ending, &mut screen);
+            let result = demo.run(args.lasting, &interrupt, &mut screen);
             screen.end(&result)
         }
         Err(text) => failed(&text),
@@ -119,7 +120,7 @@ impl Demo {
         Ok(Self { check, senders: [tcp, http], source, collector })
     }
 
-    fn run(self, lasting: Duration, ending: &Ending, screen: &mut Screen) -> Outcome {
+    fn run(self, lasting: Duration, interrupt: &Interrupt, screen: &mut Screen) -> Outcome {
         let started = Instant::now();
         let mut gatherer = Gatherer::new();
         let mut before = gatherer.read();
@@ -136,7 +137,7 @@ impl Demo {
             next = (next + TICK).max(Instant::now());
             let end = started.checked_add(lasting).unwrap_or(next);
             // A last stretch that is shorter than a tick passes in silence.
-            if ending.comes_before(next.min(end)) || Instant::now() >= end {
+            if interrupt.comes_before(next.min(end)) || Instant::now() >= end {
                 break;
             }
             screen.draw(started.elapsed(), || self.rows(&self.collector.snapshot()));
@@ -283,7 +284,7 @@ mod tests {
 
     fn outcome(builder: Builder) -> Outcome {
         let mut screen = Screen::new(true, TICK);
-        Demo::start(builder).unwrap().run(TICK * 2, &Ending::listen().unwrap(), &mut screen)
+        Demo::start(builder).unwrap().run(TICK * 2, &Interrupt::listen().unwrap(), &mut screen)
     }
 
     #[test]

@@ -1,11 +1,12 @@
 //! `wavefront host`: this machine's figures, sent at an interval.
 
+use std::borrow::Cow;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use sysinfo::System;
 use wavefront_sdk::delivery::{Ledger, Row};
-use wavefront_sdk::sender::{BuildError, Endpoint, Form as Spoken, SendError};
+use wavefront_sdk::sender::{SendError, SenderBuilder};
 use wavefront_sdk::{DeltaCounter, Metric, Overflow, Sender};
 
 mod figures;
@@ -14,9 +15,14 @@ mod reading;
 pub(crate) use figures::{Figure, Form, figures};
 pub(crate) use reading::Gatherer;
 
-use crate::collect::{grouped, say};
 use crate::duration;
-use crate::ending::Ending;
+use crate::feed::say;
+use crate::json::Text;
+use crate::secrets::Secret;
+use crate::send::endpoint;
+use crate::shown::{grouped, printable};
+use crate::signals::Interrupt;
+use crate::tags::Added;
 
 /// A failed command line or set-up.
 const USAGE: u8 = 2;
@@ -62,19 +68,19 @@ Exit status: 0 if everything was delivered, 1 if lines were lost, 2 if it could 
 pub(crate) struct Args {
     /// Where to send: proxy://HOST, http://HOST:2878, tcp://HOST:2878, or https://HOST with a token.
     #[arg(long, value_name = "URL")]
-    to: String,
+    to: Secret,
 
     /// The API token, for direct ingestion over https://. [default: the variable WAVEFRONT_TOKEN]
     #[arg(long)]
-    token: Option<String>,
+    token: Option<Secret>,
 
     /// The name this machine goes by. [default: its host name]
     #[arg(long)]
     source: Option<String>,
 
     /// A tag for every line; may be repeated.
-    #[arg(long = "tag", value_name = "KEY=VALUE", value_parser = tag)]
-    tags: Vec<(String, String)>,
+    #[arg(long = "tag", value_name = "KEY=VALUE")]
+    tags: Vec<String>,
 
     /// How long an interval is: 1s at least.
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration::parse_seconds)]
@@ -89,25 +95,18 @@ pub(crate) struct Args {
     once: bool,
 }
 
-fn tag(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((key, value)) if !key.trim().is_empty() && !value.trim().is_empty() => Ok((key.into(), value.into())),
-        _ => Err("write KEY=VALUE, such as site=north".into()),
-    }
-}
-
 /// Runs until a signal comes or the time is over.
 pub(crate) fn run(args: Args) -> ExitCode {
     let failed = |text: String| {
         say(&format!("error: {text}"));
         ExitCode::from(USAGE)
     };
-    let ending = match Ending::listen() {
-        Ok(ending) => ending,
+    let interrupt = match Interrupt::listen() {
+        Ok(interrupt) => interrupt,
         Err(error) => return failed(format!("cannot start: {error}")),
     };
     match Agent::new(args) {
-        Ok(agent) => agent.run(&ending),
+        Ok(agent) => agent.run(&interrupt),
         Err(text) => failed(text),
     }
 }
@@ -119,43 +118,43 @@ pub(crate) fn machine() -> Option<String> {
 
 /// Everything that lasts from the first reading to the last.
 struct Agent {
-    args: Args,
     sender: Sender,
     /// The endpoint, without its token.
     place: String,
+    added: Added,
+    every: Duration,
+    lasting: Option<Duration>,
+    once: bool,
 }
 
 impl Agent {
     fn new(args: Args) -> Result<Self, String> {
-        let endpoint = Endpoint::parse(&args.to).map_err(|error| error.to_string())?;
+        let Args { to, token, source, tags, every, lasting, once } = args;
+        let endpoint = endpoint(&to, token.as_ref())?;
         let place = endpoint.to_string();
-        let token = args.token.clone().or_else(|| environments(&endpoint, |name| std::env::var(name).ok()));
-        let named = args.source.as_deref().map(str::trim).filter(|source| !source.is_empty());
-        let source =
-            named.map(str::to_owned).or_else(machine).ok_or("this machine has no name: give one with --source")?;
-        let mut builder = wavefront_sdk::sender::SenderBuilder::to_endpoint(endpoint)
+        let added = Added::parse(&tags)?;
+        let source = source.map(|source| source.trim().to_owned()).filter(|source| !source.is_empty());
+        let source = source.or_else(machine).ok_or("this machine has no name: give one with --source")?;
+        let sender = SenderBuilder::to_endpoint(endpoint)
             .source(source.as_str())
             .overflow(Overflow::DropOldest)
             .max_queue_size(QUEUE)
             .max_queue_bytes(QUEUE_BYTES)
-            .flush_interval(Duration::from_millis(500));
-        if let Some(token) = token {
-            builder = builder.token(token);
+            .flush_interval(Duration::from_millis(500))
+            .build()
+            .map_err(|error| error.to_string())?;
+        // A source or tags that no line can carry are found now, not in every line.
+        sender.prepare("host", "", added.alone()).map_err(|error| format!("--source or --tag: {error}"))?;
+        if !once {
+            let until = lasting.map_or("; Ctrl-C ends it".to_owned(), |it| format!(", for {}", duration::show(it)));
+            let every = duration::show(every);
+            say(&format!("sending the figures of {} to {place} every {every}{until}", printable(&source)));
         }
-        let sender = builder.build().map_err(|error: BuildError| error.to_string())?;
-        // A source or tag that no line can carry is found now, not in every line.
-        sender.prepare("host", "", &args.tags).map_err(|error| format!("--source or --tag: {error}"))?;
-        if !args.once {
-            let lasting =
-                args.lasting.map_or("; Ctrl-C ends it".to_owned(), |it| format!(", for {}", duration::show(it)));
-            let every = duration::show(args.every);
-            say(&format!("sending the figures of {source} to {place} every {every}{lasting}"));
-        }
-        Ok(Self { args, sender, place })
+        Ok(Self { sender, place, added, every, lasting, once })
     }
 
-    fn run(self, ending: &Ending) -> ExitCode {
-        let Args { every, lasting, once, .. } = self.args;
+    fn run(self, interrupt: &Interrupt) -> ExitCode {
+        let Self { every, lasting, once, .. } = self;
         let started = Instant::now();
         let end = lasting.and_then(|lasting| started.checked_add(lasting));
         let mut next = started + every.min(FIRST);
@@ -164,7 +163,7 @@ impl Agent {
         let mut link = Link::default();
         loop {
             let until = end.map_or(next, |end| end.min(next));
-            let stopped = ending.comes_before(until);
+            let stopped = interrupt.comes_before(until);
             if let Some(news) = link.look(&self.sender) {
                 say(&format!("{}: {news}", self.place));
             }
@@ -187,23 +186,14 @@ impl Agent {
     }
 
     fn send(&self, figure: &Figure) -> Result<(), SendError> {
-        let own = figure.tag.as_ref().map(|(key, value)| (*key, value.as_str()));
-        let given = self.args.tags.iter().map(|(key, value)| (key.as_str(), value.as_str()));
-        // The figure's own tag wins.
-        let given = given.filter(|(key, _)| own.is_none_or(|(known, _)| known != *key));
-        let tags: Vec<_> = own.into_iter().chain(given).collect();
+        let text = |text| Text(Cow::Borrowed(text));
+        let own: Vec<_> = figure.tag.iter().map(|(key, value)| (text(*key), text(value.as_str()))).collect();
+        let tags = self.added.to(&own);
         match figure.form {
-            Form::Gauge(at) => self.sender.send(Metric::new(figure.name, figure.value).timestamp(at).tags(&tags)),
-            Form::Increment => self.sender.send(DeltaCounter::new(figure.name, figure.value).tags(&tags)),
+            Form::Gauge(at) => self.sender.send(Metric::new(figure.name, figure.value).timestamp(at).tags(tags)),
+            Form::Increment => self.sender.send(DeltaCounter::new(figure.name, figure.value).tags(tags)),
         }
     }
-}
-
-/// The token that the environment has, for `https://` only, and only where the URL has none.
-fn environments(endpoint: &Endpoint, variable: impl FnOnce(&str) -> Option<String>) -> Option<String> {
-    let takes = endpoint.is_tls() && endpoint.form() == Spoken::ProxyHttp;
-    let token = if takes { variable("WAVEFRONT_TOKEN") } else { None };
-    token.filter(|token| !token.trim().is_empty())
 }
 
 /// Whether lines get through, as far as the user was told.
@@ -274,7 +264,6 @@ fn last_words(ledger: &Ledger, place: &str, error: Option<String>) -> (String, b
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use wavefront_sdk::sender::SenderBuilder;
     use wavefront_sdk::transport::Memory;
 
     use super::*;
@@ -282,16 +271,10 @@ mod tests {
     fn agent(tags: &[&str]) -> (Agent, Memory) {
         let memory = Memory::new();
         let sender = SenderBuilder::over(memory.clone()).source("pump-3").build().unwrap();
-        let args = Args {
-            to: "tcp://h".into(),
-            token: None,
-            source: None,
-            tags: tags.iter().map(|text| tag(text).unwrap()).collect(),
-            every: FIRST,
-            lasting: None,
-            once: true,
-        };
-        (Agent { args, sender, place: "tcp://h".into() }, memory)
+        let tags: Vec<String> = tags.iter().map(|&tag| tag.to_owned()).collect();
+        let added = Added::parse(&tags).unwrap();
+        let agent = Agent { sender, place: "tcp://h".into(), added, every: FIRST, lasting: None, once: true };
+        (agent, memory)
     }
 
     #[test]
@@ -312,27 +295,6 @@ mod tests {
             ]
         );
         assert_eq!(last_words(&ledger, "tcp://h", None), ("2 lines delivered to tcp://h".into(), true));
-    }
-
-    #[test]
-    fn a_tag_is_a_key_and_a_value() {
-        assert_eq!(tag("a=b=c"), Ok(("a".into(), "b=c".into())));
-        for text in ["", "a", "=b", "a=", " =b"] {
-            assert!(tag(text).is_err(), "{text}");
-        }
-    }
-
-    #[test]
-    fn the_environments_token_goes_to_tls_only() {
-        let token = |url: &str, value: &str| {
-            let variable = |name: &str| (name == "WAVEFRONT_TOKEN").then(|| value.to_owned());
-            environments(&Endpoint::parse(url).unwrap(), variable)
-        };
-        assert_eq!(token("https://h", "t"), Some("t".into()));
-        assert_eq!(token("https://h", " "), None);
-        for url in ["http://h", "http://127.0.0.1", "proxy://h", "tcp://h", "https://own@h"] {
-            assert_eq!(token(url, "t"), None, "{url}");
-        }
     }
 
     #[test]
