@@ -173,7 +173,8 @@ mod tests {
     #[test]
     fn all_is_well_only_if_every_count_is() {
         assert_eq!(problems(&good()), Vec::<String>::new());
-        let spoil: [(fn(&mut Row), &str); 7] = [
+        type Spoil = fn(&mut Row);
+        let spoil: [(Spoil, &str); 7] = [
             (|row| row.sent = 4, "4 lines were sent, 3 accepted"),
             (|row| row.delivered = 2, "2 delivered"),
             (|row| row.accepted = 2, "3 lines were sent, 2 accepted"),

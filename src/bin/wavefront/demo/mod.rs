@@ -48,8 +48,9 @@ Examples:
   wavefront demo --for 2s --json
       the result as one JSON object
 
-Exit status: 0 if, for every transport and kind, as many lines were accepted as sent, none was rejected, and every
-decoded value equals the one sent; 1 if not; 2 if it could not start.")]
+Exit status: 0 if, for every transport and kind, as many lines were accepted as
+sent, none was rejected, and every decoded value equals the one sent; 1 if not;
+2 if it could not start.")]
 pub(crate) struct Args {
     /// How long, such as 2s, 1m or 1h.
     #[arg(long = "for", value_name = "TIME", default_value = "10s", value_parser = duration::parse)]

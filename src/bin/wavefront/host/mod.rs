@@ -42,17 +42,19 @@ const LAST: Duration = Duration::from_secs(5);
 /// Ctrl-C or SIGTERM ends it: what waits is sent first, for 5 seconds at most.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Figures (bytes, percent; every line has the source and the tags that were given):
-  host.cpu.usage                                       all processors together
-  host.cpu.core.usage                                  tag core
+Figures (bytes and percent; each with the source and tags that were given):
+  host.cpu.usage                                  all processors together
+  host.cpu.core.usage                             tag core
   host.load.1m .5m .15m
   host.memory.total .available .used .usage
-  host.swap.total .available .used .usage              where there is swap
-  host.disk.total .available .used .usage              tag mount; no file systems in memory, none over the network
-  host.disk.read.bytes .written.bytes                  tag device; delta counters
-  host.network.received.bytes .packets .errors         tag interface; delta counters; not loopback, not veth…
-  host.network.sent.bytes .packets .errors
-Delta counters hold what was added in the interval; where nothing was, nothing is sent.
+  host.swap.total .available .used .usage         where there is swap
+  host.disk.total .available .used .usage         tag mount
+  host.disk.read.bytes .written.bytes             tag device; delta counters
+  host.network.received.bytes .packets .errors    tag interface; delta counters
+  host.network.sent.bytes .packets .errors        the same
+Delta counters hold what was added in the interval; where nothing was, nothing
+is sent. File systems in memory or over the network, the loopback and the veth
+interfaces of containers are left out.
 
 Examples:
   wavefront host --to proxy://gateway.local
@@ -64,7 +66,8 @@ Examples:
   wavefront collect & wavefront host --to http://127.0.0.1:2878 --once
       a look at what it sends, without any account
 
-Exit status: 0 if everything was delivered, 1 if lines were lost, 2 if it could not start.")]
+Exit status: 0 if everything was delivered, 1 if lines were lost, 2 if it could
+not start.")]
 pub(crate) struct Args {
     /// Where to send: proxy://HOST, http://HOST:2878, tcp://HOST:2878, or https://HOST with a token.
     #[arg(long, value_name = "URL")]
@@ -160,12 +163,12 @@ impl Agent {
         let mut next = started + every.min(FIRST);
         let mut gatherer = Gatherer::new();
         let mut before = gatherer.read();
-        let mut link = Link::default();
+        let mut link = Link::new(started);
         loop {
             let until = end.map_or(next, |end| end.min(next));
             let stopped = interrupt.comes_before(until);
-            if let Some(news) = link.look(&self.sender) {
-                say(&format!("{}: {news}", self.place));
+            if let Some(news) = link.look(&self.sender.ledger().total(), self.sender.last_error(), Instant::now()) {
+                say(&news);
             }
             // At the end too: the last interval is shorter, but its increments count.
             let now = gatherer.read();
@@ -197,34 +200,44 @@ impl Agent {
 }
 
 /// Whether lines get through, as far as the user was told.
-#[derive(Default)]
 struct Link {
+    /// Lines that have left.
     left: usize,
+    /// When some had left since the look before, or none waited.
+    well: Instant,
     broken: bool,
     breaks: u32,
 }
 
 impl Link {
+    /// Lines that wait for less are on their way.
+    const STUCK: Duration = Duration::from_secs(5);
+
+    fn new(now: Instant) -> Self {
+        Self { left: 0, well: now, broken: false, breaks: 0 }
+    }
+
     /// Looks before an interval's lines are added; what to tell if things changed. A link that breaks again and again is
     /// told of the 1st, 2nd, 4th, 8th … time.
-    fn look(&mut self, sender: &Sender) -> Option<String> {
-        let total = sender.ledger().total();
+    fn look(&mut self, total: &Row, error: Option<String>, now: Instant) -> Option<String> {
         let left = total.delivered + total.written + total.doubtful;
-        let waiting = total.queued + total.in_flight;
         let moved = core::mem::replace(&mut self.left, left) != left;
-        match sender.last_error() {
-            Some(error) if !self.broken && !moved && waiting > 0 => {
-                self.broken = true;
-                self.breaks += 1;
-                let times = if self.breaks > 1 { format!(" (for the {}th time)", self.breaks) } else { String::new() };
-                self.breaks.is_power_of_two().then(|| format!("{error}; lines are kept and tried again{times}"))
-            }
-            _ if self.broken && moved => {
-                self.broken = false;
-                self.breaks.is_power_of_two().then(|| "lines get through again".to_owned())
-            }
-            _ => None,
+        if moved || total.queued + total.in_flight == 0 {
+            self.well = now;
+            let mended = core::mem::replace(&mut self.broken, false) && self.breaks.is_power_of_two();
+            return mended.then(|| "lines get through again".to_owned());
         }
+        let stuck = now.saturating_duration_since(self.well);
+        if self.broken || stuck < Self::STUCK {
+            return None;
+        }
+        self.broken = true;
+        self.breaks += 1;
+        let error = error.map(|error| format!(": {error}")).unwrap_or_default();
+        let again = if self.breaks > 1 { format!(" ({} times so far)", self.breaks) } else { String::new() };
+        let text =
+            format!("nothing got through for {}s{again}{error}; lines are kept and tried again", stuck.as_secs());
+        self.breaks.is_power_of_two().then_some(text)
     }
 }
 
@@ -295,6 +308,29 @@ mod tests {
             ]
         );
         assert_eq!(last_words(&ledger, "tcp://h", None), ("2 lines delivered to tcp://h".into(), true));
+    }
+
+    #[test]
+    fn a_broken_link_is_told_once_and_so_is_its_repair() {
+        let start = Instant::now();
+        let mut link = Link::new(start);
+        let mut look = |delivered, queued, seconds| {
+            let mut total = Row::default();
+            (total.delivered, total.queued) = (delivered, queued);
+            link.look(&total, Some("no route".into()), start + Duration::from_secs(seconds))
+        };
+        assert_eq!(look(10, 0, 10), None);
+        assert_eq!(look(10, 10, 12), None, "they may be on their way");
+        let news = look(10, 20, 17).unwrap();
+        assert!(news.contains("7s") && news.contains("no route"), "{news}");
+        assert_eq!(look(10, 30, 27), None, "it was told");
+        assert_eq!(look(15, 25, 37).as_deref(), Some("lines get through again"));
+        assert_eq!(look(40, 10, 47), None);
+        for (at, told) in [(100, true), (200, false), (300, true)] {
+            assert_eq!(look(40 + at as usize, 0, at), None);
+            assert_eq!(look(40 + at as usize, 1, at + 10).is_some(), told);
+            assert_eq!(look(41 + at as usize, 0, at + 20).is_some(), told);
+        }
     }
 
     #[test]
