@@ -41,7 +41,7 @@ pub use event::Event;
 pub use histogram::{Centroids, Histogram};
 pub use point::Point;
 pub use source::{SourceDescription, SourceTag, Texts};
-pub use span::{Span, SpanTags, SpanTagsIter};
+pub use span::{Span, SpanTags, SpanTagsIter, Unit};
 pub use span_logs::{LogFields, Logs, SpanLog, SpanLogs};
 pub use tags::{AllTags, Pairs, Tags, TagsIter};
 pub use text::{Chars, Text};
@@ -172,6 +172,18 @@ pub fn source_tag<'a>(line: &'a str, _: &Limits) -> Result<SourceTag<'a>, ParseE
 /// Where the receiver would reject the line as the description of a source.
 pub fn source_description<'a>(line: &'a str, _: &Limits) -> Result<SourceDescription<'a>, ParseError> {
     start(line).and_then(source::read_description).map_err(|fault| fault.in_line(line))
+}
+
+/// The tokens that the receiver cuts a line into, `=` and `#` among them; none from a quote on that nothing closes.
+///
+/// Any text has tokens, one that no kind of line is read from too.
+///
+/// ```
+/// let tokens: Vec<String> = wavefront_sdk::parse::tokens("\"cpu load\" 1 source=web").map(|token| token.to_string()).collect();
+/// assert_eq!(tokens, ["cpu load", "1", "source", "=", "web"]);
+/// ```
+pub fn tokens(line: &str) -> Texts<'_> {
+    Texts::new(start(line).unwrap_or(Cursor::new("", 0)))
 }
 
 /// The start of the line, without what the receiver takes off its ends.

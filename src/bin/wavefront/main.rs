@@ -8,6 +8,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod check;
 mod collect;
 mod demo;
 mod duration;
@@ -35,6 +36,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Send(send::Args),
+    Check(check::Args),
     Collect(collect::Args),
     Host(host::Args),
     Demo(demo::Args),
@@ -48,6 +50,7 @@ fn main() -> ExitCode {
     }));
     match Cli::try_parse() {
         Ok(Cli { command: Command::Send(args) }) => send::run(args),
+        Ok(Cli { command: Command::Check(args) }) => check::run(args),
         Ok(Cli { command: Command::Collect(args) }) => collect::run(args),
         Ok(Cli { command: Command::Host(args) }) => host::run(args),
         Ok(Cli { command: Command::Demo(args) }) => demo::run(args),
