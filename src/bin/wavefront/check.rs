@@ -13,6 +13,7 @@ mod json;
 mod notes;
 mod show;
 
+use crate::shown::grouped;
 use show::{Finding, Level, Style};
 
 /// Usage, and what cannot be read or printed.
@@ -129,11 +130,13 @@ struct Counts {
 
 impl core::fmt::Display for Counts {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        let of = |count: u64, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
+        let of = |count: u64, what: &str| format!("{} {what}{}", grouped(count), if count == 1 { "" } else { "s" });
         match (self.good, self.bad) {
             (0, 0) => write!(f, "no lines")?,
             (good, 0) => write!(f, "{}, all good", of(good, "line"))?,
-            (good, bad) => write!(f, "{}: {good} good, {bad} bad", of(good + bad, "line"))?,
+            (good, bad) => {
+                write!(f, "{}: {} good, {} bad", of(good + bad, "line"), grouped(good), grouped(bad))?;
+            }
         }
         if self.notes > 0 { write!(f, ", {}", of(self.notes, "note")) } else { Ok(()) }
     }

@@ -6,10 +6,11 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 mod check;
 mod collect;
+mod completions;
 mod demo;
 mod duration;
 mod ending;
@@ -40,6 +41,7 @@ enum Command {
     Collect(collect::Args),
     Host(host::Args),
     Demo(demo::Args),
+    Completions(completions::Args),
 }
 
 fn main() -> ExitCode {
@@ -54,6 +56,7 @@ fn main() -> ExitCode {
         Ok(Cli { command: Command::Collect(args) }) => collect::run(args),
         Ok(Cli { command: Command::Host(args) }) => host::run(args),
         Ok(Cli { command: Command::Demo(args) }) => demo::run(args),
+        Ok(Cli { command: Command::Completions(args) }) => completions::run(&args, &mut Cli::command()),
         Err(error) => usage(&error),
     }
 }

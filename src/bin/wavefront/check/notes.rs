@@ -255,13 +255,12 @@ impl<'a> Notes<'a> {
 
     fn event(&mut self, event: &Event<'a>) {
         self.time(self.token(1), "the start", event.start_time);
-        // What stands between the start and the name.
-        let end =
-            self.token(2).filter(|end| event.name.is_none_or(|name| name.as_raw().as_ptr() != end.as_raw().as_ptr()));
-        if end.is_some() && event.end_time == event.start_time + 1 {
-            self.on(end, "this is read as the end, not as a duration; the end is set to 1 ms behind the start");
-        } else if end.is_some() {
-            self.time(end, "the end", event.end_time);
+        if let Some(end) = event.given_end() {
+            if end == event.end_time {
+                self.time(self.token(2), "the end", end);
+            } else {
+                self.on(self.token(2), "this is read as the end, and is not behind the start: the event gets 1 ms");
+            }
         }
         if event.name.is_none() {
             self.all("the event has no name");

@@ -5,9 +5,11 @@ use std::io::{self, IsTerminal, Write};
 
 use unicode_width::UnicodeWidthChar;
 
-/// How much of a line is shown, in columns of the terminal: before and from the place.
-const BEFORE: usize = 56;
-const BEHIND: usize = 40;
+/// How much of a line is shown, in columns of the terminal.
+const WIDTH: usize = 100;
+
+/// How much of that is kept for what stands before the place, if there is so much on both sides.
+const BEFORE: usize = 60;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Level {
@@ -75,22 +77,24 @@ pub(super) fn finding(
 fn window(line: &str, column: usize) -> (String, usize) {
     let at = line.char_indices().nth(column.saturating_sub(1)).map_or(line.len(), |(at, _)| at);
     let (before, behind) = line.split_at_checked(at).unwrap_or((line, ""));
-    let mut text = String::new();
-    let mut caret = 0;
-    let mut start = before.len();
+    // No piece is without width.
+    let behind_width: usize = behind.chars().take(WIDTH + 1).map(|c| piece(c).1).sum();
+    let room = WIDTH.saturating_sub(behind_width).max(BEFORE);
+    let (mut start, mut caret) = (before.len(), 0);
     for (at, c) in before.char_indices().rev() {
         let width = piece(c).1;
-        if caret + width > BEFORE {
+        if caret + width > room {
             break;
         }
         (start, caret) = (at, caret + width);
     }
+    let mut room = WIDTH - caret;
+    let mut text = String::new();
     if start > 0 {
         text.push('…');
         caret += 1;
     }
     text.extend(before.get(start..).unwrap_or_default().chars().map(|c| piece(c).0));
-    let mut room = BEHIND;
     for c in behind.chars() {
         let (shown, width) = piece(c);
         if width > room {
@@ -177,7 +181,7 @@ mod tests {
         for (column, first) in [(1, '日'), (10_000, '日'), (10_001, '!'), (10_002, 'b'), (110_001, 'b')] {
             let (text, rest) = pointed_at(&line, column);
             let width: usize = text.chars().map(|c| c.width().unwrap()).sum();
-            assert!(width <= BEFORE + BEHIND + 2, "{width}");
+            assert!(width <= WIDTH + 2, "{width}");
             assert!(rest.starts_with(first), "column {column} is at {rest:?}");
         }
         let (text, rest) = pointed_at(&line, 110_002);
