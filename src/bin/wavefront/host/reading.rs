@@ -238,7 +238,7 @@ mod tests {
             ("/dev/sdb", "/srv/data/bind", "xfs"),
             ("/dev/sdb", "/srv/data", "xfs"),
             ("overlay", "/var/lib/docker/overlay2/1/merged", "overlay"),
-            ("portal", "/home/u/doc", "fuse.portal"),
+            ("portal", "/run/user/1000/doc", "fuse.portal"),
             ("/dev/sdc1", "/media/stick", "fuseblk"),
         ]);
         assert_eq!(kept, ["/", "/boot/efi", "/srv/data", "/media/stick"]);
