@@ -13,10 +13,11 @@ mod handle;
 mod now;
 mod series;
 mod stripes;
+mod url;
 
 pub use builder::SenderBuilder;
 pub use clients::{WavefrontDirectClient, WavefrontProxyClient};
-pub use endpoint::{Endpoint, EndpointError, Form, Ports};
-pub use error::{BuildError, Cause, FlushError, NowError, SendError};
+pub use endpoint::{Endpoint, Form, Ports};
+pub use error::{BuildError, Cause, EndpointError, FlushError, NowError, SendError};
 pub use handle::{Overflow, Sender};
 pub use series::Series;
