@@ -8,8 +8,7 @@ use crate::{DeltaCounter, EncodeError, Field, Kind, Metric, Rules, Tags};
 
 /// A metric or delta counter of which everything but value and timestamp is checked and encoded already.
 ///
-/// `B` is where that is kept: a `heapless::Vec<u8, N>`, a `Vec<u8>` or, after
-/// [`into_boxed`](Prepared::into_boxed), a `Box<[u8]>`.
+/// `B` is where that is kept: a `heapless::Vec<u8, N>`, a `Vec<u8>` or, after `into_boxed`, a `Box<[u8]>`.
 ///
 /// ```
 /// use wavefront_sdk::{Metric, Prepared, Rules, line::Slice};

@@ -71,7 +71,8 @@ impl<B: Buf> View<'_, B> {
     /// back](Self::give_back). Oldest lines make room where that is the policy.
     ///
     /// # Errors
-    /// [`Refused::Full`] where there is no room for `least`, without counting anything.
+    /// [`Refused::Full`] where there is no room for `least`, without counting anything; the others as in
+    /// [`push`](Self::push).
     pub fn lease(&mut self, kind: Kind, wish: Lease, least: Lease) -> Result<Lease, Refused> {
         let at = self.admit(kind, least.bytes, u32::try_from(least.lines).unwrap_or(u32::MAX))?;
         let Config { queue_lines, queue_bytes, .. } = self.core.config;

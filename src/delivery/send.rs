@@ -222,7 +222,7 @@ impl<B: Buf> View<'_, B> {
         if lines == 0 {
             return None;
         }
-        if lines < slot.waiting() {
+        if lines < slot.waiting() && !slot.urgent {
             // What is cut off has company enough.
             let end = slot.first.wrapping_add(slot.lines);
             lane.due = if is_before(lane.due, end) { end } else { lane.due };
@@ -290,7 +290,10 @@ impl<B: Buf> View<'_, B> {
                 slot.held = slot.held.saturating_add(bytes);
                 slot.held_lines = slot.held_lines.saturating_add(lines);
                 slot.since = now;
-                slot.tag = 0;
+                if slot.waiting() == 0 {
+                    // Whoever waits for it has heard of all of it.
+                    slot.tag = 0;
+                }
                 let Some(lane) = self.lanes.get_mut(at) else { return 0 };
                 lane.bytes = lane.bytes.saturating_sub(bytes as usize);
                 lane.row.queued = lane.row.queued.wrapping_sub(lines as usize);
@@ -391,7 +394,8 @@ mod tests {
         for (lines, kept) in [(5, 5), (2, 5), (1, 4)] {
             let token = delivery.send(0);
             assert_eq!(token.lines(), lines);
-            assert_eq!(delivery.outcome(token, Outcome::TooLarge, Millis(0)).kept, kept);
+            let settled = u32::from(lines == 1);
+            assert_eq!(delivery.outcome(token, Outcome::TooLarge, Millis(0)), Report { settled, kept });
         }
         assert_eq!(delivery.drain(0, Outcome::Delivered), b"2\n3\n4\n5\n");
         let row = *delivery.ledger().row(METRIC);
@@ -478,6 +482,21 @@ mod tests {
             assert_eq!(delivery.ledger().row(METRIC).resent, resent, "{outcome:?}");
         }
         assert_eq!(delivery.ledger().row(METRIC).delivered, 3);
+    }
+
+    #[test]
+    fn every_part_of_an_urgent_push_tells_of_itself() {
+        for outcome in [Outcome::Written, Outcome::Delivered, Outcome::Rejected(400)] {
+            let mut delivery = small(|config| config.batch_lines = 2);
+            delivery.push(METRIC, b"0\n", 1).unwrap();
+            delivery.view().push_urgent(METRIC, b"1\n2\n3\n4\n5\n", 5, 7).unwrap();
+            let mut settled = 0;
+            while let Some(token) = delivery.try_send(0, Cut::NONE) {
+                assert_eq!(token.tag(), 7, "{outcome:?}");
+                settled += delivery.outcome(token, outcome, Millis(0)).settled;
+            }
+            assert_eq!(settled, 5);
+        }
     }
 
     #[test]

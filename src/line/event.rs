@@ -46,7 +46,7 @@ fn put_line<T: Tags>(event: &Event<'_, T>, rules: &Rules<'_>, out: &mut impl Put
             return Err(InvalidInput::new(Field::AnnotationKey, Problem::ReservedKey));
         }
         let same = |other: &str, _: &str| Name::key(other).is_ok_and(|other| other.is(&name));
-        if seen.may_have(&name) && among(&event.annotations, count, same) {
+        if seen.may_have(name.fingerprint()) && among(&event.annotations, count, same) {
             return Err(InvalidInput::new(Field::AnnotationKey, Problem::RepeatedKey));
         }
         count += 1;
@@ -83,7 +83,7 @@ fn put_json<T: Tags>(event: &Event<'_, T>, rules: &Rules<'_>, out: &mut impl Put
     let mut count = 0;
     event.annotations.try_each(&mut |key, value| {
         let name = Name::parts(key).map_err(|problem| problem.of(Field::AnnotationKey))?;
-        if seen.may_have(&name) && among(&event.annotations, count, |other, _| other == key) {
+        if seen.may_have(name.fingerprint()) && among(&event.annotations, count, |other, _| other == key) {
             return Err(InvalidInput::new(Field::AnnotationKey, Problem::RepeatedKey));
         }
         if count > 0 {

@@ -1,6 +1,7 @@
 //! Strings in JSON, by RFC 8259.
 
 use super::out::Put;
+use super::text::{all_words, json_word};
 
 /// Writes the inside of a JSON string: whatever is put here is escaped on its way.
 #[derive(Debug)]
@@ -30,6 +31,9 @@ fn escape(byte: u8) -> u8 {
 
 impl<P: Put> Put for Json<'_, P> {
     fn put(&mut self, bytes: &[u8]) {
+        if all_words(bytes, json_word) {
+            return self.0.put(bytes);
+        }
         let mut rest = bytes;
         while !rest.is_empty() {
             let plain = rest.iter().position(|&byte| escape(byte) != 0).unwrap_or(rest.len());

@@ -2,7 +2,7 @@
 
 use super::out::Put;
 use super::seen::{Seen, among};
-use super::text::{Name, Text};
+use super::text::{Name, Text, are_plain, fingerprint};
 use super::{Limits, Rules};
 use crate::{Field, InvalidInput, Problem, Tags};
 
@@ -37,9 +37,8 @@ pub(crate) fn put_tags<T: Tags + ?Sized>(tags: &T, limits: &Limits, out: &mut im
         if count > limits.tags {
             return Ok(());
         }
-        let key = put_tag(key, value, limits, out)?;
-        if seen.may_have(&key) && among(tags, count - 1, |other, _| Name::key(other).is_ok_and(|other| other.is(&key)))
-        {
+        let fingerprint = put_tag(key, value, limits, out)?;
+        if seen.may_have(fingerprint) && is_among(tags, count - 1, key) {
             return Err(InvalidInput::new(Field::TagKey, Problem::RepeatedKey));
         }
         Ok(())
@@ -51,24 +50,49 @@ pub(crate) fn put_tags<T: Tags + ?Sized>(tags: &T, limits: &Limits, out: &mut im
     Ok(())
 }
 
-/// Checks a point tag and writes it, from the quote that ends what is before it up to its own last quote.
+/// Checks a point tag and writes it, from the quote that ends what is before it up to its own last quote. Returns the
+/// fingerprint of its key.
 #[inline]
-fn put_tag<'a>(key: &'a str, value: &str, limits: &Limits, out: &mut impl Put) -> Result<Name<'a>, InvalidInput> {
+fn put_tag(key: &str, value: &str, limits: &Limits, out: &mut impl Put) -> Result<u32, InvalidInput> {
+    let short = key.len() <= limits.tag_key && key.len() + value.len() <= limits.tag;
+    if !(short && are_plain(key, value) && !is_reserved(key)) {
+        return put_odd_tag(key, value, limits, out);
+    }
+    out.put(b"\" \"");
+    out.put(key.as_bytes());
+    out.put(b"\"=\"");
+    out.put(value.as_bytes());
+    Ok(fingerprint(key.as_bytes()))
+}
+
+/// [`put_tag`] for any tag.
+#[cold]
+fn put_odd_tag(key: &str, value: &str, limits: &Limits, out: &mut impl Put) -> Result<u32, InvalidInput> {
     let name = Name::key(key).map_err(|problem| problem.of(Field::TagKey))?;
-    if matches!(key, "source" | "host") {
+    if is_reserved(key) {
         return Err(InvalidInput::new(Field::TagKey, Problem::ReservedKey));
     }
     let text = Text::new(value).map_err(|problem| problem.of(Field::TagValue))?;
-    if name.at_most() + text.at_most() > limits.tag.min(limits.tag_key) {
-        name.check(limits.tag_key).map_err(|problem| problem.of(Field::TagKey))?;
-        let (limit, len) = (limits.tag, name.units() + text.units());
-        if len > limit {
-            return Err(InvalidInput::new(Field::Tag, Problem::TooLong { limit, len }));
-        }
+    name.check(limits.tag_key).map_err(|problem| problem.of(Field::TagKey))?;
+    let (limit, len) = (limits.tag, name.units() + text.units());
+    if len > limit {
+        return Err(InvalidInput::new(Field::Tag, Problem::TooLong { limit, len }));
     }
     out.put(b"\" \"");
     name.put(out);
     out.put(b"\"=\"");
     text.put(out);
-    Ok(name)
+    Ok(name.fingerprint())
+}
+
+/// A key that the reader takes for the source.
+fn is_reserved(key: &str) -> bool {
+    matches!(key, "source" | "host")
+}
+
+/// Whether one of the first `count` keys is written as `key` is.
+#[cold]
+fn is_among<T: Tags + ?Sized>(tags: &T, count: usize, key: &str) -> bool {
+    let Ok(key) = Name::key(key) else { return false };
+    among(tags, count, |other, _| key.is_written_from(other))
 }

@@ -126,9 +126,7 @@ impl Sink for Slice<'_> {
         let Some(room) = self.buffer.get_mut(self.len..).and_then(|room| room.get_mut(..bytes.len())) else {
             return Err(Full { needed: bytes.len(), room: self.room() });
         };
-        for (to, from) in room.iter_mut().zip(bytes) {
-            *to = *from;
-        }
+        copy(room, bytes);
         self.len += bytes.len();
         Ok(())
     }
@@ -148,6 +146,25 @@ impl Sink for Slice<'_> {
 
     fn since(&self, mark: usize) -> usize {
         self.len.saturating_sub(mark)
+    }
+}
+
+/// Copies `from` to `to`, which is as long: what is short by one or two overlapping words, without a call.
+#[inline]
+fn copy(to: &mut [u8], from: &[u8]) {
+    if from.len() <= 16
+        && let (Some(first), Some(last)) = (from.first_chunk::<8>(), from.last_chunk::<8>())
+    {
+        if let Some(to) = to.first_chunk_mut() {
+            *to = *first;
+        }
+        if let Some(to) = to.last_chunk_mut() {
+            *to = *last;
+        }
+        return;
+    }
+    for (to, from) in to.iter_mut().zip(from) {
+        *to = *from;
     }
 }
 

@@ -101,7 +101,7 @@ fn put_tags<T: Tags>(
         let same = |key: &str, value: &str| {
             Name::span_key(key).is_ok_and(|key| key.is(&name)) && Text::new(value).is_ok_and(|value| value.is(&text))
         };
-        if seen.may_have(&name) && among(tags, given - 1, same) {
+        if seen.may_have(name.fingerprint()) && among(tags, given - 1, same) {
             return Ok(());
         }
         count += 1;

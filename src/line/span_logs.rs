@@ -78,7 +78,7 @@ fn put_log(log: &SpanLog<'_>, out: &mut impl Put) -> Result<(), InvalidInput> {
     for (index, &(key, value)) in log.fields.iter().enumerate() {
         // The key goes out as it is. The name only finds those that may be repeated.
         let name = Name::parts(key).map_err(|problem| problem.of(Field::SpanLogKey))?;
-        if seen.may_have(&name) && log.fields.iter().take(index).any(|(other, _)| *other == key) {
+        if seen.may_have(name.fingerprint()) && log.fields.iter().take(index).any(|(other, _)| *other == key) {
             return Err(InvalidInput::new(Field::SpanLogKey, Problem::RepeatedKey));
         }
         if index > 0 {

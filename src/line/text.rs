@@ -33,26 +33,45 @@ const fn plain_word(word: usize) -> bool {
     zero & HIGH == 0
 }
 
-/// Whether `check` holds for every word of `bytes`, where `filler` is a byte that passes.
+/// Whether `check` holds for every word of `bytes`; `check` holds for letters. The last word overlaps the one before it.
 #[inline(always)]
-fn all_words(bytes: &[u8], filler: u8, check: impl Fn(usize) -> bool) -> bool {
-    let (words, rest) = bytes.as_chunks::<WORD>();
-    if !words.iter().all(|word| check(usize::from_ne_bytes(*word))) {
-        return false;
+pub(crate) fn all_words(bytes: &[u8], check: impl Fn(usize) -> bool) -> bool {
+    let Some(last) = bytes.last_chunk::<WORD>() else { return check(short_word(bytes)) };
+    let (words, _) = bytes.as_chunks::<WORD>();
+    words.iter().all(|word| check(usize::from_ne_bytes(*word))) && check(usize::from_ne_bytes(*last))
+}
+
+/// Less than a word, filled up with its own bytes, or with letters.
+#[inline(always)]
+fn short_word(bytes: &[u8]) -> usize {
+    const LETTERS: usize = LOW * b'a' as usize;
+    if WORD > 4
+        && let (Some(first), Some(last)) = (bytes.first_chunk::<4>(), bytes.last_chunk::<4>())
+    {
+        let (first, last) = (u32::from_ne_bytes(*first) as usize, u32::from_ne_bytes(*last) as usize);
+        return first | last.rotate_left(32);
     }
-    if rest.is_empty() {
-        return true;
+    match *bytes {
+        [a, b, c] => LETTERS << 24 | (c as usize) << 16 | (b as usize) << 8 | a as usize,
+        [a, b] => LETTERS << 16 | (b as usize) << 8 | a as usize,
+        [a] => LETTERS << 8 | a as usize,
+        _ => LETTERS,
     }
-    match bytes.last_chunk::<WORD>() {
-        Some(last) => check(usize::from_ne_bytes(*last)),
-        None => {
-            let mut word = [filler; WORD];
-            for (to, from) in word.iter_mut().zip(rest) {
-                *to = *from;
-            }
-            check(usize::from_ne_bytes(word))
-        }
-    }
+}
+
+/// Whether every byte stands for itself in a JSON string: from U+0020 on, but no `"` and no backslash. May say no without
+/// cause.
+pub(crate) const fn json_word(word: usize) -> bool {
+    let (quote, backslash) = (word ^ (LOW * b'"' as usize), word ^ (LOW * b'\\' as usize));
+    let zero = (quote.wrapping_sub(LOW) & !quote) | (backslash.wrapping_sub(LOW) & !backslash);
+    let control = word.wrapping_sub(LOW * 0x20) & !word;
+    (zero | control) & HIGH == 0
+}
+
+/// Whether all of `bytes` is legal anywhere in a name.
+#[inline(always)]
+fn is_legal(bytes: &[u8]) -> bool {
+    all_words(bytes, legal_word)
 }
 
 /// Which bytes are legal in a name, and which are continuation bytes of UTF-8.
@@ -147,7 +166,7 @@ impl<'a> Name<'a> {
     /// Anything but a blank.
     #[inline(always)]
     pub(crate) fn parts(raw: &'a str) -> Result<Self, Problem> {
-        if all_words(raw.as_bytes(), b'a', legal_word) && !raw.is_empty() {
+        if is_legal(raw.as_bytes()) && !raw.is_empty() {
             return Ok(Self { prefix: "", rest: raw, clean: true });
         }
         Self::odd_parts(raw)
@@ -161,7 +180,7 @@ impl<'a> Name<'a> {
         let after_delta = raw.strip_prefix(['∆', 'Δ']).unwrap_or(raw);
         let rest = after_delta.strip_prefix('~').unwrap_or(after_delta);
         let prefix = raw.strip_suffix(rest).unwrap_or_default();
-        Ok(Self { prefix, rest, clean: all_words(rest.as_bytes(), b'a', legal_word) })
+        Ok(Self { prefix, rest, clean: is_legal(rest.as_bytes()) })
     }
 
     #[inline(always)]
@@ -213,28 +232,28 @@ impl<'a> Name<'a> {
         }
     }
 
-    /// A byte that is the same for names that are written alike, and seldom else.
-    #[inline]
-    pub(crate) fn fingerprint(&self) -> u8 {
-        let (mut head, mut tail, mut len) = (0, 0, self.rest.len() as u32);
-        match (self.as_given(), self.rest.as_bytes().first_chunk(), self.rest.as_bytes().last_chunk()) {
-            (Some(_), Some(first), Some(last)) => {
-                head = u32::from_be_bytes(*first);
-                tail = u32::from_be_bytes(*last);
-            }
-            _ => {
-                len = 0;
-                for byte in self.bytes() {
-                    if len < 4 {
-                        head = head << 8 | u32::from(byte);
-                    }
-                    tail = tail << 8 | u32::from(byte);
-                    len += 1;
-                }
-            }
+    /// Whether the key `other` is written as this one.
+    pub(crate) fn is_written_from(&self, other: &str) -> bool {
+        match self.as_given() {
+            Some(given) if is_legal(other.as_bytes()) => given == other,
+            _ => Name::key(other).is_ok_and(|other| other.is(self)),
         }
-        let mixed = (head ^ tail.rotate_left(13) ^ len.rotate_left(27)).wrapping_mul(0x9E37_79B1);
-        (mixed >> 24) as u8
+    }
+
+    /// A number that is the same for names that are written alike, and seldom else.
+    pub(crate) fn fingerprint(&self) -> u32 {
+        if let Some(given) = self.as_given() {
+            return fingerprint(given.as_bytes());
+        }
+        let (mut head, mut tail, mut len) = (0, 0, 0_usize);
+        for byte in self.bytes() {
+            if len < 4 {
+                head = head << 8 | u32::from(byte);
+            }
+            tail = tail << 8 | u32::from(byte);
+            len += 1;
+        }
+        mix(head, tail, len)
     }
 
     /// Writes it, without quotes.
@@ -249,6 +268,24 @@ impl<'a> Name<'a> {
             put_cleaned(self.rest, out);
         }
     }
+}
+
+/// The fingerprint of a name that is written as it is: of its first and its last four bytes and its length.
+#[inline(always)]
+pub(crate) fn fingerprint(name: &[u8]) -> u32 {
+    match (name.first_chunk(), name.last_chunk()) {
+        (Some(first), Some(last)) => mix(u32::from_be_bytes(*first), u32::from_be_bytes(*last), name.len()),
+        _ => {
+            let all = name.iter().fold(0, |all, byte| all << 8 | u32::from(*byte));
+            mix(all, all, name.len())
+        }
+    }
+}
+
+#[inline(always)]
+const fn mix(head: u32, tail: u32, len: usize) -> u32 {
+    let mixed = (head ^ tail.rotate_left(15) ^ (len as u32).rotate_left(27)).wrapping_mul(0x9E37_79B1);
+    (mixed ^ mixed >> 15).wrapping_mul(0x85EB_CA6B)
 }
 
 #[cold]
@@ -270,6 +307,13 @@ fn put_cleaned(rest: &str, out: &mut impl Put) {
     }
 }
 
+/// Whether `key` and `value` are written as they are: no clean-up, no escape, no trimming.
+#[inline(always)]
+pub(crate) fn are_plain(key: &str, value: &str) -> bool {
+    let (key, value) = (key.as_bytes(), value.as_bytes());
+    !key.is_empty() && is_legal(key) && ends_are_plain(value) && all_words(value, plain_word)
+}
+
 /// A source, tag value, span name, event name, annotation value or event tag: trimmed, not blank.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Text<'a> {
@@ -285,7 +329,7 @@ impl<'a> Text<'a> {
         if trimmed.is_empty() {
             return Err(Problem::Blank);
         }
-        Ok(Self { trimmed, plain: all_words(trimmed.as_bytes(), b'a', plain_word) })
+        Ok(Self { trimmed, plain: all_words(trimmed.as_bytes(), plain_word) })
     }
 
     /// The trimmed text, not escaped.
@@ -352,12 +396,17 @@ fn put_escaped(text: &str, out: &mut impl Put) {
     }
 }
 
+/// Whether nothing is there to trim, and something is there at all.
+#[inline(always)]
+fn ends_are_plain(text: &[u8]) -> bool {
+    let (Some(first), Some(last)) = (text.first(), text.last()) else { return false };
+    (b'!'..0x80).contains(first) && (b'!'..0x80).contains(last) && *last != b'\\'
+}
+
 /// Without white space at both ends and backslashes at the end, of which neither is left at the end.
 #[inline(always)]
 fn trim(raw: &str) -> &str {
-    let first = raw.as_bytes().first().copied().unwrap_or(0);
-    let last = raw.as_bytes().last().copied().unwrap_or(0);
-    if (b'!'..0x80).contains(&first) && (b'!'..0x80).contains(&last) && last != b'\\' { raw } else { trim_odd(raw) }
+    if ends_are_plain(raw.as_bytes()) { raw } else { trim_odd(raw) }
 }
 
 #[cold]

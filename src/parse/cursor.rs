@@ -74,6 +74,8 @@ impl<'a> Cursor<'a> {
 
     /// The next token, if there is one.
     pub(super) fn next(&mut self) -> Result<Option<Token<'a>>, Fault> {
+        #[cfg(test)]
+        super::steps::one();
         let (first, start, at) = loop {
             let (start, at) = (self.scan.rest, self.at());
             match self.scan.next() {

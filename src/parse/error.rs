@@ -40,8 +40,8 @@ pub enum Part {
     Tags,
     /// The key of an event's annotation.
     AnnotationKey,
-    /// The keys of an event that no annotation may have, unless repeated.
-    AnnotationKeys,
+    /// The pairs of an event.
+    Pairs,
     /// The trace id.
     TraceId,
     /// The span id.
@@ -83,7 +83,7 @@ impl Part {
             Self::Tag => "tag (key and value)",
             Self::Tags => "tags",
             Self::AnnotationKey => "annotation key",
-            Self::AnnotationKeys => "annotation keys with illegal characters",
+            Self::Pairs => "pairs of key and value",
             Self::TraceId => "traceId",
             Self::SpanId => "spanId",
             Self::Logs => "logs",
@@ -166,27 +166,87 @@ pub enum Reason {
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
-            Self::Empty => f.write_str("the line is blank"),
-            Self::UnclosedQuote => f.write_str("nothing closes this quote"),
-            Self::Missing(part) => write!(f, "{part} missing"),
-            Self::NotANumber(part) => write!(f, "{part} is not a number"),
-            Self::NotAnInteger(part) => write!(f, "{part} is not a whole number of 32 bits"),
-            Self::NoEquals => f.write_str("a tag needs '=' between key and value"),
-            Self::WrongKeyword => f.write_str("this kind of line starts with another word"),
-            Self::Blank(part) => write!(f, "{part} is blank"),
-            Self::IllegalCharacter(part) => write!(f, "{part} has a character that is not allowed in it"),
-            Self::PrefixOnly(part) => write!(f, "{part} is only a delta: something has to follow it"),
-            Self::TooLong { part, limit, len } => write!(f, "{part} is too long: {len}, the limit is {limit}"),
-            Self::TooMany { part, limit, count } => write!(f, "too many {part}: {count}, the limit is {limit}"),
-            Self::DeltaNotPositive => f.write_str("the value of a delta counter has to be above zero"),
-            Self::NoSamples => f.write_str("the counts of all centroids are zero"),
-            Self::NotAUuid(part) => write!(f, "{part} is not a UUID"),
-            Self::ExtraInput => f.write_str("nothing may follow here"),
-            Self::UnknownAction => f.write_str("action is none of add, save and delete"),
-            Self::Json => f.write_str("this is not JSON"),
-            Self::TooDeep => f.write_str("JSON nested too deeply"),
-            Self::JsonType(part) => write!(f, "{part} is JSON of another type than the receiver takes"),
+            Self::Empty => f.write_str("the line is blank: the receiver ignores it"),
+            Self::UnclosedQuote => {
+                f.write_str("nothing closes this quote: put the same one behind the text, with no backslash before it")
+            }
+            Self::Missing(part) => write!(f, "{part} missing: {}", missing(part)),
+            Self::NotANumber(part) => write!(f, "{part} is not a number: {}", not_a_number(part)),
+            Self::NotAnInteger(part) => {
+                write!(f, "{part} is not a whole number of 32 bits: write digits only, 20 and not 20.0")
+            }
+            Self::NoEquals => f.write_str("no '=' behind the key of a tag: write key=value, and quotes around spaces"),
+            Self::WrongKeyword => {
+                f.write_str("not how a line of this kind starts: !M, !H or !D, @Event, @SourceTag, @SourceDescription")
+            }
+            Self::Blank(part) => write!(f, "{part} is blank: write something, or leave it out with its key"),
+            Self::IllegalCharacter(part) => {
+                write!(
+                    f,
+                    "{part} has a character that is not allowed in it: take letters a-z and A-Z, digits, and , - . / _"
+                )
+            }
+            Self::PrefixOnly(part) => write!(f, "{part} is only a delta: put a name behind it"),
+            Self::TooLong { part, limit, len } => {
+                write!(f, "{part} is too long: {len} UTF-16 units, the limit is {limit}")
+            }
+            Self::TooMany { part, limit, count } => {
+                write!(f, "too many {part}: {count} or more, the limit is {limit}; leave some out")
+            }
+            Self::DeltaNotPositive => f.write_str(
+                "the value of a delta counter has to be above zero: leave the line out, the receiver drops it",
+            ),
+            Self::NoSamples => f.write_str("the counts of all centroids are zero: leave the line out"),
+            Self::NotAUuid(part) => {
+                write!(f, "{part} is not a UUID: write it as 7b3bf470-9456-11e8-9eb6-529269fb1459")
+            }
+            Self::ExtraInput => f.write_str("nothing may follow here, the line is complete: put quotes around spaces"),
+            Self::UnknownAction => f.write_str("the action is none of add, save and delete: write one of them"),
+            Self::Json => f.write_str("this is not JSON: RFC 8259 says what may stand here"),
+            Self::TooDeep => f.write_str("JSON nested too deeply: at most 128 levels are read"),
+            Self::JsonType(part) => write!(f, "{part} is JSON of another type than the receiver takes: {}", json(part)),
         }
+    }
+}
+
+/// What to write where something is missing.
+const fn missing(part: Part) -> &'static str {
+    match part {
+        Part::MetricName | Part::SpanName => "write it, in quotes",
+        Part::Value => "write a number behind the name",
+        Part::Start => "write it in digits, as milliseconds since 1970",
+        Part::Duration => "write it behind the start time, in digits",
+        Part::CentroidCount | Part::CentroidMean | Part::Centroids => "write #count mean before the name, once or more",
+        Part::TagValue => "write it behind the '='",
+        Part::Source => "add source=, and a name",
+        Part::TraceId | Part::SpanId => "add it, and a UUID",
+        Part::Logs => "add \"logs\", an array",
+        Part::LogTimestamp => "add \"timestamp\", in microseconds since 1970",
+        Part::LogFields => "add \"fields\", an object whose values are strings",
+        Part::Action => "add action=add, action=save or action=delete",
+        Part::SourceTag => "write a tag behind the source, or more",
+        Part::Description => "write a text behind the source, in quotes",
+        _ => "add it",
+    }
+}
+
+/// What to write instead of what is no number.
+const fn not_a_number(part: Part) -> &'static str {
+    match part {
+        // Whatever starts with a digit there is taken for the timestamp.
+        Part::Timestamp => "write digits only; the key of the first tag cannot start with a digit",
+        Part::Start | Part::Duration | Part::End => "write digits only, without a sign",
+        _ => "write it as 42, 0.5 or 1e-3",
+    }
+}
+
+/// The type that the receiver takes.
+const fn json(part: Part) -> &'static str {
+    match part {
+        Part::Logs => "an array of objects",
+        Part::LogTimestamp => "a number",
+        Part::LogFields => "an object",
+        _ => "a string",
     }
 }
 
@@ -196,7 +256,7 @@ impl fmt::Display for Reason {
 /// use wavefront_sdk::{Limits, parse};
 /// let error = parse::point("\"requests\" 12x source=\"web-1\"", &Limits::DEFAULT).unwrap_err();
 /// assert_eq!(error.column, 12);
-/// assert_eq!(error.to_string(), "column 12: value is not a number");
+/// assert_eq!(error.to_string(), "column 12: value is not a number: write it as 42, 0.5 or 1e-3");
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -233,5 +293,29 @@ impl Fault {
     pub(super) fn in_line(self, line: &str) -> ParseError {
         let before = line.char_indices().take_while(|&(at, _)| at < self.at).count();
         ParseError { column: before + 1, reason: self.reason }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use super::*;
+    use std::string::ToString;
+
+    #[test]
+    fn a_reason_says_what_is_wrong_and_what_to_do() {
+        let too_long = Reason::TooLong { part: Part::Source, limit: 1023, len: 1024 };
+        for (reason, text) in [
+            (Reason::Missing(Part::Value), "value missing: write a number behind the name"),
+            (Reason::NotANumber(Part::Duration), "duration is not a number: write digits only, without a sign"),
+            (Reason::Blank(Part::TagValue), "tag value is blank: write something, or leave it out with its key"),
+            (too_long, "source is too long: 1024 UTF-16 units, the limit is 1023"),
+            (
+                Reason::JsonType(Part::LogValue),
+                "value of a log field is JSON of another type than the receiver takes: a string",
+            ),
+        ] {
+            assert_eq!(reason.to_string(), text);
+        }
     }
 }

@@ -3,10 +3,12 @@
 use super::{
     cursor::{Cursor, Token},
     error::{Fault, Part, Reason},
+    repeat::{BATCH, Batch, ByTimes},
     tags::Pairs,
     text::Text,
     validate,
 };
+use crate::Limits;
 
 /// An event.
 ///
@@ -26,11 +28,11 @@ pub struct Event<'a> {
     pub pairs: Pairs<'a>,
     /// The key whose values are the tags.
     tag_key: &'static str,
+    given_end: Option<i64>,
 }
 
-/// How many different keys with illegal characters are remembered. The reader takes any number of them, as long as each
-/// occurs twice.
-const REMEMBERED: usize = 100;
+/// How many bytes a pair takes at least: a key, `=` and a value, which may be another `=`.
+const SHORTEST_PAIR: usize = 3;
 
 const HOST: &str = "host";
 const TAG: &str = "tag";
@@ -50,52 +52,18 @@ impl<'a> Event<'a> {
 
     /// Its annotations: the pairs whose key stands in the line once, in the line's order.
     pub fn annotations(&self) -> impl Iterator<Item = (Text<'a>, Text<'a>)> + use<'a> {
-        let occurrences = Occurrences::new(self.pairs);
-        self.pairs.filter(move |(key, _)| !is_reserved(key) && !occurrences.are_many(key))
+        ByTimes::new(self.pairs, false).filter(|(key, _)| !is_reserved(key))
     }
 
     /// Its dimensions: the pairs whose key stands in the line more than once, in the line's order. The validator does
     /// not look at their keys.
     pub fn dimensions(&self) -> impl Iterator<Item = (Text<'a>, Text<'a>)> + use<'a> {
-        let occurrences = Occurrences::new(self.pairs);
-        self.pairs.filter(move |(key, _)| !is_reserved(key) && occurrences.are_many(key))
-    }
-}
-
-/// The size of the filter: 16 384 bits.
-const WORDS: usize = 256;
-
-/// Which keys occur once and which more often: a filter of hashes, and the line itself for the few it cannot tell.
-struct Occurrences<'a> {
-    pairs: Pairs<'a>,
-    /// The hashes that more than one pair has.
-    many: [u64; WORDS],
-}
-
-impl<'a> Occurrences<'a> {
-    fn new(pairs: Pairs<'a>) -> Self {
-        let (mut seen, mut many) = ([0_u64; WORDS], [0_u64; WORDS]);
-        for (key, _) in pairs {
-            let (word, bit) = Self::place(&key);
-            if let (Some(seen), Some(many)) = (seen.get_mut(word), many.get_mut(word)) {
-                *many |= *seen & bit;
-                *seen |= bit;
-            }
-        }
-        Self { pairs, many }
+        ByTimes::new(self.pairs, true).filter(|(key, _)| !is_reserved(key))
     }
 
-    fn place(key: &Text<'_>) -> (usize, u64) {
-        // FNV-1a, over characters.
-        let hash = key.chars().fold(0x811C_9DC5_u32, |hash, c| (hash ^ u32::from(c)).wrapping_mul(0x0100_0193));
-        let hash = (hash ^ hash >> 15) as usize;
-        (hash / 64 % WORDS, 1 << (hash % 64))
-    }
-
-    fn are_many(&self, key: &Text<'_>) -> bool {
-        let (word, bit) = Self::place(key);
-        self.many.get(word).is_some_and(|many| many & bit != 0)
-            && self.pairs.filter(|(other, _)| other == key).nth(1).is_some()
+    /// The end that the line gives, in milliseconds since 1970, whether it is behind the start and counts or not.
+    pub const fn given_end(&self) -> Option<i64> {
+        self.given_end
     }
 }
 
@@ -103,72 +71,68 @@ fn is_reserved(key: &Text<'_>) -> bool {
     *key == HOST || *key == TAG || *key == EVENT_TAG
 }
 
-pub(super) fn read(mut cursor: Cursor<'_>) -> Result<Event<'_>, Fault> {
+pub(super) fn read<'a>(mut cursor: Cursor<'a>, limits: &Limits) -> Result<Event<'a>, Fault> {
     let keyword = cursor.expect(Part::Keyword)?;
     if keyword.text != "@Event" {
         return Err(keyword.fault(Reason::WrongKeyword));
     }
     let next = cursor.peek()?.map_or(cursor.end(), |token| token.at);
     let start_time = cursor.timestamp(Part::Start)?.ok_or(Fault::new(next, Reason::Missing(Part::Start)))?;
-    let end_time = cursor.timestamp(Part::End)?.unwrap_or(0);
+    let given_end = cursor.timestamp(Part::End)?;
     let name = cursor.next()?.map(|token| token.text);
     let first_pair = cursor;
-    let mut illegal = Illegal::default();
-    let (mut tags, mut event_tags) = (false, false);
+    let (mut tags, mut event_tags, mut illegal) = (false, false, false);
+    let (mut count, limit) = (0, limits.metric_line / SHORTEST_PAIR);
     while let Some((key, _)) = cursor.pair()? {
-        if !is_reserved(&key.text) {
-            illegal.see(&key)?;
+        count += 1;
+        if count > limit {
+            return Err(key.fault(Reason::TooMany { part: Part::Pairs, limit, count }));
         }
+        illegal |= fault(&key).is_some();
         tags |= key.text == TAG;
         event_tags |= key.text == EVENT_TAG;
     }
-    illegal.judge()?;
     let pairs = Pairs::new(first_pair, cursor.end());
+    if illegal {
+        judge(first_pair, pairs)?;
+    }
     let tag_key = match (tags, event_tags) {
         (true, true) => stronger_tag(pairs),
         (_, false) => TAG,
         (false, true) => EVENT_TAG,
     };
-    let end_time = if end_time > start_time { end_time } else { start_time + 1 };
-    Ok(Event { name, start_time, end_time, pairs, tag_key })
+    let end_time = given_end.filter(|end| *end > start_time).unwrap_or(start_time + 1);
+    Ok(Event { name, start_time, end_time, pairs, tag_key, given_end })
 }
 
-/// The keys with illegal characters, and whether each was seen again: only the keys of annotations are checked, and a key
-/// that occurs twice is none.
-struct Illegal<'a> {
-    keys: [Option<(Token<'a>, Fault, bool)>; REMEMBERED],
+/// What is wrong with a key, if it is an annotation's.
+fn fault(key: &Token<'_>) -> Option<Fault> {
+    if is_reserved(&key.text) { None } else { validate::name(key, Part::AnnotationKey).err() }
 }
 
-impl Default for Illegal<'_> {
-    fn default() -> Self {
-        Self { keys: [None; REMEMBERED] }
-    }
-}
-
-impl<'a> Illegal<'a> {
-    fn see(&mut self, key: &Token<'a>) -> Result<(), Fault> {
-        let Err(fault) = validate::name(key, Part::AnnotationKey) else { return Ok(()) };
-        for place in &mut self.keys {
-            match place {
-                Some((seen, _, again)) if seen.text == key.text => {
-                    *again = true;
-                    return Ok(());
-                }
-                Some(_) => {}
-                None => {
-                    *place = Some((*key, fault, false));
-                    return Ok(());
+/// Whether each key with an illegal character is there twice: only the keys of annotations are checked, and a key that is
+/// there twice is none.
+fn judge<'a>(mut rest: Cursor<'a>, pairs: Pairs<'a>) -> Result<(), Fault> {
+    loop {
+        let here = rest;
+        let mut batch = Batch::new();
+        while batch.len() < BATCH {
+            let Some((key, _)) = rest.pair()? else { break };
+            if fault(&key).is_some() {
+                batch.put(key.text);
+            }
+        }
+        batch.count(pairs);
+        if let Some(single) = batch.first_single() {
+            let mut rest = here;
+            while let Some((key, _)) = rest.pair()? {
+                if let Some(fault) = fault(&key).filter(|_| key.text == single) {
+                    return Err(fault);
                 }
             }
         }
-        let reason = Reason::TooMany { part: Part::AnnotationKeys, limit: REMEMBERED, count: REMEMBERED + 1 };
-        Err(key.fault(reason))
-    }
-
-    fn judge(&self) -> Result<(), Fault> {
-        match self.keys.iter().flatten().find(|(_, _, again)| !again) {
-            Some((_, fault, _)) => Err(*fault),
-            None => Ok(()),
+        if batch.len() < BATCH {
+            return Ok(());
         }
     }
 }
@@ -176,16 +140,59 @@ impl<'a> Illegal<'a> {
 /// Which of `tag` and `eventTag` wins where the line has both: the one that comes later in the reader's hash table, whose
 /// size follows from how many different keys the line has. From 25 to 96 of them, `eventTag`.
 fn stronger_tag(pairs: Pairs<'_>) -> &'static str {
-    const MOST: usize = 97;
-    let mut keys = [None; MOST];
-    let mut known = 0;
+    const SMALL: usize = 25;
+    const LARGE: usize = 97;
+    let mut keys = Batch::new();
     for (key, _) in pairs {
-        let is_known = keys.iter().flatten().any(|other| *other == key);
-        if !is_known {
-            let Some(place) = keys.get_mut(known) else { break };
-            *place = Some(key);
-            known += 1;
+        keys.put(key);
+        if keys.len() == LARGE {
+            break;
         }
     }
-    if (25..MOST).contains(&known) { EVENT_TAG } else { TAG }
+    if (SMALL..LARGE).contains(&keys.len()) { EVENT_TAG } else { TAG }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    extern crate std;
+    use super::*;
+    use crate::parse;
+    use std::{format, string::String};
+
+    fn read(line: &str) -> Result<Event<'_>, parse::ParseError> {
+        parse::event(line, &Limits::DEFAULT)
+    }
+
+    #[test]
+    fn the_end_counts_behind_the_start() {
+        let times = |line| read(line).map(|event| (event.start_time, event.end_time, event.given_end())).unwrap();
+        assert_eq!(times("@Event 1552949776000 e"), (1_552_949_776_000, 1_552_949_776_001, None));
+        assert_eq!(times("@Event 2 2 e"), (2_000, 2_001, Some(2_000)));
+        assert_eq!(times("@Event 2 3 e"), (2_000, 3_000, Some(3_000)));
+    }
+
+    #[test]
+    fn any_number_of_illegal_keys_is_fine_if_each_is_there_twice() {
+        let keys = |from, to| -> String { (from..to).map(|key| format!(" k@{key}=v")).collect() };
+        for most in [1, 99, 100, 101, BATCH, BATCH + 1, 500] {
+            let twice = format!("@Event 1 e host=a{}{}", keys(0, most), keys(0, most));
+            let event = read(&twice).unwrap();
+            assert_eq!((event.annotations().count(), event.dimensions().count()), (0, 2 * most));
+            let one_once = format!("@Event 1 e host=a{}{}", keys(0, most), keys(0, most - 1));
+            let error = read(&one_once).unwrap_err();
+            assert_eq!(error.reason, Reason::IllegalCharacter(Part::AnnotationKey));
+            let single = format!("k@{}", most - 1);
+            assert_eq!(error.column, one_once.find(&single).unwrap() + 2, "at the @ of {single}");
+        }
+    }
+
+    #[test]
+    fn no_more_pairs_than_a_line_has_room_for() {
+        let line = |pairs: usize| String::from("@Event 1 e ") + &"a==".repeat(pairs);
+        let limit = Limits::DEFAULT.metric_line / SHORTEST_PAIR;
+        assert_eq!(read(&line(limit)).unwrap().dimensions().count(), limit);
+        let reason = Reason::TooMany { part: Part::Pairs, limit, count: limit + 1 };
+        assert_eq!(read(&line(limit + 1)).unwrap_err().reason, reason);
+    }
 }

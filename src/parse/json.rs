@@ -97,6 +97,8 @@ impl<'a> Walk<'a> {
 
     /// The next value. Of an array or object only the bracket is taken.
     pub(super) fn value(&mut self) -> Result<Json<'a>, Fault> {
+        #[cfg(test)]
+        super::steps::one();
         let first = self.peek();
         let start = self.at;
         match first {

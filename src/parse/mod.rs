@@ -29,6 +29,7 @@ mod histogram;
 mod json;
 mod number;
 mod point;
+mod repeat;
 mod source;
 mod span;
 mod span_logs;
@@ -41,7 +42,7 @@ pub use event::Event;
 pub use histogram::{Centroids, Histogram};
 pub use point::Point;
 pub use source::{SourceDescription, SourceTag, Texts};
-pub use span::{Span, SpanTags, SpanTagsIter};
+pub use span::{Span, SpanTags, SpanTagsIter, Unit};
 pub use span_logs::{LogFields, Logs, SpanLog, SpanLogs};
 pub use tags::{AllTags, Pairs, Tags, TagsIter};
 pub use text::{Chars, Text};
@@ -150,12 +151,13 @@ pub fn span_logs<'a>(line: &'a str, _: &Limits) -> Result<SpanLogs<'a>, ParseErr
     start(line).and_then(|cursor| span_logs::read(line, cursor)).map_err(|fault| fault.in_line(line))
 }
 
-/// Reads an event. The receiver has no limits for events.
+/// Reads an event. The receiver has no limits for events, but for the length of their line.
 ///
 /// # Errors
-/// Where the receiver would reject the line as an event.
-pub fn event<'a>(line: &'a str, _: &Limits) -> Result<Event<'a>, ParseError> {
-    start(line).and_then(event::read).map_err(|fault| fault.in_line(line))
+/// Where the receiver would reject the line as an event, and where the line has more pairs than there is room for in
+/// [`Limits::metric_line`] bytes.
+pub fn event<'a>(line: &'a str, limits: &Limits) -> Result<Event<'a>, ParseError> {
+    start(line).and_then(|cursor| event::read(cursor, limits)).map_err(|fault| fault.in_line(line))
 }
 
 /// Reads tags of a source. The receiver has no limits for them.
@@ -174,12 +176,43 @@ pub fn source_description<'a>(line: &'a str, _: &Limits) -> Result<SourceDescrip
     start(line).and_then(source::read_description).map_err(|fault| fault.in_line(line))
 }
 
+/// The tokens that the receiver cuts a line into, `=` and `#` among them; none from a quote on that nothing closes.
+///
+/// Any text has tokens, one that no kind of line is read from too.
+///
+/// ```
+/// let tokens: Vec<String> = wavefront_sdk::parse::tokens("\"cpu load\" 1 source=web").map(|token| token.to_string()).collect();
+/// assert_eq!(tokens, ["cpu load", "1", "source", "=", "web"]);
+/// ```
+pub fn tokens(line: &str) -> Texts<'_> {
+    Texts::new(start(line).unwrap_or(Cursor::new("", 0)))
+}
+
 /// The start of the line, without what the receiver takes off its ends.
 fn start(line: &str) -> Result<Cursor<'_>, Fault> {
     let text = line.trim_start_matches(character::is_trimmed);
     let before = line.len() - text.len();
     let text = text.trim_end_matches(character::is_trimmed);
     if text.is_empty() { Err(Fault::new(0, Reason::Empty)) } else { Ok(Cursor::new(text, before)) }
+}
+
+/// How often a token or a JSON value was read, in one thread: what reading costs, whatever the machine.
+#[cfg(test)]
+mod steps {
+    extern crate std;
+    use core::cell::Cell;
+
+    std::thread_local! {
+        static STEPS: Cell<usize> = const { Cell::new(0) };
+    }
+
+    pub(super) fn one() {
+        STEPS.set(STEPS.get() + 1);
+    }
+
+    pub(super) fn taken() -> usize {
+        STEPS.take()
+    }
 }
 
 #[cfg(test)]
@@ -455,12 +488,13 @@ mod tests {
         assert_eq!(one.tags().count(), 1);
     }
 
-    /// Were any of these read in quadratic time, nobody would wait for this test.
-    #[test]
-    fn long_lines_are_read_at_once() {
-        let many = |piece: &str| piece.repeat((1 << 17) / piece.len());
-        let numbered: String = (0..12_000).map(|key| format!("k@{key}=v ")).collect();
-        for line in [
+    /// Lines of `size` bytes and more, each of a shape that somebody might read in quadratic time.
+    fn long_lines(size: usize) -> Vec<String> {
+        let many = |piece: &str| piece.repeat(size / piece.len());
+        let numbered = |piece: &str| -> String {
+            (0..size / piece.len()).map(|number| piece.replace('N', &number.to_string())).collect()
+        };
+        std::vec![
             many("\""),
             many("\\\""),
             many("'a' "),
@@ -470,24 +504,43 @@ mod tests {
             many("\u{2028}"),
             format!("m 1 {}", many("source=s ")),
             format!("m 1 {}", many("a=b ")),
+            format!("m 1 {}{}", many("source=s "), (0..100).map(|key| format!("k{key}=v ")).collect::<String>()),
             format!("s {} 1 1", many("host=s ")),
             format!("s {IDS} {} 1 1", many("source=s ")),
             format!("!M {} m", many("#1 1 ")),
             format!("!M #1 0x{}p1 m", many("f")),
             format!("!M #{}1 1 m", many("0")),
             format!("@Event 1 e {}", many("a@=b ")),
-            format!("@Event 1 e {numbered}"),
-            format!("@Event 1 e {}", numbered.replace('@', "")),
+            format!("@Event 1 e {}", numbered("kN=v ")),
+            format!("@Event 1 e {}", numbered("k@N=v ")),
+            format!("@Event 1 e {0}{0}", numbered("k@N=v ")),
+            format!("@Event 1 e tag=t eventTag=t {}", numbered("kN=v ")),
             format!("@SourceTag action=add source=s {}", many("t ")),
             many("{"),
             format!("{{\"a\":{}", many("[")),
             format!("{{\"a\":[{}]", many("[],")),
             format!("{{\"a\":\"{}\"", many("\\u0022")),
-        ] {
-            for reading in every_reading(&line) {
-                if let Err(error) = reading {
-                    assert!(error.column <= line.chars().count() + 1);
+            format!(
+                "{{\"traceId\":\"t\",\"spanId\":\"s\",{}\"logs\":[]}}",
+                many("\"logs\":[{\"timestamp\":1,\"fields\":{}}],")
+            ),
+        ]
+    }
+
+    /// A point has at most 100 tags, and an event so many batches of pairs; each may cost a pass. Beyond that no line is
+    /// read the more often the longer it is.
+    #[test]
+    fn a_token_is_read_so_many_times_at_most() {
+        let passes = LIMITS.tags.max(LIMITS.metric_line / 3 / repeat::BATCH);
+        for size in [1 << 10, 1 << 12, 1 << 14, 1 << 17] {
+            for text in long_lines(size) {
+                steps::taken();
+                for reading in [line(&text, LIMITS), span(&text, LIMITS).map(Line::Span)].iter().flatten() {
+                    exhaust(reading);
                 }
+                let (steps, most) = (steps::taken(), 4 * (passes + 8));
+                let tokens = 100 + tokens(&text).count().max(text.matches(['[', '{', ':']).count());
+                assert!(steps <= tokens * most, "{steps} steps for {tokens} tokens: {text:.60}");
             }
         }
     }

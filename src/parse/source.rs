@@ -40,6 +40,12 @@ pub struct Texts<'a> {
     cursor: Cursor<'a>,
 }
 
+impl<'a> Texts<'a> {
+    pub(super) const fn new(cursor: Cursor<'a>) -> Self {
+        Self { cursor }
+    }
+}
+
 impl<'a> Iterator for Texts<'a> {
     type Item = Text<'a>;
 

@@ -31,6 +31,45 @@ pub struct Span<'a> {
     pub duration_millis: i64,
     /// Its tags, parents and follows-from among them.
     pub tags: SpanTags<'a>,
+    unit: Unit,
+    has_end: bool,
+}
+
+impl Span<'_> {
+    /// The unit in which the receiver takes the line's start and duration, both in the same.
+    pub const fn unit(&self) -> Unit {
+        self.unit
+    }
+
+    /// Whether the receiver takes the line's second time, which is not below the first, for the end and not for the
+    /// duration.
+    pub const fn has_end(&self) -> bool {
+        self.has_end
+    }
+}
+
+/// What the times of a span are in, by the size of its start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Unit {
+    /// A start below 10^12.
+    Seconds,
+    /// A start below 10^15.
+    Milliseconds,
+    /// A start below 10^18.
+    Microseconds,
+    /// Any other.
+    Nanoseconds,
+}
+
+impl Unit {
+    const fn of(start: i64) -> Self {
+        match start {
+            ..1_000_000_000_000 => Self::Seconds,
+            1_000_000_000_000..1_000_000_000_000_000 => Self::Milliseconds,
+            1_000_000_000_000_000..1_000_000_000_000_000_000 => Self::Microseconds,
+            _ => Self::Nanoseconds,
+        }
+    }
 }
 
 /// The tags of a span, a list in the line's order. Keys may repeat.
@@ -54,6 +93,11 @@ impl<'a> SpanTags<'a> {
     /// The tags as the line has them: no value is cut and none added.
     pub fn whole(&self) -> impl Iterator<Item = (Text<'a>, Text<'a>)> + use<'a> {
         self.pairs.filter(|(key, _)| Field::of(key).is_none())
+    }
+
+    /// Every pair of the line as it stands there, the span's source and ids too.
+    pub const fn pairs(&self) -> Pairs<'a> {
+        self.pairs
     }
 
     /// The first value of `key`.
@@ -184,7 +228,8 @@ pub(super) fn decode(mut cursor: Cursor<'_>) -> Result<Decoded<'_>, Fault> {
     };
     let start = whole(&start_at, Part::Start)?;
     let duration = cursor.expect(Part::Duration)?;
-    let (start_millis, duration_millis) = milliseconds(start, whole(&duration, Part::Duration)?);
+    let duration = whole(&duration, Part::Duration)?;
+    let (start_millis, duration_millis) = milliseconds(start, duration);
     if let Some(extra) = cursor.next()? {
         return Err(extra.fault(Reason::ExtraInput));
     }
@@ -200,6 +245,8 @@ pub(super) fn decode(mut cursor: Cursor<'_>) -> Result<Decoded<'_>, Fault> {
         start_millis,
         duration_millis,
         tags: SpanTags { pairs, cut },
+        unit: Unit::of(start),
+        has_end: duration >= start,
     };
     Ok(Decoded { span, name, source, first_pair, start: start_at })
 }
@@ -236,15 +283,15 @@ fn whole(token: &Token<'_>, part: Part) -> Result<i64, Fault> {
     }
 }
 
-/// Start and duration in milliseconds. Both are in the unit that the size of the start says: below 10^12 seconds, below
-/// 10^15 milliseconds, below 10^18 microseconds, else nanoseconds; a duration not below the start is an end time.
+/// Start and duration in milliseconds. Both are in the unit that the size of the start says; a duration not below the
+/// start is an end time.
 fn milliseconds(start: i64, duration: i64) -> (i64, i64) {
     let duration = if duration >= start { duration - start } else { duration };
-    match start {
-        ..1_000_000_000_000 => (start * 1_000, duration.wrapping_mul(1_000)),
-        1_000_000_000_000..1_000_000_000_000_000 => (start, duration),
-        1_000_000_000_000_000..1_000_000_000_000_000_000 => (start / 1_000, duration / 1_000),
-        _ => (start / 1_000_000, duration / 1_000_000),
+    match Unit::of(start) {
+        Unit::Seconds => (start * 1_000, duration.wrapping_mul(1_000)),
+        Unit::Milliseconds => (start, duration),
+        Unit::Microseconds => (start / 1_000, duration / 1_000),
+        Unit::Nanoseconds => (start / 1_000_000, duration / 1_000_000),
     }
 }
 

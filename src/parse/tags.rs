@@ -65,6 +65,11 @@ impl<'a> Tags<'a> {
         AllTags { pairs: self.pairs, host: self.host }
     }
 
+    /// Every pair of the line as it stands there, `source` and `host` too.
+    pub const fn pairs(&self) -> Pairs<'a> {
+        self.pairs
+    }
+
     /// The value of `key`.
     pub fn get(&self, key: &str) -> Option<Text<'a>> {
         self.all().filter(|(name, _)| *name == *key).last().map(|(_, value)| value)

@@ -9,6 +9,10 @@ use serde_json::{Map, Value, json};
 use wavefront_sdk::Kind;
 use wavefront_sdk::collector::{Collector, CollectorError, Summary, Via};
 
+use crate::feed::say;
+use crate::shown::{grouped, printable};
+use crate::signals::Signals;
+
 /// A failed command line or set-up.
 const USAGE: u8 = 2;
 
@@ -86,11 +90,6 @@ fn failed(text: &str) -> ExitCode {
     ExitCode::from(USAGE)
 }
 
-/// Talks to the user; if nobody listens, it goes on.
-pub(crate) fn say(text: &str) {
-    let _ = writeln!(io::stderr(), "{text}");
-}
-
 async fn collect(args: Args) -> Result<Summary, CollectorError> {
     // First of all, so that no signal comes too early.
     let mut signals = Signals::new().map_err(CollectorError::Runtime)?;
@@ -129,45 +128,6 @@ async fn collect(args: Args) -> Result<Summary, CollectorError> {
     tokio::select! {
         summary = stopped => summary.map_err(|error| CollectorError::Runtime(error.into())),
         status = signals.wait() => std::process::exit(status),
-    }
-}
-
-/// What ends the command. Handlers are set even where the signal was ignored from the start, as a shell does for a
-/// command behind `&`.
-#[cfg(unix)]
-pub(crate) struct Signals {
-    interrupt: tokio::signal::unix::Signal,
-    terminate: tokio::signal::unix::Signal,
-}
-
-#[cfg(unix)]
-impl Signals {
-    pub(crate) fn new() -> io::Result<Self> {
-        use tokio::signal::unix::{SignalKind, signal};
-        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
-    }
-
-    /// Waits for the next signal; the exit status that says so.
-    pub(crate) async fn wait(&mut self) -> i32 {
-        tokio::select! {
-            _ = self.interrupt.recv() => 128 + 2,
-            _ = self.terminate.recv() => 128 + 15,
-        }
-    }
-}
-
-#[cfg(not(unix))]
-pub(crate) struct Signals;
-
-#[cfg(not(unix))]
-impl Signals {
-    pub(crate) fn new() -> io::Result<Self> {
-        Ok(Self)
-    }
-
-    pub(crate) async fn wait(&mut self) -> i32 {
-        let _ = tokio::signal::ctrl_c().await;
-        130
     }
 }
 
@@ -241,43 +201,4 @@ fn as_table(summary: &Summary) -> String {
         }
     }
     text
-}
-
-/// `1234567` as `1,234,567`.
-pub(crate) fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-/// What came from somebody else cannot command the terminal.
-fn printable(text: &str) -> String {
-    let mut shown = String::new();
-    for c in text.chars() {
-        if c.is_control() { shown.extend(c.escape_default()) } else { shown.push(c) }
-    }
-    shown
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_are_grouped_by_three() {
-        for (number, text) in [(0, "0"), (999, "999"), (1000, "1,000"), (1_234_567, "1,234,567")] {
-            assert_eq!(grouped(number), text);
-        }
-    }
-
-    #[test]
-    fn control_characters_are_shown_not_obeyed() {
-        assert_eq!(printable("a\u{1b}[2J\té"), "a\\u{1b}[2J\\té");
-    }
 }

@@ -6,12 +6,13 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
+mod check;
 mod collect;
+mod completions;
 mod demo;
 mod duration;
-mod ending;
 mod feed;
 mod host;
 mod json;
@@ -35,9 +36,11 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Send(send::Args),
+    Check(check::Args),
     Collect(collect::Args),
     Host(host::Args),
     Demo(demo::Args),
+    Completions(completions::Args),
 }
 
 fn main() -> ExitCode {
@@ -48,9 +51,11 @@ fn main() -> ExitCode {
     }));
     match Cli::try_parse() {
         Ok(Cli { command: Command::Send(args) }) => send::run(args),
+        Ok(Cli { command: Command::Check(args) }) => check::run(args),
         Ok(Cli { command: Command::Collect(args) }) => collect::run(args),
         Ok(Cli { command: Command::Host(args) }) => host::run(args),
         Ok(Cli { command: Command::Demo(args) }) => demo::run(args),
+        Ok(Cli { command: Command::Completions(args) }) => completions::run(&args, &mut Cli::command()),
         Err(error) => usage(&error),
     }
 }

@@ -301,7 +301,7 @@ impl Input {
 }
 
 /// Where to send, by which token.
-fn endpoint(url: &Secret, token: Option<&Secret>) -> Result<Endpoint, String> {
+pub(crate) fn endpoint(url: &Secret, token: Option<&Secret>) -> Result<Endpoint, String> {
     let wrong = |error: &dyn core::fmt::Display| format!("--to: {error}");
     let endpoint = Endpoint::parse(url.expose()).map_err(|error| wrong(&error))?;
     let from_environment = || {

@@ -38,7 +38,11 @@ pub(crate) fn figures(before: &Reading, now: &Reading) -> Vec<Figure> {
         out.gauge("host.load.5m", five, None);
         out.gauge("host.load.15m", fifteen, None);
     }
-    out.space(["host.memory.total", "host.memory.available", "host.memory.used", "host.memory.usage"], now.memory, None);
+    out.space(
+        ["host.memory.total", "host.memory.available", "host.memory.used", "host.memory.usage"],
+        now.memory,
+        None,
+    );
     out.space(["host.swap.total", "host.swap.available", "host.swap.used", "host.swap.usage"], now.swap, None);
     for it in &now.file_systems {
         let space = Memory { total: it.total, available: it.available };
@@ -141,7 +145,8 @@ mod tests {
         let all = figures(&Reading::default(), &now);
         assert!(all.iter().all(|figure| figure.form == Form::Gauge(1_493_773_500)));
         let of = |name: &str, tag: Option<&str>| {
-            let mut found = all.iter().filter(|it| it.name == name && it.tag.as_ref().map(|(_, value)| value.as_str()) == tag);
+            let mut found =
+                all.iter().filter(|it| it.name == name && it.tag.as_ref().map(|(_, value)| value.as_str()) == tag);
             let value = found.next().map(|figure| figure.value);
             assert!(found.next().is_none(), "{name} is there twice");
             value
@@ -160,18 +165,21 @@ mod tests {
     #[test]
     fn counters_say_what_they_grew_by() {
         let grown = told(&counted(100, 1000, 7), &counted(350, 1500, 7));
-        let expected =
-            [("host.disk.read.bytes", 250.0), ("host.network.received.bytes", 500.0), ("host.network.received.packets", 5.0)];
+        let expected = [
+            ("host.disk.read.bytes", 250.0),
+            ("host.network.received.bytes", 500.0),
+            ("host.network.received.packets", 5.0),
+        ];
         assert_eq!(grown, expected, "what did not grow is left out");
         assert!(figures(&counted(0, 0, 0), &counted(1, 1, 1)).iter().all(|figure| figure.form == Form::Increment));
     }
 
     #[test]
     fn a_counter_that_went_back_has_started_again() {
-        assert_eq!(told(&counted(1000, 0, 9), &counted(40, 0, 2)), [
-            ("host.disk.read.bytes", 40.0),
-            ("host.network.received.errors", 2.0)
-        ]);
+        assert_eq!(
+            told(&counted(1000, 0, 9), &counted(40, 0, 2)),
+            [("host.disk.read.bytes", 40.0), ("host.network.received.errors", 2.0)]
+        );
         assert_eq!(told(&counted(1000, 0, 0), &counted(0, 0, 0)), []);
     }
 

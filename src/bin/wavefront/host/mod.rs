@@ -1,11 +1,12 @@
 //! `wavefront host`: this machine's figures, sent at an interval.
 
+use std::borrow::Cow;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use sysinfo::System;
 use wavefront_sdk::delivery::{Ledger, Row};
-use wavefront_sdk::sender::{BuildError, Endpoint, Form as Spoken, SendError};
+use wavefront_sdk::sender::{SendError, SenderBuilder};
 use wavefront_sdk::{DeltaCounter, Metric, Overflow, Sender};
 
 mod figures;
@@ -14,9 +15,14 @@ mod reading;
 pub(crate) use figures::{Figure, Form, figures};
 pub(crate) use reading::Gatherer;
 
-use crate::collect::{grouped, say};
 use crate::duration;
-use crate::ending::Ending;
+use crate::feed::say;
+use crate::json::Text;
+use crate::secrets::Secret;
+use crate::send::endpoint;
+use crate::shown::{grouped, printable};
+use crate::signals::Interrupt;
+use crate::tags::Added;
 
 /// A failed command line or set-up.
 const USAGE: u8 = 2;
@@ -36,17 +42,19 @@ const LAST: Duration = Duration::from_secs(5);
 /// Ctrl-C or SIGTERM ends it: what waits is sent first, for 5 seconds at most.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Figures (bytes, percent; every line has the source and the tags that were given):
-  host.cpu.usage                                       all processors together
-  host.cpu.core.usage                                  tag core
+Figures (bytes and percent; each with the source and tags that were given):
+  host.cpu.usage                                  all processors together
+  host.cpu.core.usage                             tag core
   host.load.1m .5m .15m
   host.memory.total .available .used .usage
-  host.swap.total .available .used .usage              where there is swap
-  host.disk.total .available .used .usage              tag mount; no file systems in memory, none over the network
-  host.disk.read.bytes .written.bytes                  tag device; delta counters
-  host.network.received.bytes .packets .errors         tag interface; delta counters; not loopback, not veth…
-  host.network.sent.bytes .packets .errors
-Delta counters hold what was added in the interval; where nothing was, nothing is sent.
+  host.swap.total .available .used .usage         where there is swap
+  host.disk.total .available .used .usage         tag mount
+  host.disk.read.bytes .written.bytes             tag device; delta counters
+  host.network.received.bytes .packets .errors    tag interface; delta counters
+  host.network.sent.bytes .packets .errors        the same
+Delta counters hold what was added in the interval; where nothing was, nothing
+is sent. File systems in memory or over the network, the loopback and the veth
+interfaces of containers are left out.
 
 Examples:
   wavefront host --to proxy://gateway.local
@@ -58,23 +66,24 @@ Examples:
   wavefront collect & wavefront host --to http://127.0.0.1:2878 --once
       a look at what it sends, without any account
 
-Exit status: 0 if everything was delivered, 1 if lines were lost, 2 if it could not start.")]
+Exit status: 0 if everything was delivered, 1 if lines were lost, 2 if it could
+not start.")]
 pub(crate) struct Args {
     /// Where to send: proxy://HOST, http://HOST:2878, tcp://HOST:2878, or https://HOST with a token.
     #[arg(long, value_name = "URL")]
-    to: String,
+    to: Secret,
 
     /// The API token, for direct ingestion over https://. [default: the variable WAVEFRONT_TOKEN]
     #[arg(long)]
-    token: Option<String>,
+    token: Option<Secret>,
 
     /// The name this machine goes by. [default: its host name]
     #[arg(long)]
     source: Option<String>,
 
     /// A tag for every line; may be repeated.
-    #[arg(long = "tag", value_name = "KEY=VALUE", value_parser = tag)]
-    tags: Vec<(String, String)>,
+    #[arg(long = "tag", value_name = "KEY=VALUE")]
+    tags: Vec<String>,
 
     /// How long an interval is: 1s at least.
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration::parse_seconds)]
@@ -89,25 +98,18 @@ pub(crate) struct Args {
     once: bool,
 }
 
-fn tag(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((key, value)) if !key.trim().is_empty() && !value.trim().is_empty() => Ok((key.into(), value.into())),
-        _ => Err("write KEY=VALUE, such as site=north".into()),
-    }
-}
-
 /// Runs until a signal comes or the time is over.
 pub(crate) fn run(args: Args) -> ExitCode {
     let failed = |text: String| {
         say(&format!("error: {text}"));
         ExitCode::from(USAGE)
     };
-    let ending = match Ending::listen() {
-        Ok(ending) => ending,
+    let interrupt = match Interrupt::listen() {
+        Ok(interrupt) => interrupt,
         Err(error) => return failed(format!("cannot start: {error}")),
     };
     match Agent::new(args) {
-        Ok(agent) => agent.run(&ending),
+        Ok(agent) => agent.run(&interrupt),
         Err(text) => failed(text),
     }
 }
@@ -119,52 +121,54 @@ pub(crate) fn machine() -> Option<String> {
 
 /// Everything that lasts from the first reading to the last.
 struct Agent {
-    args: Args,
     sender: Sender,
     /// The endpoint, without its token.
     place: String,
+    added: Added,
+    every: Duration,
+    lasting: Option<Duration>,
+    once: bool,
 }
 
 impl Agent {
     fn new(args: Args) -> Result<Self, String> {
-        let endpoint = Endpoint::parse(&args.to).map_err(|error| error.to_string())?;
+        let Args { to, token, source, tags, every, lasting, once } = args;
+        let endpoint = endpoint(&to, token.as_ref())?;
         let place = endpoint.to_string();
-        let token = args.token.clone().or_else(|| token_of_environment(&endpoint));
-        let named = args.source.as_deref().map(str::trim).filter(|source| !source.is_empty());
-        let source = named.map(str::to_owned).or_else(machine).ok_or("this machine has no name: give one with --source")?;
-        let mut builder = wavefront_sdk::sender::SenderBuilder::to_endpoint(endpoint)
+        let added = Added::parse(&tags)?;
+        let source = source.map(|source| source.trim().to_owned()).filter(|source| !source.is_empty());
+        let source = source.or_else(machine).ok_or("this machine has no name: give one with --source")?;
+        let sender = SenderBuilder::to_endpoint(endpoint)
             .source(source.as_str())
             .overflow(Overflow::DropOldest)
             .max_queue_size(QUEUE)
             .max_queue_bytes(QUEUE_BYTES)
-            .flush_interval(Duration::from_millis(500));
-        if let Some(token) = token {
-            builder = builder.token(token);
+            .flush_interval(Duration::from_millis(500))
+            .build()
+            .map_err(|error| error.to_string())?;
+        // A source or tags that no line can carry are found now, not in every line.
+        sender.prepare("host", "", added.alone()).map_err(|error| format!("--source or --tag: {error}"))?;
+        if !once {
+            let until = lasting.map_or("; Ctrl-C ends it".to_owned(), |it| format!(", for {}", duration::show(it)));
+            let every = duration::show(every);
+            say(&format!("sending the figures of {} to {place} every {every}{until}", printable(&source)));
         }
-        let sender = builder.build().map_err(|error: BuildError| error.to_string())?;
-        // A source or tag that no line can carry is found now, not in every line.
-        sender.prepare("host", "", &args.tags).map_err(|error| format!("--source or --tag: {error}"))?;
-        if !args.once {
-            let lasting = args.lasting.map_or("; Ctrl-C ends it".to_owned(), |it| format!(", for {}", duration::show(it)));
-            let every = duration::show(args.every);
-            say(&format!("sending the figures of {source} to {place} every {every}{lasting}"));
-        }
-        Ok(Self { args, sender, place })
+        Ok(Self { sender, place, added, every, lasting, once })
     }
 
-    fn run(self, ending: &Ending) -> ExitCode {
-        let Args { every, lasting, once, .. } = self.args;
+    fn run(self, interrupt: &Interrupt) -> ExitCode {
+        let Self { every, lasting, once, .. } = self;
         let started = Instant::now();
         let end = lasting.and_then(|lasting| started.checked_add(lasting));
         let mut next = started + every.min(FIRST);
         let mut gatherer = Gatherer::new();
         let mut before = gatherer.read();
-        let mut link = Link::default();
+        let mut link = Link::new(started);
         loop {
             let until = end.map_or(next, |end| end.min(next));
-            let stopped = ending.comes_before(until);
-            if let Some(news) = link.look(&self.sender) {
-                say(&format!("{}: {news}", self.place));
+            let stopped = interrupt.comes_before(until);
+            if let Some(news) = link.look(&self.sender.ledger().total(), self.sender.last_error(), Instant::now()) {
+                say(&news);
             }
             // At the end too: the last interval is shorter, but its increments count.
             let now = gatherer.read();
@@ -185,54 +189,55 @@ impl Agent {
     }
 
     fn send(&self, figure: &Figure) -> Result<(), SendError> {
-        let own = figure.tag.as_ref().map(|(key, value)| (*key, value.as_str()));
-        let given = self.args.tags.iter().map(|(key, value)| (key.as_str(), value.as_str()));
-        // The figure's own tag wins.
-        let given = given.filter(|(key, _)| own.is_none_or(|(known, _)| known != *key));
-        let tags: Vec<_> = own.into_iter().chain(given).collect();
+        let text = |text| Text(Cow::Borrowed(text));
+        let own: Vec<_> = figure.tag.iter().map(|(key, value)| (text(*key), text(value.as_str()))).collect();
+        let tags = self.added.to(&own);
         match figure.form {
-            Form::Gauge(at) => self.sender.send(Metric::new(figure.name, figure.value).timestamp(at).tags(&tags)),
-            Form::Increment => self.sender.send(DeltaCounter::new(figure.name, figure.value).tags(&tags)),
+            Form::Gauge(at) => self.sender.send(Metric::new(figure.name, figure.value).timestamp(at).tags(tags)),
+            Form::Increment => self.sender.send(DeltaCounter::new(figure.name, figure.value).tags(tags)),
         }
     }
 }
 
-/// `WAVEFRONT_TOKEN`, for `https://` only, and only where the URL has none.
-fn token_of_environment(endpoint: &Endpoint) -> Option<String> {
-    let takes = endpoint.is_tls() && endpoint.form() == Spoken::ProxyHttp;
-    let token = if takes { std::env::var("WAVEFRONT_TOKEN").ok() } else { None };
-    token.filter(|token| !token.trim().is_empty())
-}
-
 /// Whether lines get through, as far as the user was told.
-#[derive(Default)]
 struct Link {
+    /// Lines that have left.
     left: usize,
+    /// When some had left since the look before, or none waited.
+    well: Instant,
     broken: bool,
     breaks: u32,
 }
 
 impl Link {
+    /// Lines that wait for less are on their way.
+    const STUCK: Duration = Duration::from_secs(5);
+
+    fn new(now: Instant) -> Self {
+        Self { left: 0, well: now, broken: false, breaks: 0 }
+    }
+
     /// Looks before an interval's lines are added; what to tell if things changed. A link that breaks again and again is
     /// told of the 1st, 2nd, 4th, 8th … time.
-    fn look(&mut self, sender: &Sender) -> Option<String> {
-        let total = sender.ledger().total();
+    fn look(&mut self, total: &Row, error: Option<String>, now: Instant) -> Option<String> {
         let left = total.delivered + total.written + total.doubtful;
-        let waiting = total.queued + total.in_flight;
         let moved = core::mem::replace(&mut self.left, left) != left;
-        match sender.last_error() {
-            Some(error) if !self.broken && !moved && waiting > 0 => {
-                self.broken = true;
-                self.breaks += 1;
-                let times = if self.breaks > 1 { format!(" (for the {}th time)", self.breaks) } else { String::new() };
-                self.breaks.is_power_of_two().then(|| format!("{error}; lines are kept and tried again{times}"))
-            }
-            _ if self.broken && moved => {
-                self.broken = false;
-                self.breaks.is_power_of_two().then(|| "lines get through again".to_owned())
-            }
-            _ => None,
+        if moved || total.queued + total.in_flight == 0 {
+            self.well = now;
+            let mended = core::mem::replace(&mut self.broken, false) && self.breaks.is_power_of_two();
+            return mended.then(|| "lines get through again".to_owned());
         }
+        let stuck = now.saturating_duration_since(self.well);
+        if self.broken || stuck < Self::STUCK {
+            return None;
+        }
+        self.broken = true;
+        self.breaks += 1;
+        let error = error.map(|error| format!(": {error}")).unwrap_or_default();
+        let again = if self.breaks > 1 { format!(" ({} times so far)", self.breaks) } else { String::new() };
+        let text =
+            format!("nothing got through for {}s{again}{error}; lines are kept and tried again", stuck.as_secs());
+        self.breaks.is_power_of_two().then_some(text)
     }
 }
 
@@ -272,7 +277,6 @@ fn last_words(ledger: &Ledger, place: &str, error: Option<String>) -> (String, b
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use wavefront_sdk::sender::SenderBuilder;
     use wavefront_sdk::transport::Memory;
 
     use super::*;
@@ -280,16 +284,10 @@ mod tests {
     fn agent(tags: &[&str]) -> (Agent, Memory) {
         let memory = Memory::new();
         let sender = SenderBuilder::over(memory.clone()).source("pump-3").build().unwrap();
-        let args = Args {
-            to: "tcp://h".into(),
-            token: None,
-            source: None,
-            tags: tags.iter().map(|text| tag(text).unwrap()).collect(),
-            every: FIRST,
-            lasting: None,
-            once: true,
-        };
-        (Agent { args, sender, place: "tcp://h".into() }, memory)
+        let tags: Vec<String> = tags.iter().map(|&tag| tag.to_owned()).collect();
+        let added = Added::parse(&tags).unwrap();
+        let agent = Agent { sender, place: "tcp://h".into(), added, every: FIRST, lasting: None, once: true };
+        (agent, memory)
     }
 
     #[test]
@@ -302,26 +300,36 @@ mod tests {
         let text = memory.text();
         let mut lines: Vec<_> = text.lines().collect();
         lines.sort_unstable();
-        assert_eq!(lines, [
-            r#""host.cpu.core.usage" 5.0 1493773500 source="pump-3" "core"="3" "site"="north""#,
-            r#""∆host.disk.read.bytes" 7.0 source="pump-3" "site"="north" "core"="all""#,
-        ]);
+        assert_eq!(
+            lines,
+            [
+                r#""host.cpu.core.usage" 5.0 1493773500 source="pump-3" "core"="3" "site"="north""#,
+                r#""∆host.disk.read.bytes" 7.0 source="pump-3" "site"="north" "core"="all""#,
+            ]
+        );
         assert_eq!(last_words(&ledger, "tcp://h", None), ("2 lines delivered to tcp://h".into(), true));
     }
 
     #[test]
-    fn a_tag_is_a_key_and_a_value() {
-        assert_eq!(tag("a=b=c"), Ok(("a".into(), "b=c".into())));
-        for text in ["", "a", "=b", "a=", " =b"] {
-            assert!(tag(text).is_err(), "{text}");
-        }
-    }
-
-    #[test]
-    fn the_environments_token_goes_to_tls_only() {
-        // The variable is not set here: that nothing else asks for it is what can be seen without changing it.
-        for url in ["http://h", "proxy://h", "tcp://h", "https://t@h"] {
-            assert_eq!(token_of_environment(&Endpoint::parse(url).unwrap()), None, "{url}");
+    fn a_broken_link_is_told_once_and_so_is_its_repair() {
+        let start = Instant::now();
+        let mut link = Link::new(start);
+        let mut look = |delivered, queued, seconds| {
+            let mut total = Row::default();
+            (total.delivered, total.queued) = (delivered, queued);
+            link.look(&total, Some("no route".into()), start + Duration::from_secs(seconds))
+        };
+        assert_eq!(look(10, 0, 10), None);
+        assert_eq!(look(10, 10, 12), None, "they may be on their way");
+        let news = look(10, 20, 17).unwrap();
+        assert!(news.contains("7s") && news.contains("no route"), "{news}");
+        assert_eq!(look(10, 30, 27), None, "it was told");
+        assert_eq!(look(15, 25, 37).as_deref(), Some("lines get through again"));
+        assert_eq!(look(40, 10, 47), None);
+        for (at, told) in [(100, true), (200, false), (300, true)] {
+            assert_eq!(look(40 + at as usize, 0, at), None);
+            assert_eq!(look(40 + at as usize, 1, at + 10).is_some(), told);
+            assert_eq!(look(41 + at as usize, 0, at + 20).is_some(), told);
         }
     }
 
@@ -331,6 +339,11 @@ mod tests {
         let tag = Some(("mount", "\n".repeat(300)));
         assert!(agent.send(&Figure { name: "host.disk.used", value: f64::NAN, tag, form: Form::Gauge(1) }).is_err());
         let (text, whole) = last_words(&agent.sender.close(LAST), "tcp://h", Some("no route".into()));
-        assert!(!whole && text.contains("1 of 1 lines") && text.contains("could not be written") && text.contains("no route"));
+        assert!(
+            !whole
+                && text.contains("1 of 1 lines")
+                && text.contains("could not be written")
+                && text.contains("no route")
+        );
     }
 }

@@ -1,16 +1,19 @@
 //! What this machine says of itself at one moment.
 
 use std::collections::BTreeMap;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use sysinfo::{CpuRefreshKind, DiskRefreshKind, Disks, MemoryRefreshKind, Networks, RefreshKind, System};
+use sysinfo::{
+    CpuRefreshKind, DiskRefreshKind, Disks, MINIMUM_CPU_UPDATE_INTERVAL, MemoryRefreshKind, Networks, RefreshKind,
+    System,
+};
 
 /// What was read at one moment. Bytes are bytes, usages are percent, counters only grow while nothing restarts.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct Reading {
     /// When, in s since 1970.
     pub(crate) at: u64,
-    /// None at the first reading: usage is measured between two.
+    /// None at the first reading, and where the last one is too near: usage is measured between two.
     pub(crate) cpu: Option<Cpu>,
     pub(crate) memory: Memory,
     pub(crate) swap: Memory,
@@ -74,28 +77,32 @@ pub(crate) struct Gatherer {
     system: System,
     disks: Disks,
     networks: Networks,
-    first: bool,
+    /// When the processors were last looked at.
+    looked: Option<Instant>,
 }
 
 impl Gatherer {
     pub(crate) fn new() -> Self {
-        Self { system: System::new(), disks: Disks::new(), networks: Networks::new(), first: true }
+        Self { system: System::new(), disks: Disks::new(), networks: Networks::new(), looked: None }
     }
 
     /// Reads everything once.
     pub(crate) fn read(&mut self) -> Reading {
+        let apart = self.looked.is_some_and(|last| last.elapsed() >= MINIMUM_CPU_UPDATE_INTERVAL);
         let what = RefreshKind::nothing()
             .with_cpu(CpuRefreshKind::nothing().with_cpu_usage())
             .with_memory(MemoryRefreshKind::everything());
         self.system.refresh_specifics(what);
+        if apart || self.looked.is_none() {
+            self.looked = Some(Instant::now());
+        }
         self.disks.refresh_specifics(true, DiskRefreshKind::nothing().with_storage().with_io_usage());
         self.networks.refresh(true);
 
-        let first = core::mem::replace(&mut self.first, false);
         let (file_systems, devices) = self.disks();
         Reading {
             at: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()),
-            cpu: if first { None } else { self.cpu() },
+            cpu: if apart { self.cpu() } else { None },
             memory: Memory { total: self.system.total_memory(), available: self.system.available_memory() },
             swap: Memory { total: self.system.total_swap(), available: self.system.free_swap() },
             load: load(),
@@ -161,9 +168,8 @@ fn load() -> Option<[f64; 3]> {
 /// Not the loopback, and not a container's end of a virtual cable: there are many of those, they come and go, and what
 /// they carry is seen at the bridge.
 fn is_network(name: &str) -> bool {
-    let loopback =
-        name.strip_prefix("lo").is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_digit()))
-            || name.starts_with("Loopback");
+    let loopback = name.strip_prefix("lo").is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_digit()))
+        || name.starts_with("Loopback");
     !loopback && !name.starts_with("veth")
 }
 
@@ -174,9 +180,8 @@ fn worth_telling(mut all: Vec<FileSystem>) -> Vec<FileSystem> {
     all.sort_by(|a, b| a.mount.len().cmp(&b.mount.len()).then_with(|| a.mount.cmp(&b.mount)));
     let mut kept: Vec<FileSystem> = Vec::new();
     for it in all {
-        let repeats = |other: &FileSystem| {
-            other.mount == it.mount || (it.device.starts_with('/') && other.device == it.device)
-        };
+        let repeats =
+            |other: &FileSystem| other.mount == it.mount || (it.device.starts_with('/') && other.device == it.device);
         if !kept.iter().any(repeats) {
             kept.push(it);
         }
@@ -186,8 +191,23 @@ fn worth_telling(mut all: Vec<FileSystem>) -> Vec<FileSystem> {
 
 fn is_pseudo(kind: &str) -> bool {
     const PSEUDO: [&str; 17] = [
-        "tmpfs", "devtmpfs", "ramfs", "rootfs", "overlay", "aufs", "squashfs", "nsfs", "efivarfs", "tracefs", "debugfs",
-        "securityfs", "configfs", "bpf", "binfmt_misc", "fusectl", "devfs",
+        "tmpfs",
+        "devtmpfs",
+        "ramfs",
+        "rootfs",
+        "overlay",
+        "aufs",
+        "squashfs",
+        "nsfs",
+        "efivarfs",
+        "tracefs",
+        "debugfs",
+        "securityfs",
+        "configfs",
+        "bpf",
+        "binfmt_misc",
+        "fusectl",
+        "devfs",
     ];
     // `fuseblk` is a disk; `fuse.…` are network shares and views of something else.
     PSEUDO.contains(&kind) || kind.starts_with("fuse.")
@@ -218,7 +238,7 @@ mod tests {
             ("/dev/sdb", "/srv/data/bind", "xfs"),
             ("/dev/sdb", "/srv/data", "xfs"),
             ("overlay", "/var/lib/docker/overlay2/1/merged", "overlay"),
-            ("portal", "/home/u/doc", "fuse.portal"),
+            ("portal", "/run/user/1000/doc", "fuse.portal"),
             ("/dev/sdc1", "/media/stick", "fuseblk"),
         ]);
         assert_eq!(kept, ["/", "/boot/efi", "/srv/data", "/media/stick"]);
@@ -226,7 +246,8 @@ mod tests {
 
     #[test]
     fn a_containers_root_is_told_though_it_is_an_overlay() {
-        let kept = mounted(&[("overlay", "/", "overlay"), ("/dev/vda1", "/data", "ext4"), ("shm", "/dev/shm", "tmpfs")]);
+        let kept =
+            mounted(&[("overlay", "/", "overlay"), ("/dev/vda1", "/data", "ext4"), ("shm", "/dev/shm", "tmpfs")]);
         assert_eq!(kept, ["/", "/data"]);
     }
 
@@ -247,6 +268,8 @@ mod tests {
         assert_eq!(first.cpu, None);
         assert!(first.at > 1_600_000_000 && first.memory.total >= first.memory.available);
         assert!(first.memory.total > 0);
+        assert_eq!(gatherer.read().cpu, None, "too near");
+        std::thread::sleep(MINIMUM_CPU_UPDATE_INTERVAL);
         let second = gatherer.read();
         let cpu = second.cpu.unwrap();
         assert!(cpu.cores.iter().chain([&cpu.total]).all(|usage| (0.0..=100.0).contains(usage)), "{cpu:?}");
