@@ -191,15 +191,17 @@ fn kind_json(row: &Row, invalid: u64) -> Value {
     })
 }
 
+type Count = fn(&Row) -> usize;
+
 /// Why lines were lost, and how many.
 fn reasons(rows: &[Row]) -> impl Iterator<Item = (&'static str, u64)> {
-    let all: [(&str, fn(&Row) -> usize); 5] = [
+    let all: [(&str, Count); 5] = [
         ("no room in the queue", |row| row.dropped.queue_full),
         ("the receiver rejected them", |row| row.dropped.rejected),
         ("too large for the receiver", |row| row.dropped.too_large),
         ("not sent before the end", |row| row.dropped.closed + row.unsettled()),
         ("written to a connection that broke, and not sent again: a repeat would falsify them", |row| row.doubtful),
     ];
-    let sum = move |count: fn(&Row) -> usize| rows.iter().map(count).sum::<usize>() as u64;
+    let sum = move |count: Count| rows.iter().map(count).sum::<usize>() as u64;
     all.into_iter().map(move |(reason, count)| (reason, sum(count))).filter(|(_, lines)| *lines > 0)
 }
