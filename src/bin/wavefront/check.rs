@@ -35,14 +35,20 @@ Examples:
   wavefront check --json lines.txt | jq 'select(.ok | not)'
 
 Kinds, where --kind gives none:
-  `!M `, `!H `, `!D `: histogram; `@Event`: event; `@SourceTag`, `@SourceDescription`: what they say; `{`: span logs.
-  Anything else is a metric if it can be read as one; else, with a traceId, a span; else a bad metric.
+  `!M `, `!H `, `!D `             histogram
+  `@Event`                        event
+  `@SourceTag`                    tags of a source
+  `@SourceDescription`            the description of a source
+  `{`                             span logs
+  anything else                   metric, if it can be read as one; else, with a traceId, span
 
-JSON: one object a line, {\"line\":N,\"ok\":true,\"kind\":...} with the fields as the receiver decodes them, or
-  {\"line\":N,\"ok\":false,\"column\":N,\"error\":...}. Times are in milliseconds since 1970; null is what the line does not
-  have. Numbers that JSON does not have are the strings \"NaN\", \"Infinity\" and \"-Infinity\".
+JSON:
+  {\"line\":N,\"ok\":true,\"kind\":...} and the fields as the receiver decodes them, or
+  {\"line\":N,\"ok\":false,\"column\":N,\"error\":...}
+  Times are in milliseconds since 1970, those of log records as they stand. What a line does not
+  have is null. NaN, Infinity and -Infinity, which JSON does not know as numbers, are strings.
 
-Exit status: 0, 1 if a line is bad, 2 if the file cannot be read.")]
+Exit status: 0, 1 if a line is bad, 2 if the command line is wrong or the file cannot be read.")]
 pub(crate) struct Args {
     /// The file with the lines; standard input if there is none, or if it is `-`.
     file: Option<PathBuf>,
