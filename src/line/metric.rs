@@ -166,6 +166,11 @@ mod tests {
         for key in ["source", "host"] {
             assert_eq!(problem(&metric.tag(key, "v")), (Field::TagKey, Problem::ReservedKey));
         }
+        // The reader makes `_tag` of both.
+        for [first, second] in [["tag", "_tag"], ["_tag", "tag"]] {
+            let repeated = metric.tag(first, "1").tag("c", "2").tag(second, "1");
+            assert_eq!(problem(&repeated), (Field::TagKey, Problem::RepeatedKey));
+        }
         assert_eq!(
             problem(&metric.tag("a b", "1").tag("c", "2").tag("a-b", "3")),
             (Field::TagKey, Problem::RepeatedKey)

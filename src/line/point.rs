@@ -55,7 +55,7 @@ pub(crate) fn put_tags<T: Tags + ?Sized>(tags: &T, limits: &Limits, out: &mut im
 #[inline]
 fn put_tag(key: &str, value: &str, limits: &Limits, out: &mut impl Put) -> Result<u32, InvalidInput> {
     let short = key.len() <= limits.tag_key && key.len() + value.len() <= limits.tag;
-    if !(short && are_plain(key, value) && !is_reserved(key)) {
+    if !(short && are_plain(key, value) && !is_own(key)) {
         return put_odd_tag(key, value, limits, out);
     }
     out.put(b"\" \"");
@@ -69,7 +69,7 @@ fn put_tag(key: &str, value: &str, limits: &Limits, out: &mut impl Put) -> Resul
 #[cold]
 fn put_odd_tag(key: &str, value: &str, limits: &Limits, out: &mut impl Put) -> Result<u32, InvalidInput> {
     let name = Name::key(key).map_err(|problem| problem.of(Field::TagKey))?;
-    if is_reserved(key) {
+    if matches!(key, "source" | "host") {
         return Err(InvalidInput::new(Field::TagKey, Problem::ReservedKey));
     }
     let text = Text::new(value).map_err(|problem| problem.of(Field::TagValue))?;
@@ -82,17 +82,22 @@ fn put_odd_tag(key: &str, value: &str, limits: &Limits, out: &mut impl Put) -> R
     name.put(out);
     out.put(b"\"=\"");
     text.put(out);
-    Ok(name.fingerprint())
+    Ok(if key == as_read(key) { name.fingerprint() } else { fingerprint(as_read(key).as_bytes()) })
 }
 
-/// A key that the reader takes for the source.
-fn is_reserved(key: &str) -> bool {
-    matches!(key, "source" | "host")
+/// A key of the reader's own: it takes the first two for the source, and the third goes by another name.
+fn is_own(key: &str) -> bool {
+    matches!(key, "source" | "host" | "tag")
 }
 
-/// Whether one of the first `count` keys is written as `key` is.
+/// The key as the reader keeps it, but for the clean-up.
+fn as_read(key: &str) -> &str {
+    if key == "tag" { "_tag" } else { key }
+}
+
+/// Whether the reader keeps one of the first `count` keys as it keeps `key`.
 #[cold]
 fn is_among<T: Tags + ?Sized>(tags: &T, count: usize, key: &str) -> bool {
-    let Ok(key) = Name::key(key) else { return false };
-    among(tags, count, |other, _| key.is_written_from(other))
+    let Ok(key) = Name::key(as_read(key)) else { return false };
+    among(tags, count, |other, _| key.is_written_from(as_read(other)))
 }
