@@ -222,7 +222,7 @@ impl fmt::Display for Cause {
     }
 }
 
-/// What is wrong with an [`Endpoint`]. No part of the URL that could be a secret is repeated.
+/// What is wrong with an [`Endpoint`](super::Endpoint). No part of the URL that could be a secret is repeated.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum EndpointError {
