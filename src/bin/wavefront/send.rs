@@ -256,7 +256,8 @@ impl Plan {
             .overflow(Overflow::Block(Duration::MAX))
             // Enough to keep every connection busy, and a bound for the memory of a file of any size.
             .max_queue_size(100_000)
-            .max_queue_bytes(2 << 20)
+            .max_queue_bytes(1 << 20)
+            .in_flight(3)
             // Lines of a slow input should not look like lines that cannot leave.
             .flush_interval((self.give_up / 4).clamp(Duration::from_millis(10), Duration::from_secs(1)));
         if let Some(source) = self.source.take() {
