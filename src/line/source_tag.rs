@@ -2,7 +2,7 @@
 
 use super::out::{Out, Put};
 use super::point::source;
-use super::text::{Name, Text, is_blank};
+use super::text::{Name, Text};
 use super::{Encode, Rules, Sink};
 use crate::{
     DescriptionAction, EncodeError, Field, InvalidInput, Kind, Problem, SourceDescription, SourceTag, TagAction,
@@ -47,10 +47,14 @@ impl Encode for SourceDescription<'_> {
                 DescriptionAction::Delete => b"@SourceDescription action=delete source=\"",
             });
             source.put(out);
-            // Only what is taken away needs no text.
-            if self.action == DescriptionAction::Save || !is_blank(self.description) {
-                out.put(b"\" \"");
-                Text::new(self.description).map_err(|problem| problem.of(Field::Description))?.put(out);
+            match Text::new(self.description) {
+                Ok(description) => {
+                    out.put(b"\" \"");
+                    description.put(out);
+                }
+                // Only what is taken away needs no text.
+                Err(_) if self.action == DescriptionAction::Delete => {}
+                Err(problem) => return Err(problem.of(Field::Description)),
             }
             out.put(b"\"\n");
             Ok(())
@@ -93,6 +97,10 @@ mod tests {
         assert_eq!(save, "@SourceDescription action=save source=\"d\" \"rack 7\\nrow 2\"\n");
         let delete = line(&SourceDescription::delete().source("s")).unwrap();
         assert_eq!(delete, "@SourceDescription action=delete source=\"s\"\n");
+        for blank in [" ", "\\", "\t\\ "] {
+            let datum = SourceDescription { description: blank, ..SourceDescription::delete() };
+            assert_eq!(line(&datum.source("s")).unwrap(), delete, "{blank:?}");
+        }
         assert_eq!(line(&SourceDescription::save(" ")), Err((Field::Description, Problem::Blank)));
     }
 }

@@ -1,0 +1,19 @@
+//! The laws, said once: for the property tests, for the fuzz targets in `fuzz/`, and for the replay of their corpora.
+//!
+//! A law panics where it is broken. `input` makes of any bytes what the laws of the encoders and of the delivery are
+//! about; those of the parser and of endpoints are about text.
+#![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+pub(crate) mod clean;
+pub(crate) mod delivery;
+pub(crate) mod encode;
+pub(crate) mod endpoint;
+pub(crate) mod input;
+pub(crate) mod read;
+
+/// What a target does with the bytes it is given.
+pub(crate) type Run = fn(&[u8]);
+
+/// The fuzz targets, by name.
+pub(crate) const TARGETS: [(&str, Run); 4] =
+    [("encode", input::encode), ("parse", read::bytes), ("delivery", input::delivery), ("endpoint", endpoint::bytes)];
