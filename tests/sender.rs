@@ -366,3 +366,26 @@ fn dropping_the_last_handle_drains() {
     drop(sender);
     assert!(began.elapsed() < 10 * SECOND);
 }
+
+/// Neither building, sending, flushing, closing nor dropping waits for the runtime it is called from.
+#[cfg(all(feature = "http", feature = "collector"))]
+#[test]
+fn it_works_inside_a_runtime_of_one_thread() {
+    use wavefront_sdk::collector::{Collector, Port};
+    let collector = Collector::builder().listen("127.0.0.1:0").start().unwrap();
+    let address = collector.addr(Port::Metrics).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(async {
+        for scheme in ["http", "tcp"] {
+            let sender = Sender::builder(&format!("{scheme}://{address}")).source("s").build().unwrap();
+            sender.send(Metric::new("m", 1.0)).unwrap();
+            sender.flush(LONG).unwrap();
+            assert_eq!(sender.send_metric_now(&["\"now\" 1.0 source=\"s\""]), Ok(1));
+            sender.send(Metric::new("m", 2.0)).unwrap();
+            assert_eq!(sender.close(LONG).total().delivered, 3);
+            let dropped = Sender::builder(&format!("{scheme}://{address}")).source("s").build().unwrap();
+            dropped.send(Metric::new("m", 3.0)).unwrap();
+        }
+    });
+    assert_eq!(collector.stop().accepted(), 8);
+}
