@@ -201,6 +201,9 @@ mod tests {
         assert_eq!(problem(&Metric::new("m", 1.0).tag(&long(254), "v")), (Field::TagKey, too_long(253)));
         assert!(line(&Metric::new("m", 1.0).tag("k", &"温".repeat(253))).is_ok());
         assert_eq!(problem(&Metric::new("m", 1.0).tag("k", &"温".repeat(254))), (Field::Tag, too_long(254)));
+        // The reader keeps `tag` as `_tag`.
+        assert!(line(&Metric::new("m", 1.0).tag("tag", &long(250))).is_ok());
+        assert_eq!(problem(&Metric::new("m", 1.0).tag("tag", &long(251))), (Field::Tag, too_long(254)));
         let tags: Vec<_> = (0..100).map(|i| (format!("{i}"), "\"".repeat(252))).collect();
         let over = problem(&Metric::new("m", 1.0).tags(tags.as_slice()));
         assert!(

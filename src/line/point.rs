@@ -74,7 +74,8 @@ fn put_odd_tag(key: &str, value: &str, limits: &Limits, out: &mut impl Put) -> R
     }
     let text = Text::new(value).map_err(|problem| problem.of(Field::TagValue))?;
     name.check(limits.tag_key).map_err(|problem| problem.of(Field::TagKey))?;
-    let (limit, len) = (limits.tag, name.units() + text.units());
+    let renamed = as_read(key).len() - key.len();
+    let (limit, len) = (limits.tag, name.units() + renamed + text.units());
     if len > limit {
         return Err(InvalidInput::new(Field::Tag, Problem::TooLong { limit, len }));
     }

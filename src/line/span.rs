@@ -12,6 +12,8 @@ use crate::{EncodeError, Field, InvalidInput, Kind, Problem, Span, Tags};
 
 /// The mark of a span that has logs. It is written last, and only once.
 const MARK: &str = "_spanLogs";
+const PARENT: &str = "parent";
+const FOLLOWS_FROM: &str = "followsFrom";
 
 impl<T: Tags> Encode for Span<'_, T> {
     const KIND: Kind = Kind::Span;
@@ -67,6 +69,12 @@ fn put_span<T: Tags>(span: &Span<'_, T>, rules: &Rules<'_>, out: &mut impl Put) 
         out.put(&hyphenated(follows));
     }
     let marked = !span.logs.is_empty();
+    // To the reader these are tags like others.
+    let own = [(!span.parents.is_empty(), PARENT), (!span.follows_from.is_empty(), FOLLOWS_FROM), (marked, MARK)];
+    if let Some((_, key)) = own.iter().find(|(used, key)| *used && key.len() > limits.span_tag_key) {
+        let problem = Problem::TooLong { limit: limits.span_tag_key, len: key.len() };
+        return Err(problem.of(Field::SpanTagKey));
+    }
     let fixed = span.parents.len() + span.follows_from.len() + usize::from(marked);
     put_tags(&span.tags, marked, fixed, rules, out)?;
     out.put(b" ");
@@ -203,6 +211,23 @@ mod tests {
         assert!(line(&span().logs(&log).tags(&tags[..19])).is_ok());
         assert_eq!(line(&span().logs(&log).tags(tags.as_slice())), Err(too_many));
         assert_eq!(line(&span().parents(&[SPAN; 21])), Err(too_many));
+    }
+
+    #[test]
+    fn limits_of_keys_are_for_its_own_keys_too() {
+        let log = [SpanLog::new(1, &[])];
+        let ids = [SPAN];
+        let spans = [(6, span().parents(&ids)), (9, span().logs(&log)), (11, span().follows_from(&ids))];
+        for (len, span) in spans {
+            let encode = |limit| {
+                let mut rules = RULES;
+                rules.limits.span_tag_key = limit;
+                span.encode(&rules, &mut Vec::new())
+            };
+            assert_eq!(encode(len), Ok(1));
+            let too_long = InvalidInput::new(Field::SpanTagKey, Problem::TooLong { limit: len - 1, len });
+            assert_eq!(encode(len - 1), Err(too_long.into()));
+        }
     }
 
     #[test]

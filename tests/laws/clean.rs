@@ -3,7 +3,7 @@
 use wavefront_sdk::{Limits, Problem, Rules};
 
 /// What has a meaning for the reader, at both ends of it, and in other alphabets.
-pub(crate) const PIECES: [&str; 42] = [
+pub(crate) const PIECES: [&str; 43] = [
     "a",
     "B",
     "z9",
@@ -44,6 +44,7 @@ pub(crate) const PIECES: [&str; 42] = [
     "source",
     "host",
     "tag",
+    "_tag",
     "parent",
     "_spanLogs",
 ];
@@ -62,6 +63,11 @@ pub(crate) fn name(raw: &str) -> String {
         clean.push(if first || after_delta || legal { c } else { '-' });
     }
     clean
+}
+
+/// The key under which the reader keeps a point tag.
+pub(crate) fn kept(raw: &str) -> String {
+    if raw == "tag" { "_tag".to_owned() } else { name(raw) }
 }
 
 pub(crate) fn span_key(raw: &str) -> String {
@@ -101,7 +107,7 @@ pub(crate) fn utf16(text: &str) -> usize {
 
 // What may be wrong, field by field: whether the input has the problem that an error tells of.
 
-fn too_long(problem: Problem, most: usize, mut lens: impl Iterator<Item = usize>) -> bool {
+pub(crate) fn too_long(problem: Problem, most: usize, mut lens: impl Iterator<Item = usize>) -> bool {
     matches!(problem, Problem::TooLong { limit, len } if limit == most && len > limit && lens.any(|it| it == len))
 }
 
@@ -148,7 +154,7 @@ pub(crate) fn blank_value(tags: Pairs<'_>, problem: Problem) -> bool {
 }
 
 pub(crate) fn long_pair(tags: Pairs<'_>, limits: &Limits, problem: Problem) -> bool {
-    too_long(problem, limits.tag, pairs(tags, name).iter().map(|(key, value)| utf16(key) + utf16(value)))
+    too_long(problem, limits.tag, pairs(tags, kept).iter().map(|(key, value)| utf16(key) + utf16(value)))
 }
 
 pub(crate) fn too_many(most: usize, given: usize, problem: Problem) -> bool {

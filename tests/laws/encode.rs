@@ -131,16 +131,6 @@ fn strings<'a>(texts: impl Iterator<Item = parse::Text<'a>>) -> Vec<String> {
     texts.map(|text| text.to_string()).collect()
 }
 
-/// `tag` becomes `_tag` at the reader.
-fn renamed(mut tags: Vec<(String, String)>) -> Vec<(String, String)> {
-    for (key, _) in &mut tags {
-        if key == "tag" {
-            *key = "_tag".to_owned();
-        }
-    }
-    tags
-}
-
 fn only(lines: &[String]) -> &str {
     let [line] = lines else { panic!("not one line: {lines:?}") };
     line
@@ -171,7 +161,7 @@ impl Series<'_> {
                 clean::bad_name(self.raw, self.meant, limits.metric_name, problem)
             }
             Field::Source => clean::bad_source(self.own, self.rules, problem),
-            Field::TagKey if problem == Problem::RepeatedKey => clean::repeated(self.tags, name),
+            Field::TagKey if problem == Problem::RepeatedKey => clean::repeated(self.tags, clean::kept),
             Field::TagKey => clean::bad_key(self.tags, name, &["source", "host"], limits.tag_key, problem),
             Field::TagValue => clean::blank_value(self.tags, problem),
             Field::Tag => clean::long_pair(self.tags, limits, problem),
@@ -221,7 +211,7 @@ fn point(datum: &impl Encode, series: Series<'_>, value: f64, timestamp: Option<
     assert_eq!(read.value.to_bits(), value.to_bits());
     same_time(read.timestamp, timestamp, 1);
     assert_eq!(read.source.map(|source| source.to_string()), source(series.own, rules));
-    assert_eq!(owned(read.tags.all()), renamed(pairs(series.tags, name)));
+    assert_eq!(owned(read.tags.iter()), pairs(series.tags, clean::kept));
     assert_eq!(datum.kind() == Kind::Delta, is_delta);
     Ok(lines)
 }
@@ -269,7 +259,7 @@ pub(crate) fn histogram(histogram: &Histogram<'_, Pairs<'_>>, rules: &Rules<'_>,
         assert_eq!(read.name.to_string(), meant);
         same_time(read.timestamp, histogram.timestamp, unit);
         assert_eq!(read.source.map(|source| source.to_string()), source(series.own, rules));
-        assert_eq!(owned(read.tags.all()), renamed(pairs(series.tags, name)));
+        assert_eq!(owned(read.tags.iter()), pairs(series.tags, clean::kept));
         // Split counts add up, centroid by centroid.
         let mut parts = read.centroids;
         for &(mean, count) in centroids {
@@ -303,6 +293,10 @@ pub(crate) fn span(span: &Span<'_, Pairs<'_>>, rules: &Rules<'_>, rooms: Rooms) 
         Field::SpanName if problem == Problem::Blank => text(span.name).is_empty(),
         Field::SpanName => clean::bad_name(span.name, &text(span.name), limits.span_name, problem),
         Field::Source => clean::bad_source(span.source, rules, problem),
+        // To the reader the parents are tags like others, and so is the mark of logs.
+        Field::SpanTagKey if clean::too_long(problem, limits.span_tag_key, meant.iter().map(|(key, _)| key.len())) => {
+            true
+        }
         Field::SpanTagKey => clean::bad_key(span.tags, span_key, &reserved, limits.span_tag_key, problem),
         Field::SpanTagValue => clean::blank_value(span.tags, problem),
         Field::SpanTags => clean::too_many(limits.span_tags, meant.len(), problem),
