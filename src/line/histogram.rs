@@ -157,6 +157,8 @@ mod tests {
         assert!(matches!(invalid.problem, Problem::TooLong { limit: 65_536, len } if len > 65_536));
         let limits = crate::Limits { histogram_line: usize::MAX, ..crate::Limits::default() };
         let mut small = [0; 64];
+        // More than a line may have, and no more than 32 bits can count.
+        let histogram = Histogram::new("h", &[(2.5, 1 << 50)]);
         let error = histogram.encode(&RULES.limits(limits), &mut Slice::new(&mut small)).unwrap_err();
         assert!(matches!(error, EncodeError::Full(Full { needed, room: 64, .. }) if needed > 1_000_000));
     }

@@ -60,7 +60,8 @@ impl<'s, S: Sink + ?Sized> Out<'s, S> {
     #[inline]
     pub(crate) fn end_line(&mut self) -> Result<(), InvalidInput> {
         let at = self.len();
-        if at > self.end {
+        // A length that no `usize` holds stays below no limit, even if none is greater.
+        if at > self.end || self.lost.is_some() && self.full.is_none() {
             let len = at - self.start;
             return Err(InvalidInput::new(Field::Line, Problem::TooLong { limit: self.line_limit, len }));
         }
@@ -156,6 +157,17 @@ mod tests {
         let invalid = InvalidInput::new(Field::Line, Problem::TooLong { limit: 4, len: 5 });
         assert_eq!(lines([4, 5]), Err(invalid.into()));
         assert_eq!(lines([5, 1]), Err(invalid.into()));
+    }
+
+    #[test]
+    fn what_only_was_counted_is_an_error_under_any_limit() {
+        let error = Out::line(&mut Count::new(), usize::MAX, |out| {
+            out.put(b"x");
+            assert!(out.skipped(usize::MAX));
+            Ok(())
+        });
+        let invalid = InvalidInput::new(Field::Line, Problem::TooLong { limit: usize::MAX, len: usize::MAX });
+        assert_eq!(error, Err(EncodeError::Invalid(invalid)));
     }
 
     #[test]
