@@ -50,7 +50,7 @@ pub(crate) const PIECES: [&str; 43] = [
 ];
 
 /// Lengths that are limits, or near one.
-pub(crate) const LENGTHS: [usize; 7] = [63, 127, 128, 253, 254, 511, 1023];
+pub(crate) const LENGTHS: [usize; 8] = [63, 127, 128, 251, 253, 254, 511, 1023];
 
 pub(crate) type Pairs<'a> = &'a [(&'a str, &'a str)];
 
