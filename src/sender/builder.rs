@@ -5,9 +5,10 @@ use std::boxed::Box;
 use std::string::{String, ToString};
 use std::vec::Vec;
 
-use super::driver::{Carry, Route, Shared};
+use super::driver::{Route, Shared};
 use super::error::BuildError;
 use super::handle::Settings;
+use super::hub::Carry;
 use super::{Endpoint, EndpointError, Form, Overflow, Ports, Sender};
 use crate::delivery::{Backoff, Config, Overflow as QueuePolicy};
 use crate::transport::{Token, Transport};

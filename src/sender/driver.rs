@@ -3,69 +3,22 @@
 use core::panic::AssertUnwindSafe;
 use core::time::Duration;
 use std::boxed::Box;
-use std::collections::BTreeMap;
 use std::panic::catch_unwind;
-use std::string::{String, ToString};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 use std::vec::Vec;
 
-use super::error::Cause;
+use super::hub::{Carry, Failed, Hub, Phase, lock};
 use super::stripes::Stripes;
-use crate::delivery::{Action, Config, Cut, Delivery, InFlight, Lane, Millis, Outcome, Slot, Ticket};
-use crate::transport::{Accepted, Batch, Failure, Transport, TransportError};
+use crate::delivery::{Action, Config, Cut, Delivery, Lane, Millis, Slot, Ticket};
+use crate::transport::{Accepted, Batch, Failure};
 use crate::{Kind, KindSet};
-
-/// A segment on a server: made on first use.
-type Segment = Box<[u8]>;
-
-/// The queue of a sender: as many segments as its bounds allow.
-pub(super) type Queue = Delivery<Segment, Box<[Slot<Segment>]>, Box<[Lane]>>;
-
-/// A transport whatever its error type.
-pub(super) trait Carry: Send {
-    fn send(&mut self, batch: Batch<'_>) -> Result<Accepted, Failed>;
-    fn finish(&mut self, timeout: Duration) -> Result<(), Failed>;
-}
-
-/// What is kept of a transport's error.
-pub(super) struct Failed {
-    failure: Failure,
-    lines_done: u32,
-    text: String,
-}
-
-impl<E: TransportError> From<E> for Failed {
-    fn from(error: E) -> Self {
-        Self { failure: error.kind(), lines_done: error.lines_done(), text: error.to_string() }
-    }
-}
-
-impl<T: Transport + Send> Carry for T {
-    fn send(&mut self, batch: Batch<'_>) -> Result<Accepted, Failed> {
-        Ok(Transport::send(self, batch)?)
-    }
-
-    fn finish(&mut self, timeout: Duration) -> Result<(), Failed> {
-        Ok(Transport::finish(self, timeout)?)
-    }
-}
 
 /// One connection of a sender: who carries, and which kinds.
 pub(super) struct Route {
     pub(super) kinds: KindSet,
     /// Carriers that share the connection pool: as many batches can be in flight.
     pub(super) carriers: Vec<Box<dyn Carry>>,
-}
-
-/// What somebody who sends finished lines waits for.
-#[derive(Debug, Default)]
-pub(super) struct Watch {
-    pub(super) outstanding: usize,
-    pub(super) delivered: usize,
-    pub(super) kept: usize,
-    pub(super) dropped: usize,
-    pub(super) cause: Option<Cause>,
 }
 
 /// What handles and workers share.
@@ -89,74 +42,6 @@ impl core::fmt::Debug for Shared {
     }
 }
 
-/// What the one lock protects: the queue, and who waits for what.
-pub(super) struct Hub {
-    pub(super) delivery: Queue,
-    pub(super) watches: BTreeMap<u32, Watch>,
-    pub(super) last_failure: Option<Failure>,
-    pub(super) last_error: Option<String>,
-    next_tag: u32,
-    phase: Phase,
-    /// Workers that have not ended.
-    workers: usize,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Phase {
-    Open,
-    /// No more lines come in; what is there has time until then.
-    Closing(Instant),
-    /// Whatever was left is dropped.
-    Closed,
-}
-
-impl Hub {
-    /// A tag that nobody waits for yet.
-    pub(super) fn watch(&mut self, watch: Watch) -> u32 {
-        self.next_tag = self.next_tag.wrapping_add(1).max(1);
-        self.watches.insert(self.next_tag, watch);
-        self.next_tag
-    }
-
-    pub(super) fn is_closed(&self) -> bool {
-        self.phase == Phase::Closed
-    }
-
-    /// Books what a carrier did with a batch.
-    fn settle(&mut self, token: InFlight<Segment>, result: Result<Accepted, Failed>, kinds: KindSet, now: Millis) {
-        let (outcome, cause) = match result {
-            Ok(Accepted::Delivered) => (Outcome::Delivered, None),
-            Ok(Accepted::Written) => (Outcome::Written, None),
-            Err(failed) => {
-                self.last_failure = Some(failed.failure);
-                self.last_error = Some(failed.text);
-                (Outcome::of_failure(failed.failure, failed.lines_done), Some(failed.failure))
-            }
-        };
-        let (tag, lines) = (token.tag(), token.lines() as usize);
-        let mut view = self.delivery.view();
-        let report = view.outcome(token, outcome, now);
-        if cause == Some(Failure::Broken) {
-            // What was written on the same connection before may be lost with it.
-            view.lost(kinds);
-        }
-        let Some(watch) = self.watches.get_mut(&tag) else { return };
-        let is_final = !(outcome == Outcome::TooLarge && report.settled == 0);
-        if let Some(failure) = cause.filter(|_| is_final) {
-            watch.cause.get_or_insert(Cause::of(failure));
-        }
-        match outcome {
-            Outcome::Delivered | Outcome::Written => watch.delivered += lines,
-            Outcome::TooLarge | Outcome::Rejected(_) => watch.dropped += report.settled as usize,
-            _ => {
-                // The whole segment stays in the queue, and brings no more news here.
-                watch.delivered += report.settled as usize;
-                watch.kept += report.kept as usize;
-            }
-        }
-    }
-}
-
 impl Shared {
     /// Starts the threads that carry lines away: one a carrier.
     pub(super) fn start(config: Config, routes: Vec<Route>) -> std::io::Result<Arc<Self>> {
@@ -167,15 +52,7 @@ impl Shared {
         let per_kind = config.queue_bytes / config.segment_bytes + stripes.count() + 2;
         let slots = Kind::COUNT * per_kind + config.replay_bytes / config.segment_bytes + 2 * carriers + 16;
         let slots = (0..slots.min(usize::from(u16::MAX))).map(|_| Slot::empty()).collect();
-        let hub = Hub {
-            delivery: Delivery::new(config, slots, lanes),
-            watches: BTreeMap::new(),
-            last_failure: None,
-            last_error: None,
-            next_tag: 0,
-            phase: Phase::Open,
-            workers: carriers,
-        };
+        let hub = Hub::new(Delivery::new(config, slots, lanes), carriers);
         let shared = Arc::new(Self {
             stripes,
             hub: Mutex::new(hub),
@@ -263,11 +140,6 @@ impl Shared {
 pub(super) fn deadline(timeout: Duration) -> Instant {
     let now = Instant::now();
     now.checked_add(timeout).unwrap_or_else(|| now + Duration::from_secs(u32::MAX.into()))
-}
-
-/// The data behind the lock are whole at every point where a panic could leave them.
-pub(super) fn lock(hub: &Mutex<Hub>) -> MutexGuard<'_, Hub> {
-    hub.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// One thread with one carrier.

@@ -10,6 +10,7 @@ mod driver;
 mod endpoint;
 mod error;
 mod handle;
+mod hub;
 mod now;
 mod series;
 mod stripes;

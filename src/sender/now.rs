@@ -5,9 +5,10 @@ use std::string::String;
 use std::vec::Vec;
 
 use super::Sender;
-use super::driver::{Watch, deadline};
+use super::driver::deadline;
 use super::error::{Cause, NowError, SendError};
 use super::handle::refusal;
+use super::hub::Watch;
 use crate::parse::{self, Line};
 use crate::{Encode, Event, EventForm, Kind};
 

@@ -8,7 +8,7 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 use std::boxed::Box;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::driver::{Hub, lock};
+use super::hub::{Hub, lock};
 use crate::Kind;
 use crate::delivery::{Buf, Lease, Refused};
 
