@@ -389,3 +389,23 @@ fn it_works_inside_a_runtime_of_one_thread() {
     });
     assert_eq!(collector.stop().accepted(), 8);
 }
+
+/// A line that a producer's segment still holds when `close` begins is not left behind by a worker that finds nothing
+/// to do.
+#[test]
+fn close_takes_along_what_was_sent_last() {
+    for _ in 0..3000 {
+        let memory = Memory::new();
+        let sender = SenderBuilder::over(memory.clone()).source("s").build().unwrap();
+        let busy = thread::spawn({
+            let sender = sender.clone();
+            // Wakes the worker again and again.
+            move || while sender.send_metric_now(&["\"busy\" 1.0 source=\"s\""]).is_ok() {}
+        });
+        (0..20).for_each(|value| sender.send(Metric::new("m", f64::from(value))).unwrap());
+        let ledger = sender.close(LONG);
+        busy.join().unwrap();
+        assert_eq!((ledger.total().dropped.closed, ledger.is_balanced()), (0, true), "{ledger:?}");
+        assert!(memory.text().contains("\"m\" 19.0"));
+    }
+}

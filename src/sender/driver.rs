@@ -110,15 +110,14 @@ impl Shared {
     /// what is left then. Does nothing the second time.
     pub(super) fn close(&self, timeout: Duration) {
         let deadline = deadline(timeout);
-        let mut hub = self.lock();
-        if hub.phase == Phase::Open {
-            hub.phase = Phase::Closing(deadline);
-        }
-        hub.delivery.view().close();
-        drop(hub);
+        self.lock().delivery.view().close();
         self.stripes.sweep(&self.hub);
         let mut hub = self.lock();
         hub.delivery.flush();
+        // Only now: a worker that finds nothing left while it closes ends, and what the stripes held would stay behind.
+        if hub.phase == Phase::Open {
+            hub.phase = Phase::Closing(deadline);
+        }
         self.wake();
         while hub.workers > 0 && hub.phase != Phase::Closed {
             hub = match self.wait(hub, deadline) {
