@@ -293,7 +293,7 @@ class Model:
                 self.refuse("repeated-key", "TagKey", "RepeatedKey")
             seen.add(read)
             self.check_text(value, "TagValue")
-            self.check_length("Tag", len(cleaned_name(key)) + utf16(cleaned_text(value)), 254)
+            self.check_length("Tag", len(read) + utf16(cleaned_text(value)), 254)
 
     def check_value(self, delta_name_of):
         value, name = float(self.args["value"]), self.args["name"] or ""
