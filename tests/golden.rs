@@ -44,7 +44,7 @@ enum Shows {
 /// - `json`: ours is compact and keeps non-ASCII text.
 /// - `no-logs`: an empty list of span logs is an error, and so is a `span-line` that is none: the receiver drops such logs.
 /// - `scrambler`: there is none.
-/// - `blank-event-source`: takes the default source, as everywhere else.
+/// - `event-source`: takes the default source, as everywhere else.
 const DIFFERENCES: &[(u64, &str, Shows)] = &[
     (16, "exponent", Shows::Numbers),
     (18, "exponent", Shows::Numbers),
@@ -105,7 +105,7 @@ const DIFFERENCES: &[(u64, &str, Shows)] = &[
     (188, "no-logs", Shows::Error(Problem::Missing)),
     (189, "scrambler", Shows::Untyped),
     (191, "typed", Shows::Untyped),
-    (205, "blank-event-source", Shows::Output("@Event 1590650592 1590650692 \"Event\" host=\"defaultSource\"\n")),
+    (205, "event-source", Shows::Output("@Event 1590650592 1590650692 \"Event\" host=\"defaultSource\"\n")),
     (212, "json", Shows::Json),
     (213, "json", Shows::Json),
     (214, "json", Shows::Json),
@@ -115,7 +115,7 @@ const DIFFERENCES: &[(u64, &str, Shows)] = &[
     (223, "json", Shows::Json),
     (
         224,
-        "blank-event-source",
+        "event-source",
         Shows::Output(concat!(
             "{\"name\":\"Event\",\"annotations\":{},\"hosts\":[\"defaultSource\"],",
             "\"startTime\":1590650592,\"endTime\":1590650692}",
