@@ -5,9 +5,11 @@
 //! and only if the receiver takes it, and every field is what the receiver makes of it.
 //!
 //! Everything is borrowed from the line, nothing is allocated, nothing recurses, and reading takes time in proportion to
-//! the line's length, but for an event's: repeated keys are found at one pass a 128 of its pairs. A line is given without its LF. As the receiver does, characters up to U+0020 are taken off both
-//! ends first, so a CR or LF at the end does no harm; a LF inside is a character like any other. How old a timestamp is
-//! and how long the line is are not judged.
+//! the line's length, but for an event's: repeated keys are found at one pass a 128 of its pairs.
+//!
+//! A line is given without its LF. As the receiver does, characters up to U+0020 are taken off both ends first, so a CR
+//! or LF at the end does no harm; a LF inside is a character like any other. How old a timestamp is and how long the line
+//! is are not judged.
 //!
 //! ```
 //! use wavefront_sdk::{Kind, Limits, parse};
