@@ -33,10 +33,12 @@
 //!
 //! They only add; none changes what another one does.
 //!
-//! - None of them: the core. [`data`], [mod@line], [`parse`], [`delivery`], [`Prepared`] and the traits of [`transport`].
+//! - None of them: the core. [`data`], [mod@line], [`parse`], [`delivery`], [`Prepared`] and the traits of [`transport`] and
+//!   [`store`].
 //! - `std` (default): `Sender` with its background driver, TCP lines, in-memory transports for tests.
 //! - `http` (default): direct ingestion, and proxies over HTTP(S), on `reqwest` and `rustls`.
 //! - `gzip` (default): bodies from 1 KiB are compressed.
+//! - `spool`: a store in a directory, for what an outage or a crash would lose.
 //! - `collector`: a local receiver of everything this crate sends, for development, tests and demos.
 //! - `cli`: all that the `wavefront` command needs.
 
@@ -57,6 +59,7 @@ pub mod line;
 pub mod parse;
 #[cfg(feature = "std")]
 pub mod sender;
+pub mod store;
 pub mod transport;
 
 mod error;

@@ -4,13 +4,15 @@ use crate::{Kind, KindSet};
 
 /// What became of the lines of one kind.
 ///
-/// At every instant `accepted = delivered + doubtful + dropped + queued + in_flight + written`. Counts are of lines, and
-/// wrap around at the size of `usize`.
+/// At every instant `accepted + recovered = delivered + doubtful + dropped + queued + in_flight + written + stored`. Counts
+/// are of lines, and wrap around at the size of `usize`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Row {
     /// Taken over from the caller, whatever became of them.
     pub accepted: usize,
+    /// Found in the store at the start: an earlier process, or an earlier life of this device, left them there.
+    pub recovered: usize,
     /// The receiver has them.
     pub delivered: usize,
     /// Written to a connection that broke, and not sent again because a repeat would falsify them.
@@ -23,6 +25,8 @@ pub struct Row {
     pub in_flight: usize,
     /// With the peer's kernel, as far as is known, and kept in case the connection breaks. 0 where receivers answer.
     pub written: usize,
+    /// Only in the store. A line that waits in memory counts there, also while the store has it too.
+    pub stored: usize,
     /// Refused as invalid: never accepted.
     pub invalid: usize,
     /// Nothing to send: delta counters of zero. Never accepted.
@@ -41,42 +45,55 @@ pub struct Dropped {
     pub rejected: usize,
     /// A single line that the receiver finds too large.
     pub too_large: usize,
-    /// Not delivered by the end of `close`.
+    /// Longer in the store than they may be.
+    pub expired: usize,
+    /// Neither the queue nor the store had room.
+    pub store_full: usize,
+    /// The store could not read them back.
+    pub damaged: usize,
+    /// Not delivered by the end of `close`, and not in a store.
     pub closed: usize,
 }
 
 impl Dropped {
-    const NONE: Self = Self { queue_full: 0, rejected: 0, too_large: 0, closed: 0 };
+    const NONE: Self =
+        Self { queue_full: 0, rejected: 0, too_large: 0, expired: 0, store_full: 0, damaged: 0, closed: 0 };
 
     /// All of them.
     pub const fn total(&self) -> usize {
-        self.queue_full.wrapping_add(self.rejected).wrapping_add(self.too_large).wrapping_add(self.closed)
+        let Self { queue_full, rejected, too_large, expired, store_full, damaged, closed } = *self;
+        let by_receiver = rejected.wrapping_add(too_large);
+        let by_store = expired.wrapping_add(store_full).wrapping_add(damaged);
+        queue_full.wrapping_add(by_receiver).wrapping_add(by_store).wrapping_add(closed)
     }
 }
 
 impl Row {
     pub(super) const EMPTY: Self = Self {
         accepted: 0,
+        recovered: 0,
         delivered: 0,
         doubtful: 0,
         dropped: Dropped::NONE,
         queued: 0,
         in_flight: 0,
         written: 0,
+        stored: 0,
         invalid: 0,
         skipped: 0,
         resent: 0,
     };
 
-    /// Lines that are not yet where they stay: queued, in flight or written.
+    /// Lines in memory that are not yet where they stay: queued, in flight or written.
     pub const fn unsettled(&self) -> usize {
         self.queued.wrapping_add(self.in_flight).wrapping_add(self.written)
     }
 
-    /// Whether every accepted line is accounted for.
+    /// Whether every line that came in is accounted for.
     pub const fn is_balanced(&self) -> bool {
         let settled = self.delivered.wrapping_add(self.doubtful).wrapping_add(self.dropped.total());
-        self.accepted == settled.wrapping_add(self.unsettled())
+        let here = self.unsettled().wrapping_add(self.stored);
+        self.accepted.wrapping_add(self.recovered) == settled.wrapping_add(here)
     }
 
     /// Lines that failed: dropped, doubtful and invalid.
@@ -87,15 +104,20 @@ impl Row {
     fn add(&mut self, other: &Self) {
         let pairs = [
             (&mut self.accepted, other.accepted),
+            (&mut self.recovered, other.recovered),
             (&mut self.delivered, other.delivered),
             (&mut self.doubtful, other.doubtful),
             (&mut self.dropped.queue_full, other.dropped.queue_full),
             (&mut self.dropped.rejected, other.dropped.rejected),
             (&mut self.dropped.too_large, other.dropped.too_large),
+            (&mut self.dropped.expired, other.dropped.expired),
+            (&mut self.dropped.store_full, other.dropped.store_full),
+            (&mut self.dropped.damaged, other.dropped.damaged),
             (&mut self.dropped.closed, other.dropped.closed),
             (&mut self.queued, other.queued),
             (&mut self.in_flight, other.in_flight),
             (&mut self.written, other.written),
+            (&mut self.stored, other.stored),
             (&mut self.invalid, other.invalid),
             (&mut self.skipped, other.skipped),
             (&mut self.resent, other.resent),
@@ -162,7 +184,7 @@ mod tests {
         *ledger.row_mut(Kind::Delta).unwrap() = Row {
             accepted: 7,
             doubtful: 1,
-            dropped: Dropped { queue_full: 1, rejected: 2, too_large: 2, closed: 1 },
+            dropped: Dropped { queue_full: 1, rejected: 2, too_large: 2, closed: 1, ..Dropped::default() },
             ..Row::default()
         };
         assert!(ledger.is_balanced());

@@ -1,0 +1,148 @@
+//! Where batches outlive the process: the trait a store implements. What goes into it, when, in which order and
+//! within which bounds is decided once, for every store, by [`delivery::Spool`](crate::delivery::Spool).
+//!
+//! A store keeps *records*: the lines of one batch, of one [`Kind`], under a key that the spool chooses. It knows nothing
+//! of order, caps or ages, and need not: a directory, a flash chip and a browser's database implement the same four
+//! functions, and pass the same conformance suite.
+
+use crate::Kind;
+
+/// What is known of a record without reading its lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Head {
+    /// The kind of every line.
+    pub kind: Kind,
+    /// Its place among the records of its kind. Not 0.
+    pub key: u32,
+    /// How many lines it has: at least one.
+    pub lines: u32,
+    /// How many bytes they have, LFs included: at least one.
+    pub bytes: u32,
+    /// When it was put into the store, in milliseconds since 1970; 0 where no clock knew.
+    pub born: u64,
+}
+
+impl Head {
+    /// The head of a record with `lines` lines of `kind` in `bytes` bytes.
+    pub const fn new(kind: Kind, key: u32, lines: u32, bytes: u32, born: u64) -> Self {
+        Self { kind, key, lines, bytes, born }
+    }
+}
+
+/// Keeps records where the power may go.
+///
+/// The contract, checked by the conformance suite:
+/// - When [`put`](Self::put) returns `Ok`, the record is durable: after any crash it is there, whole. When it fails, or
+///   never returns, the record is there whole or not at all.
+/// - Records are known by kind and key. A `put` under a key that is taken replaces the record, or changes nothing.
+/// - [`next`](Self::next) finds the records of a kind in the order of their keys, in this life of the store and the next.
+/// - [`read`](Self::read) gives the very bytes that were put, or an error. A record that is damaged is set aside: nothing
+///   finds it again, and it stands in nobody's way. [`set_aside`](Self::set_aside) counts those whose head could not be
+///   read either, so that nobody else can.
+/// - [`remove`](Self::remove) is durable too, and removing what is not there is no error.
+/// - After an error the store can be used again.
+/// - No call panics, whatever is found on the medium, and no error says anything of a line.
+pub trait Store {
+    /// What can go wrong.
+    type Error: StoreError;
+
+    /// Keeps `lines`, whole lines with their LFs, under the key of `head`, whose `bytes` is their length.
+    ///
+    /// # Errors
+    /// [`StoreFailure::Full`] where the medium has no room, [`StoreFailure::Unavailable`] otherwise.
+    fn put(&mut self, head: Head, lines: &[u8]) -> Result<(), Self::Error>;
+
+    /// The record of `kind` with the lowest key from `from` on.
+    ///
+    /// # Errors
+    /// [`StoreFailure::Unavailable`] where the medium does not answer.
+    fn next(&mut self, kind: Kind, from: u32) -> Result<Option<Head>, Self::Error>;
+
+    /// The lines of the record that [`next`](Self::next) found: `into` has the length of `head.bytes`.
+    ///
+    /// # Errors
+    /// [`StoreFailure::Damaged`] where the record is not what was put, or not there (what is in `into` then means nothing);
+    /// [`StoreFailure::Unavailable`] where the medium does not answer.
+    fn read(&mut self, head: Head, into: &mut [u8]) -> Result<(), Self::Error>;
+
+    /// Forgets a record.
+    ///
+    /// # Errors
+    /// [`StoreFailure::Unavailable`] where that could not be written; the record may be found again in the next life.
+    fn remove(&mut self, kind: Kind, key: u32) -> Result<(), Self::Error>;
+
+    /// What a record of `bytes` bytes takes of the medium, for the cap.
+    fn footprint(&self, bytes: u32) -> u64 {
+        bytes.into()
+    }
+
+    /// Records that were found damaged beyond their head since the store was opened, and set aside: how many lines they
+    /// held is not known.
+    fn set_aside(&self) -> usize {
+        0
+    }
+}
+
+/// An error of a store, whatever its own type says beside. It carries nothing of a line.
+pub trait StoreError: core::error::Error {
+    /// What went wrong.
+    fn kind(&self) -> StoreFailure;
+}
+
+/// What went wrong with a store, for code that has to decide without knowing which.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum StoreFailure {
+    /// There is no room on the medium: it may work once records were removed.
+    Full,
+    /// The record cannot be read back, now or later; it was set aside.
+    Damaged,
+    /// The medium does not do as it is told (an I/O error, read-only): it may work later.
+    Unavailable,
+}
+
+impl core::fmt::Display for StoreFailure {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(match self {
+            Self::Full => "the store has no room",
+            Self::Damaged => "a record of the store is damaged",
+            Self::Unavailable => "the store does not work",
+        })
+    }
+}
+
+/// The error of a store that cannot fail.
+impl StoreError for core::convert::Infallible {
+    fn kind(&self) -> StoreFailure {
+        match *self {}
+    }
+}
+
+impl<S: Store + ?Sized> Store for &mut S {
+    type Error = S::Error;
+
+    fn put(&mut self, head: Head, lines: &[u8]) -> Result<(), S::Error> {
+        (**self).put(head, lines)
+    }
+
+    fn next(&mut self, kind: Kind, from: u32) -> Result<Option<Head>, S::Error> {
+        (**self).next(kind, from)
+    }
+
+    fn read(&mut self, head: Head, into: &mut [u8]) -> Result<(), S::Error> {
+        (**self).read(head, into)
+    }
+
+    fn remove(&mut self, kind: Kind, key: u32) -> Result<(), S::Error> {
+        (**self).remove(kind, key)
+    }
+
+    fn footprint(&self, bytes: u32) -> u64 {
+        (**self).footprint(bytes)
+    }
+
+    fn set_aside(&self) -> usize {
+        (**self).set_aside()
+    }
+}
