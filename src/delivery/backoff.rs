@@ -125,6 +125,10 @@ impl Gate {
         }
     }
 
+    pub(super) const fn is_shut(&self) -> bool {
+        self.step > 0
+    }
+
     pub(super) fn succeeded(&mut self) {
         self.step = 0;
         self.probing = false;

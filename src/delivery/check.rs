@@ -65,8 +65,8 @@ impl<B: Buf> View<'_, B> {
                 let slot = &self.slots[usize::from(here)];
                 places[usize::from(here)] += 1;
                 assert_eq!(places[usize::from(here)], 1, "a slot is in two places");
-                assert!(matches!(slot.state, State::Ready | State::Out | State::Lost));
-                assert_eq!(slot.buf.is_some(), slot.state == State::Ready);
+                assert!(matches!(slot.state, State::Ready | State::Out | State::Lost | State::Storing));
+                assert!(slot.buf.is_some() || slot.state != State::Ready);
                 assert!(slot.lines > 0 && slot.held_lines <= slot.lines && slot.start + slot.held <= slot.len);
                 lines += (slot.lines - slot.held_lines) as usize;
                 written += slot.held_lines as usize;
@@ -75,12 +75,42 @@ impl<B: Buf> View<'_, B> {
                 (tail, here) = (here, slot.next);
             }
             assert_eq!(lane.tail, tail);
+            here = lane.shelf.done;
+            while here != NONE {
+                let slot = &self.slots[usize::from(here)];
+                places[usize::from(here)] += 1;
+                assert_eq!((slot.state, places[usize::from(here)]), (State::Done, 1));
+                here = slot.next;
+            }
+            self.check_keys(lane);
             assert_eq!((lane.row.queued + lane.row.in_flight, lane.row.written, lane.bytes), (lines, written, bytes));
             assert!(lane.row.is_balanced());
         }
         assert_eq!(self.core.held_bytes, held_bytes);
         let elsewhere = self.slots.iter().zip(places).filter(|(_, places)| *places == 0);
-        assert!(elsewhere.map(|(slot, _)| slot.state).all(|state| state == State::Abandoned));
+        assert!(
+            elsewhere
+                .map(|(slot, _)| slot.state)
+                .all(|state| matches!(state, State::Abandoned | State::Loading | State::Done))
+        );
+    }
+
+    /// What stands behind the gap has keys behind those in the gap.
+    fn check_keys(&self, lane: &Lane) {
+        let shelf = &lane.shelf;
+        let (mut here, mut last, mut gap_seen) = (lane.head, 0, shelf.gap == NONE);
+        while here != NONE {
+            let slot = &self.slots[usize::from(here)];
+            if slot.record > 0 && shelf.records > 0 {
+                assert!(!gap_seen || slot.key >= shelf.from, "a key on the wrong side");
+            }
+            assert!(slot.record == 0 || slot.key != 0);
+            last = if slot.record > 0 { slot.key } else { last };
+            gap_seen |= here == shelf.gap;
+            here = slot.next;
+        }
+        assert!(gap_seen || shelf.records == 0, "the gap is nowhere");
+        assert!(last <= shelf.last.max(shelf.tried));
     }
 }
 

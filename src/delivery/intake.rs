@@ -17,10 +17,7 @@ impl<B: Buf> View<'_, B> {
     /// [`Refused`] says why not, and what the ledger holds of it.
     pub fn push(&mut self, kind: Kind, lines: &[u8], count: u32) -> Result<(), Refused> {
         let pushed = self.try_push(kind, lines, count);
-        if pushed == Err(Refused::Full) {
-            self.refuse(kind, count);
-        }
-        pushed
+        self.counted(kind, count, pushed)
     }
 
     /// As [`push`](Self::push), but lines that find the queue full are not counted: for callers that wait for room.
@@ -44,18 +41,26 @@ impl<B: Buf> View<'_, B> {
             return Ok(());
         }
         let pushed = self.admit(kind, lines.len(), count).and_then(|at| self.put_urgent(at, lines, count, tag));
-        if pushed == Err(Refused::Full) {
-            self.refuse(kind, count);
-        }
-        pushed
+        self.counted(kind, count, pushed)
     }
 
-    /// Counts `count` lines of `kind` as accepted and dropped for want of room.
-    pub fn refuse(&mut self, kind: Kind, count: u32) {
+    fn counted(&mut self, kind: Kind, count: u32, pushed: Result<(), Refused>) -> Result<(), Refused> {
+        match pushed {
+            Err(Refused::Full) => Err(self.refuse(kind, count)),
+            pushed => pushed,
+        }
+    }
+
+    /// Counts `count` lines of `kind` as accepted and dropped for want of room: in the queue, or in the store behind it.
+    pub fn refuse(&mut self, kind: Kind, count: u32) -> Refused {
+        let by_store = self.core.storing.refuses;
         if let Some(lane) = self.lane(kind) {
             lane.row.accepted = lane.row.accepted.wrapping_add(count as usize);
-            lane.row.dropped.queue_full = lane.row.dropped.queue_full.wrapping_add(count as usize);
+            let dropped = &mut lane.row.dropped;
+            let reason = if by_store { &mut dropped.store_full } else { &mut dropped.queue_full };
+            *reason = reason.wrapping_add(count as usize);
         }
+        if by_store { Refused::StoreFull } else { Refused::Full }
     }
 
     /// Counts data of `kind` that made no line: `invalid` that failed validation, `skipped` that had nothing to say.
@@ -136,10 +141,7 @@ impl<B: Buf> View<'_, B> {
             return Err(Refused::Closed);
         }
         let put = self.put(at, lines, count);
-        if put.is_err() {
-            self.refuse(kind, count);
-        }
-        put
+        put.map_err(|_| self.refuse(kind, count))
     }
 
     /// Counts lines as accepted and dropped because it is all over.
@@ -174,6 +176,12 @@ impl<B: Buf> View<'_, B> {
         // Nothing more comes in, so what is there need not wait for company.
         if let Some(lane) = self.lanes.get_mut(at) {
             lane.due = lane.next_line;
+        }
+        // What the store has too need not be here.
+        while self.core.storing.attached && self.forget(at, true) {
+            if self.fits(at, new, Lease::default()) {
+                return Ok(at);
+            }
         }
         // Nothing is dropped in vain: what is in flight or promised to others stays where it is.
         if self.core.config.overflow != Overflow::DropOldest || !self.fits(at, new, self.droppable(at)) {
@@ -219,6 +227,7 @@ impl<B: Buf> View<'_, B> {
         let in_tail = self.slots.get_mut(usize::from(tail)).is_some_and(|slot| {
             slot.state == State::Ready
                 && slot.tag == 0
+                && slot.key == 0
                 && !slot.urgent
                 && slot.first.wrapping_add(slot.lines) == next_line
                 && slot.lines.saturating_add(count) <= batch_lines
@@ -245,6 +254,10 @@ impl<B: Buf> View<'_, B> {
             (before, here) = (here, slot.next);
         }
         self.link(at, before, index);
+        if let Some(lane) = self.lanes.get_mut(at).filter(|lane| lane.shelf.gap == before) {
+            // It stands before the gap, wherever that is.
+            lane.shelf.gap = index;
+        }
         self.accept(at, lines.len(), count);
         Ok(())
     }

@@ -3,6 +3,7 @@
 use super::backoff::Gate;
 use super::ledger::Row;
 use super::segment::NONE;
+use super::shelf::Shelf;
 use crate::Kind;
 
 /// The queue of one kind. A driver only makes it; [`Delivery`](super::Delivery) does the rest.
@@ -23,6 +24,7 @@ pub struct Lane {
     /// Lines before this number are sent without waiting for a full batch.
     pub(super) due: u32,
     pub(super) gate: Gate,
+    pub(super) shelf: Shelf,
     pub(super) row: Row,
 }
 
@@ -45,6 +47,7 @@ impl Lane {
             next_line: 0,
             due: 0,
             gate: Gate::OPEN,
+            shelf: Shelf::EMPTY,
             row: Row::EMPTY,
         }
     }

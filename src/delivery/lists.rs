@@ -29,8 +29,10 @@ impl<B: Buf> View<'_, B> {
                 self.core.free = slot.next;
                 return Some(index);
             }
-            let found = self.release_a_held()
+            let found = self.forget_any()
+                || self.release_a_held()
                 || self.merge_two()
+                || self.leave_behind()
                 || (self.core.config.overflow == Overflow::DropOldest && self.evict_segment(at));
             if !found {
                 return None;
@@ -41,6 +43,7 @@ impl<B: Buf> View<'_, B> {
     pub(super) fn give_free(&mut self, index: u16) {
         if let Some(slot) = self.slots.get_mut(usize::from(index)) {
             slot.state = State::Free;
+            slot.key = 0;
             slot.next = self.core.free;
             self.core.free = index;
         }
@@ -66,14 +69,14 @@ impl<B: Buf> View<'_, B> {
         }
     }
 
-    /// Takes a slot out of its lane, if it is there.
-    pub(super) fn unlink(&mut self, at: usize, index: u16) -> bool {
-        let Some(lane) = self.lanes.get_mut(at) else { return false };
-        let Some(next) = self.slots.get(usize::from(index)).map(|slot| slot.next) else { return false };
+    /// Takes a slot out of its lane, if it is there; the one before it.
+    pub(super) fn unlink(&mut self, at: usize, index: u16) -> Option<u16> {
+        let lane = self.lanes.get_mut(at)?;
+        let next = self.slots.get(usize::from(index))?.next;
         let mut before = NONE;
         let mut here = lane.head;
         while here != index {
-            let Some(slot) = self.slots.get(usize::from(here)) else { return false };
+            let slot = self.slots.get(usize::from(here))?;
             (before, here) = (here, slot.next);
         }
         match self.slots.get_mut(usize::from(before)) {
@@ -83,15 +86,21 @@ impl<B: Buf> View<'_, B> {
         if lane.tail == index {
             lane.tail = before;
         }
-        true
+        if lane.shelf.gap == index {
+            lane.shelf.gap = before;
+        }
+        Some(before)
     }
 
     pub(super) fn release_if_empty(&mut self, at: usize, index: u16) {
         let slot = self.slots.get(usize::from(index)).filter(|slot| slot.state == State::Ready && slot.lines == 0);
         // Bytes that belong to no line, where a count was too low.
         let Some(rest) = slot.map(|slot| slot.waiting_bytes() as usize) else { return };
-        if self.unlink(at, index) {
-            self.give_free(index);
+        if self.unlink(at, index).is_some() {
+            match self.slots.get(usize::from(index)) {
+                Some(slot) if slot.key != 0 => self.retire(at, index),
+                _ => self.give_free(index),
+            }
             if let Some(lane) = self.lanes.get_mut(at) {
                 lane.bytes = lane.bytes.saturating_sub(rest);
             }
@@ -108,10 +117,15 @@ impl<B: Buf> View<'_, B> {
     pub(super) fn merge_two(&mut self) -> bool {
         let batch_lines = self.core.config.batch_lines;
         for at in 0..self.lanes.len() {
-            let mut here = self.lanes.get(at).map_or(NONE, |lane| lane.head);
+            let Some(lane) = self.lanes.get(at) else { continue };
+            // Never across the gap.
+            let gap = self.is_behind(lane).then_some(lane.shelf.gap);
+            let mut here = lane.head;
             while let Some(slot) = self.slots.get(usize::from(here)) {
                 let second = slot.next;
-                let mergeable = |slot: &Slot<B>| slot.state == State::Ready && slot.tag == 0 && slot.held == 0;
+                let mergeable = |slot: &Slot<B>| {
+                    slot.state == State::Ready && slot.tag == 0 && slot.held == 0 && slot.key == 0 && gap != Some(here)
+                };
                 if let Some(next) =
                     self.slots.get(usize::from(second)).filter(|next| mergeable(next) && mergeable(slot))
                 {

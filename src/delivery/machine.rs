@@ -7,6 +7,7 @@ use super::lane::Lane;
 use super::ledger::Ledger;
 use super::policy::Outcome;
 use super::segment::{Buf, Cut, InFlight, NONE, Slot};
+use super::shelf::Storing;
 use crate::{Kind, KindSet};
 
 /// What to do with a line when the queue of its kind is full.
@@ -83,6 +84,8 @@ impl Default for Config {
 pub enum Refused {
     /// The queue of the kind is full: the lines count as accepted and dropped.
     Full,
+    /// So is the store, or it does not work: the lines count as accepted and dropped.
+    StoreFull,
     /// More bytes than a segment holds: not accepted.
     TooLarge,
     /// The delivery is closed: not accepted.
@@ -95,6 +98,7 @@ impl core::fmt::Display for Refused {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.write_str(match self {
             Self::Full => "the queue is full",
+            Self::StoreFull => "the queue and the store are full",
             Self::TooLarge => "the lines are larger than a segment of the queue",
             Self::Closed => "the queue is closed",
             Self::NoLane => "there is no queue for this kind of line",
@@ -177,6 +181,7 @@ pub(super) struct Core {
     pub(super) free: u16,
     pub(super) closed: bool,
     pub(super) abandoned: bool,
+    pub(super) storing: Storing,
 }
 
 impl<B: Buf, S: AsMut<[Slot<B>]>, L: AsMut<[Lane]>> Delivery<B, S, L> {
@@ -205,6 +210,7 @@ impl<B: Buf, S: AsMut<[Slot<B>]>, L: AsMut<[Lane]>> Delivery<B, S, L> {
             free,
             closed: false,
             abandoned: false,
+            storing: Storing::NONE,
         };
         Self { core, slots, lanes, buffers: core::marker::PhantomData }
     }

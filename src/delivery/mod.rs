@@ -29,6 +29,7 @@
 mod backoff;
 #[cfg(test)]
 mod check;
+mod errand;
 mod intake;
 mod lane;
 mod ledger;
@@ -38,10 +39,14 @@ mod policy;
 mod replay;
 mod segment;
 mod send;
+mod shelf;
+mod spool;
 
 pub use backoff::{Backoff, Millis};
+pub use errand::{Errand, Job, Keep, Loss, Mode, Reply, Request};
 pub use lane::Lane;
 pub use ledger::{Dropped, Ledger, Row};
 pub use machine::{Action, Config, Delivery, Lease, Overflow, Refused, Report, Ticket, View};
 pub use policy::Outcome;
 pub use segment::{Buf, Cut, InFlight, Slot};
+pub use spool::Spool;

@@ -23,7 +23,7 @@ impl<B: Buf> View<'_, B> {
                 if slot.held == 0 {
                     continue;
                 }
-                if again && slot.state == State::Ready {
+                if again && !matches!(slot.state, State::Out | State::Lost) {
                     self.hold_no_longer(at, index);
                 } else if again {
                     // They go back in front once the batch behind them has come back.

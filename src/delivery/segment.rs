@@ -11,6 +11,12 @@ pub trait Buf: AsRef<[u8]> + AsMut<[u8]> + Sized {
         let _ = size;
         None
     }
+
+    /// A copy of the first `len` bytes, where buffers can be made.
+    fn copy(&self, len: usize) -> Option<Self> {
+        let _ = len;
+        None
+    }
 }
 
 impl Buf for &mut [u8] {}
@@ -21,6 +27,10 @@ impl<const N: usize> Buf for [u8; N] {}
 impl Buf for std::boxed::Box<[u8]> {
     fn make(size: usize) -> Option<Self> {
         Some(std::vec![0; size].into_boxed_slice())
+    }
+
+    fn copy(&self, len: usize) -> Option<Self> {
+        Some(self.get(..len)?.into())
     }
 }
 
@@ -40,12 +50,18 @@ pub(super) enum State {
     Lost,
     /// In a token whose lines were given up meanwhile.
     Abandoned,
+    /// On their way into the store; the slot keeps its place.
+    Storing,
+    /// On their way out of the store; the slot has no place yet.
+    Loading,
+    /// Settled, but the store still has the record.
+    Done,
 }
 
 /// A segment's place in its lane, with its buffer when that is not out.
 ///
 /// From `start` the buffer holds, in this order: `held` bytes that are written but not confirmed, then bytes that wait
-/// or are out, up to `len`.
+/// or are out, up to `len`. While they are out, a copy may stay in case the store has to take it.
 pub struct Slot<B> {
     pub(super) buf: Option<B>,
     pub(super) len: u32,
@@ -60,6 +76,10 @@ pub struct Slot<B> {
     pub(super) window: u32,
     /// The number of the line at `start`, counted a lane.
     pub(super) first: u32,
+    /// The key of its record in the store; 0 is none.
+    pub(super) key: u32,
+    /// How many bytes the record has: those at the end of the segment. 0 until it is durable.
+    pub(super) record: u32,
     /// Whom to tell of the outcome; 0 is nobody.
     pub(super) tag: u32,
     /// When the held bytes were written.
@@ -91,6 +111,8 @@ impl<B> Slot<B> {
             tried: 0,
             window: u32::MAX,
             first: 0,
+            key: 0,
+            record: 0,
             tag: 0,
             since: Millis(0),
             next: NONE,
@@ -110,6 +132,17 @@ impl<B> Slot<B> {
             State::Ready => self.lines.saturating_sub(self.held_lines),
             _ => 0,
         }
+    }
+
+    /// Whether the store has all of its lines that are not written, perhaps more.
+    pub(super) const fn is_durable(&self) -> bool {
+        self.record > 0 && self.record >= self.waiting_bytes()
+    }
+
+    /// Whether the store has just what is here, so that the slot can be given away.
+    pub(super) fn is_spare(&self) -> bool {
+        let same = self.held == 0 && self.record == self.waiting_bytes();
+        self.state == State::Ready && self.tag == 0 && self.record > 0 && same
     }
 
     /// How many of the next `lines` lines may have arrived before.

@@ -5,7 +5,7 @@ use super::lane::{Lane, is_before};
 use super::ledger::{Ledger, Row};
 use super::machine::{Action, Core, Report, Ticket, View};
 use super::policy::Outcome;
-use super::segment::{Buf, Cut, InFlight, State};
+use super::segment::{Buf, Cut, InFlight, NONE, State};
 use crate::{Kind, KindSet};
 
 /// What a lane has to send.
@@ -26,6 +26,9 @@ impl<B: Buf> View<'_, B> {
     /// than `limits` stays, as if it were not there, for whoever polls with wider ones.
     pub fn poll(&mut self, now: Millis, kinds: KindSet, limits: Cut) -> Action<B> {
         let flush_at = self.tick(now);
+        if self.core.storing.last {
+            return Action::Idle;
+        }
         let mut wait: Option<Millis> = None;
         let mut earlier = |at: Millis| wait = Some(wait.map_or(at, |wait| wait.min(at)));
         let count = self.lanes.len();
@@ -39,15 +42,11 @@ impl<B: Buf> View<'_, B> {
             if let Some(until) = self.held_until(at) {
                 earlier(until);
             }
-            let Some(lane) = self.lanes.get_mut(at) else { continue };
+            let Some(lane) = self.lanes.get(at) else { continue };
             if lane.row.queued == 0 {
                 continue;
             }
-            let longest = self.core.config.backoff.most.max(Backoff::AUTH.most);
-            let route =
-                self.core.routes.get_mut(usize::from(lane.route)).map_or(Ok(()), |gate| gate.open(now, longest));
-            let open = route.and_then(|()| lane.gate.open(now, longest));
-            match (self.next_in(at, limits), open) {
+            match (self.next_in(at, limits), self.is_open(at, now)) {
                 (Next::Ready(index), Ok(())) => {
                     if let Some(token) = self.take_out(at, index, limits) {
                         self.core.turn = (at as u8).saturating_add(1);
@@ -62,6 +61,15 @@ impl<B: Buf> View<'_, B> {
             }
         }
         wait.map_or(Action::Idle, Action::WaitUntil)
+    }
+
+    /// Whether a lane may send at `now`; else when to ask again (`None`: once the probe is back).
+    pub(super) fn is_open(&mut self, at: usize, now: Millis) -> Result<(), Option<Millis>> {
+        let longest = self.core.config.backoff.most.max(Backoff::AUTH.most);
+        let Some(lane) = self.lanes.get_mut(at) else { return Ok(()) };
+        let route = self.core.routes.get_mut(usize::from(lane.route));
+        route.map_or(Ok(()), |gate| gate.open(now, longest))?;
+        lane.gate.open(now, longest)
     }
 
     /// What became of a batch.
@@ -79,7 +87,7 @@ impl<B: Buf> View<'_, B> {
                 return nothing;
             }
             // Not a token of this delivery.
-            State::Free | State::Ready => return nothing,
+            _ => return nothing,
         };
         slot.buf = Some(buf);
         slot.state = State::Ready;
@@ -109,7 +117,7 @@ impl<B: Buf> View<'_, B> {
         Ticket { upto }
     }
 
-    /// How many lines from before the ticket are still queued or in flight.
+    /// How many lines from before the ticket are still queued or in flight, and not in a store.
     ///
     /// Exact, in whatever order batches complete, but for one case: where segments were merged for want of slots, lines
     /// from after the ticket may count too. A ticket is good for 2³¹ lines.
@@ -124,8 +132,8 @@ impl<B: Buf> View<'_, B> {
         self.flush();
     }
 
-    /// Gives up: queued lines and those in flight are dropped as closed, written ones become doubtful. A late outcome
-    /// changes nothing; lines that a producer still brings are dropped as closed too.
+    /// Gives up: queued lines and those in flight are dropped as closed, written ones become doubtful; what a store has
+    /// stays there. A late outcome changes nothing; lines that a producer still brings are dropped as closed too.
     pub fn abandon(&mut self) {
         self.close();
         self.core.abandoned = true;
@@ -134,17 +142,24 @@ impl<B: Buf> View<'_, B> {
                 let index = lane.head;
                 self.slots.get(usize::from(index)).map(|slot| (index, slot.state))
             }) {
+                self.leave_in_store(at, index);
                 self.settle_held(at, index, |row, lines| row.doubtful = row.doubtful.wrapping_add(lines));
                 let Some(lane) = self.lanes.get_mut(at) else { break };
                 let Some(slot) = self.slots.get_mut(usize::from(index)) else { break };
                 if lane.head != index {
                     continue;
                 }
-                lane.row.dropped.closed = lane.row.dropped.closed.wrapping_add(slot.lines as usize);
-                slot.lines = 0;
+                let lines = slot.lines as usize;
+                if slot.is_durable() {
+                    lane.row.stored = lane.row.stored.wrapping_add(lines);
+                    slot.key = 0;
+                } else {
+                    lane.row.dropped.closed = lane.row.dropped.closed.wrapping_add(lines);
+                }
                 self.unlink(at, index);
                 match state {
-                    State::Out | State::Lost => {
+                    // How many lines were given up, in case the store has them after all.
+                    State::Out | State::Lost | State::Storing => {
                         if let Some(slot) = self.slots.get_mut(usize::from(index)) {
                             slot.state = State::Abandoned;
                         }
@@ -196,18 +211,22 @@ impl<B: Buf> View<'_, B> {
     pub(super) fn next_in(&self, at: usize, limits: Cut) -> Next {
         let mut next = Next::Nothing;
         let Some(lane) = self.lanes.get(at) else { return next };
-        let mut here = lane.head;
+        // What only the store has comes before what stands behind it.
+        let gap = self.is_behind(lane).then_some(lane.shelf.gap);
+        let mut here = if gap == Some(NONE) { NONE } else { lane.head };
         while let Some(slot) = self.slots.get(usize::from(here)) {
             let due = is_before(slot.first, lane.due) || self.core.closed;
             let full = slot.lines >= self.core.config.batch_lines || here != lane.tail;
             if slot.waiting() > 0 {
-                if !(full || due || slot.urgent || slot.tried > 0) {
+                let unsafe_yet = self.core.storing.first && slot.tag == 0 && !slot.is_durable();
+                if !(full || due || slot.urgent || slot.tried > 0 || slot.key != 0) {
                     next = Next::Filling;
-                } else if limits.takes_one_of(slot.rest()) {
+                } else if !unsafe_yet && limits.takes_one_of(slot.rest()) {
                     return Next::Ready(here);
                 }
             }
-            here = slot.next;
+            // Nor does anything overtake what is on its way there.
+            here = if gap == Some(here) || slot.state == State::Storing { NONE } else { slot.next };
         }
         next
     }
@@ -228,6 +247,10 @@ impl<B: Buf> View<'_, B> {
             lane.due = if is_before(lane.due, end) { end } else { lane.due };
         }
         let buf = slot.buf.take()?;
+        if self.core.storing.attached && !slot.is_durable() {
+            // Should it never come back, the store can still take it.
+            slot.buf = buf.copy(slot.len as usize);
+        }
         slot.state = State::Out;
         lane.row.resent = lane.row.resent.wrapping_add(slot.again(lines) as usize);
         lane.row.queued = lane.row.queued.wrapping_sub(lines as usize);
@@ -369,7 +392,9 @@ impl<B: Buf> View<'_, B> {
             let before = upto.wrapping_sub(slot.first);
             // A ticket older than the segment's first line.
             let before = if (before as i32) < 0 { 0 } else { before.min(slot.lines) };
-            left += before.saturating_sub(slot.held_lines) as usize;
+            if !slot.is_durable() {
+                left += before.saturating_sub(slot.held_lines) as usize;
+            }
             here = slot.next;
         }
         left

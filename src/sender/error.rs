@@ -65,6 +65,8 @@ pub enum SendError {
     Invalid(InvalidInput),
     /// The queue of its kind is full. Counted as accepted and dropped.
     QueueFull(Kind),
+    /// The queue of its kind is full, and so is the store behind it, or it does not work. Counted as accepted and dropped.
+    StoreFull(Kind),
     /// The lines are larger than the queue's segments. Not counted.
     TooLarge(Kind),
     /// The sender was closed. Not counted.
@@ -85,6 +87,9 @@ impl fmt::Display for SendError {
         match self {
             Self::Invalid(invalid) => invalid.fmt(f),
             Self::QueueFull(kind) => write!(f, "the {kind} queue is full: the line was dropped"),
+            Self::StoreFull(kind) => {
+                write!(f, "the {kind} queue is full and the store takes nothing: the line was dropped")
+            }
             Self::TooLarge(kind) => write!(f, "the {kind} line is larger than a batch may be"),
             Self::Closed => f.write_str("the sender is closed"),
             Self::NoPort { kind, port } => write!(f, "no port for {kind} lines: set {port}"),

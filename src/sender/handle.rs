@@ -219,8 +219,8 @@ impl Sender {
             match waited {
                 Some(until) => drop(shared.wait(hub, until)),
                 None => {
-                    hub.delivery.view().refuse(kind, lines);
-                    return Err(SendError::QueueFull(kind));
+                    let refused = hub.delivery.view().refuse(kind, lines);
+                    return Err(refusal(kind, refused));
                 }
             }
         }
@@ -394,6 +394,7 @@ impl Drop for Inner {
 pub(super) fn refusal(kind: Kind, refused: Refused) -> SendError {
     match refused {
         Refused::Full => SendError::QueueFull(kind),
+        Refused::StoreFull => SendError::StoreFull(kind),
         Refused::TooLarge => SendError::TooLarge(kind),
         Refused::Closed => SendError::Closed,
         Refused::NoLane => SendError::Unsupported(kind),

@@ -72,15 +72,35 @@ pub trait Store {
     /// [`StoreFailure::Unavailable`] where that could not be written; the record may be found again in the next life.
     fn remove(&mut self, kind: Kind, key: u32) -> Result<(), Self::Error>;
 
-    /// What a record of `bytes` bytes takes of the medium, for the cap.
-    fn footprint(&self, bytes: u32) -> u64 {
-        bytes.into()
+    /// What records take of the medium, for the cap.
+    fn footprint(&self) -> Footprint {
+        Footprint::EXACT
     }
 
     /// Records that were found damaged beyond their head since the store was opened, and set aside: how many lines they
     /// held is not known.
     fn set_aside(&self) -> usize {
         0
+    }
+}
+
+/// How much of the medium a record takes: its lines and `overhead` bytes, in whole blocks of `block` bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Footprint {
+    /// Bytes beside the lines.
+    pub overhead: u32,
+    /// The smallest part of the medium that a record can take; 0 is taken for 1.
+    pub block: u32,
+}
+
+impl Footprint {
+    /// The lines' own bytes, no more.
+    pub const EXACT: Self = Self { overhead: 0, block: 1 };
+
+    /// What a record with `bytes` bytes of lines takes.
+    pub const fn of(self, bytes: u32) -> u64 {
+        let block = if self.block == 0 { 1 } else { self.block as u64 };
+        (bytes as u64 + self.overhead as u64).div_ceil(block) * block
     }
 }
 
@@ -138,8 +158,8 @@ impl<S: Store + ?Sized> Store for &mut S {
         (**self).remove(kind, key)
     }
 
-    fn footprint(&self, bytes: u32) -> u64 {
-        (**self).footprint(bytes)
+    fn footprint(&self) -> Footprint {
+        (**self).footprint()
     }
 
     fn set_aside(&self) -> usize {
