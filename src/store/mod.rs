@@ -5,11 +5,17 @@
 //! of order, caps or ages, and need not: a directory, a flash chip and a browser's database implement the same four
 //! functions, and pass the same conformance suite.
 
+#[cfg(feature = "std")]
+pub mod conformance;
 #[cfg(feature = "spool")]
 mod directory;
+#[cfg(feature = "std")]
+mod memory;
 
 #[cfg(feature = "spool")]
 pub use directory::{Directory, DirectoryError};
+#[cfg(feature = "std")]
+pub use memory::{MemoryError, MemoryStore, SeededSteps, StoreRates, StoreStep};
 
 use crate::Kind;
 
