@@ -65,6 +65,7 @@ pub mod transport;
 mod error;
 mod kind;
 mod prepared;
+mod random;
 
 pub use data::{
     DeltaCounter, DescriptionAction, Event, Granularities, Granularity, Histogram, Metric, SourceDescription,

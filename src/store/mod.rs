@@ -5,6 +5,18 @@
 //! of order, caps or ages, and need not: a directory, a flash chip and a browser's database implement the same four
 //! functions, and pass the same conformance suite.
 
+#[cfg(feature = "std")]
+pub mod conformance;
+#[cfg(feature = "spool")]
+mod directory;
+#[cfg(feature = "std")]
+mod memory;
+
+#[cfg(feature = "spool")]
+pub use directory::{Directory, DirectoryError};
+#[cfg(feature = "std")]
+pub use memory::{MemoryError, MemoryStore, SeededSteps, StoreRates, StoreStep};
+
 use crate::Kind;
 
 /// What is known of a record without reading its lines.
@@ -28,6 +40,18 @@ impl Head {
     pub const fn new(kind: Kind, key: u32, lines: u32, bytes: u32, born: u64) -> Self {
         Self { kind, key, lines, bytes, born }
     }
+
+    /// Whether there can be such a record: every line has an LF at least.
+    #[cfg(feature = "std")]
+    pub(crate) const fn is_possible(&self) -> bool {
+        self.key != 0 && self.lines != 0 && self.lines <= self.bytes
+    }
+
+    /// Whether it can be the head of `lines`.
+    #[cfg(feature = "std")]
+    pub(crate) const fn describes(&self, lines: &[u8]) -> bool {
+        self.is_possible() && self.bytes as usize == lines.len()
+    }
 }
 
 /// Keeps records where the power may go.
@@ -40,7 +64,9 @@ impl Head {
 /// - [`read`](Self::read) gives the very bytes that were put, or an error. A record that is damaged is set aside: nothing
 ///   finds it again, and it stands in nobody's way. [`set_aside`](Self::set_aside) counts those whose head could not be
 ///   read either, so that nobody else can.
-/// - [`remove`](Self::remove) is durable too, and removing what is not there is no error.
+/// - [`remove`](Self::remove) is durable too: at once for a process that dies, with the next `put` or the end of the store
+///   at the latest where the power goes; till then the record may be found again, as *at least once* allows. Removing
+///   what is not there is no error.
 /// - After an error the store can be used again.
 /// - No call panics, whatever is found on the medium, and no error says anything of a line.
 pub trait Store {
@@ -50,7 +76,8 @@ pub trait Store {
     /// Keeps `lines`, whole lines with their LFs, under the key of `head`, whose `bytes` is their length.
     ///
     /// # Errors
-    /// [`StoreFailure::Full`] where the medium has no room, [`StoreFailure::Unavailable`] otherwise.
+    /// [`StoreFailure::Full`] where the medium has no room, [`StoreFailure::Unavailable`] otherwise, also where `head` is
+    /// not that of the lines (no key, no line, another length).
     fn put(&mut self, head: Head, lines: &[u8]) -> Result<(), Self::Error>;
 
     /// The record of `kind` with the lowest key from `from` on.

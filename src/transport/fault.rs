@@ -4,6 +4,7 @@ use core::fmt;
 use core::time::Duration;
 
 use super::{Accepted, AsyncTransport, Batch, Failure, Transport, TransportError};
+use crate::random::SplitMix;
 
 /// What happens to one call of `send`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -225,7 +226,7 @@ impl Rates {
 
     /// An endless series of steps: the same `seed` gives the same series, on every machine.
     pub const fn steps(self, seed: u64) -> Seeded {
-        Seeded { rates: self, state: seed }
+        Seeded { rates: self, random: SplitMix(seed) }
     }
 }
 
@@ -233,25 +234,15 @@ impl Rates {
 #[derive(Debug, Clone)]
 pub struct Seeded {
     rates: Rates,
-    state: u64,
-}
-
-impl Seeded {
-    /// SplitMix64 (Steele, Lea, Flood 2014): every seed is a good one, zero too.
-    fn random(&mut self) -> u64 {
-        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.state ^ (self.state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
+    random: SplitMix,
 }
 
 impl Iterator for Seeded {
     type Item = Step;
 
     fn next(&mut self) -> Option<Step> {
-        let choice = (self.random() % 1000) as u16;
-        let detail = self.random();
+        let choice = (self.random.random() % 1000) as u16;
+        let detail = self.random.random();
         let sent = detail & 1 == 1;
         let Rates { connect, timeout, broken, status, partial } = self.rates;
         let mut bound = 0_u16;
