@@ -1,7 +1,9 @@
 //! The ledger compared with what arrived, and the table that is made of it.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fs;
 use std::path::Path;
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use wavefront_sdk::delivery::Ledger;
@@ -83,11 +85,18 @@ impl Account {
     }
 }
 
-/// Notes a row of the table of faults, in a file of its own, so that each run of a test replaces it.
+/// Notes what belongs to a row of the table of faults: the cases of one run are added up, the next run begins anew.
 pub(crate) fn note(fault: &str, sent: usize, arrived: usize, told: usize, duplicates: usize, resent: usize) {
+    static ROWS: Mutex<BTreeMap<String, [usize; 6]>> = Mutex::new(BTreeMap::new());
     let lost = (sent - arrived).saturating_sub(told);
+    let mut rows = ROWS.lock().unwrap();
+    let row = rows.entry(fault.to_owned()).or_default();
+    for (sum, count) in row.iter_mut().zip([sent, arrived, told, duplicates, resent, lost]) {
+        *sum += count;
+    }
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("faults");
-    std::fs::create_dir_all(&folder).unwrap();
-    let file = folder.join(fault.replace(|c: char| !c.is_ascii_alphanumeric(), "-"));
-    std::fs::write(file, format!("{fault}\t{sent}\t{arrived}\t{told}\t{duplicates}\t{resent}\t{lost}\n")).unwrap();
+    fs::create_dir_all(&folder).unwrap();
+    let row: String = row.iter().map(|count| format!("\t{count}")).collect();
+    let file = fault.replace(|c: char| !c.is_ascii_alphanumeric(), "-");
+    fs::write(folder.join(file), format!("{fault}{row}\n")).unwrap();
 }

@@ -5,7 +5,9 @@
 
 mod account;
 mod chance;
+mod kills;
 mod policy;
 mod random;
+mod receiver;
 mod requests;
 mod server;

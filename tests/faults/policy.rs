@@ -2,6 +2,7 @@
 
 use std::net::TcpListener;
 use std::sync::{Arc, Condvar, Mutex};
+use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use wavefront_sdk::delivery::{Action, Backoff, Config, Delivery, Lane, Ledger, Millis, Outcome, Slot};
@@ -60,11 +61,16 @@ fn overcome(fault: &str, script: impl Script) -> (Server, Ledger) {
     (server, ledger)
 }
 
+/// The name of a fault, and whether the server kept the lines all the same.
+fn kept_or_not(fault: &str, takes: bool) -> String {
+    if takes { fault.to_owned() + ", the lines kept" } else { fault.to_owned() }
+}
+
 #[test]
 fn a_2xx_is_delivered() {
     for status in [200, 201, 202, 204, 299] {
         let reply = if status == 204 { Reply::with(204, "", "") } else { Reply::with(status, "", "{}") };
-        let (server, ledger) = overcome("2xx", move |_: &Request| reply.clone());
+        let (server, ledger) = overcome("HTTP: 2xx", move |_: &Request| reply.clone());
         assert_eq!((server.count(), ledger.total().resent), (3, 0), "{status}");
     }
 }
@@ -77,7 +83,7 @@ fn a_413_is_halved_and_its_rest_follows() {
     let sender = quick(&server.url(), 10).build().unwrap();
     send(&sender, 10);
     let account = end(&sender, &server, 10);
-    account.note("413 for more than 3 lines");
+    account.note("HTTP: 413 for more than 3 lines");
     assert_eq!((account.missing.len(), account.duplicates), (0, 0));
     let all: Vec<_> = names(10).collect();
     assert_eq!(server.taken().iter().map(|line| super::account::name_of(line)).collect::<Vec<_>>(), all);
@@ -97,7 +103,7 @@ fn a_single_line_that_gets_413_is_dropped_and_the_others_are_not() {
     let sender = quick(&server.url(), 10).build().unwrap();
     send(&sender, 10);
     let account = end(&sender, &server, 10);
-    account.note("413 for one line, however alone");
+    account.note("HTTP: 413 for one line, however alone");
     assert_eq!(account.missing, ["m4".to_owned()].into());
     let dropped = sender.ledger().row(Kind::Metric).dropped;
     assert_eq!((dropped.too_large, dropped.total()), (1, 1));
@@ -109,7 +115,7 @@ fn what_may_pass_stays_at_the_front() {
         for takes in [false, true] {
             let again = Reply::status(status).taking(takes);
             let (server, ledger) = overcome(
-                &format!("{status} three times{}", if takes { ", and the lines kept" } else { "" }),
+                &kept_or_not("HTTP: 406, 408, 429 or 5xx, three times", takes),
                 in_turn([Reply::status(202), again.clone(), again.clone(), again]),
             );
             let two = |number: usize| vec![format!("m{number}"), format!("m{}", number + 1)];
@@ -121,7 +127,7 @@ fn what_may_pass_stays_at_the_front() {
 
 #[test]
 fn retry_after_in_seconds_is_waited_for() {
-    let (server, _) = overcome("429, Retry-After: 1", in_turn([Reply::with(429, "Retry-After: 1\r\n", "")]));
+    let (server, _) = overcome("HTTP: 429, Retry-After: 1", in_turn([Reply::with(429, "Retry-After: 1\r\n", "")]));
     let requests = server.requests();
     // Time is counted in whole milliseconds.
     assert!(requests[1].at - requests[0].at >= Duration::from_millis(999));
@@ -135,8 +141,10 @@ fn retry_after_as_a_date_is_waited_for() {
     // Whole seconds, rounded down.
     let date = httpdate::parse_http_date(&text).unwrap();
     let begun = (SystemTime::now(), Instant::now());
-    let (server, _) =
-        overcome("503, Retry-After with a date", in_turn([Reply::with(503, &format!("Retry-After: {text}\r\n"), "")]));
+    let (server, _) = overcome(
+        "HTTP: 503, Retry-After with a date",
+        in_turn([Reply::with(503, &format!("Retry-After: {text}\r\n"), "")]),
+    );
     let second = begun.0 + (server.requests()[1].at - begun.1);
     assert!(second + Duration::from_millis(5) >= date, "{date:?} {second:?}");
 }
@@ -238,7 +246,7 @@ fn a_refused_token_keeps_the_data() {
     for status in [401, 403] {
         let refused = Reply::with(status, "", "no");
         let (server, ledger) =
-            overcome(&format!("{status} twice, then 202"), in_turn([Reply::status(202), refused.clone(), refused]));
+            overcome("HTTP: 401 or 403 twice, then 202", in_turn([Reply::status(202), refused.clone(), refused]));
         assert_eq!(server.count(), 5);
         assert_eq!(ledger.total().resent, 0, "nobody took them");
     }
@@ -262,7 +270,7 @@ fn any_other_4xx_is_dropped_and_told() {
         let sender = quick(&server.url(), 2).build().unwrap();
         send(&sender, 6);
         let account = end(&sender, &server, 6);
-        account.note(&format!("{status} once"));
+        account.note("HTTP: another 4xx, once");
         let ledger = sender.ledger();
         assert_eq!(account.missing, ["m2".to_owned(), "m3".to_owned()].into());
         assert_eq!((ledger.total().delivered, ledger.total().dropped.rejected, server.count()), (4, 2, 3), "{status}");
@@ -276,7 +284,7 @@ fn a_timeout_is_tried_again() {
     let sender = quick(&server.url(), 2).request_timeout(Duration::from_millis(300)).build().unwrap();
     send(&sender, 6);
     let account = end(&sender, &server, 6);
-    account.note("no answer in time, twice");
+    account.note("HTTP: no answer in time, twice");
     assert!(account.missing.is_empty());
     assert_eq!(sender.ledger().total().delivered, 6);
     assert!(sender.ledger().total().resent >= 4);
@@ -285,20 +293,17 @@ fn a_timeout_is_tried_again() {
 #[test]
 fn a_connection_that_breaks_is_tried_again() {
     let broken: [(&str, &[u8]); 6] = [
-        ("closed without an answer", b""),
-        ("closed within the status", b"HTTP/1.1 20"),
-        ("closed within the headers", b"HTTP/1.1 202 Accepted\r\nContent-Le"),
-        ("another protocol", b"SSH-2.0-OpenSSH_9.2\r\n"),
-        ("garbage", b"\0\x01\x02\xff\xfe garbage\r\n\r\n"),
-        ("a length that is none", b"HTTP/1.1 202 Accepted\r\nContent-Length: x\r\n\r\n"),
+        ("HTTP: closed without an answer", b""),
+        ("HTTP: closed within the answer", b"HTTP/1.1 20"),
+        ("HTTP: closed within the answer", b"HTTP/1.1 202 Accepted\r\nContent-Le"),
+        ("HTTP: garbage for an answer", b"SSH-2.0-OpenSSH_9.2\r\n"),
+        ("HTTP: garbage for an answer", b"\0\x01\x02\xff\xfe garbage\r\n\r\n"),
+        ("HTTP: garbage for an answer", b"HTTP/1.1 202 Accepted\r\nContent-Length: x\r\n\r\n"),
     ];
     for (fault, bytes) in broken {
         for takes in [false, true] {
             let reply = Reply::raw(bytes).taking(takes);
-            let (_, ledger) = overcome(
-                &format!("{fault}{}", if takes { ", and the lines kept" } else { "" }),
-                in_turn([Reply::status(202), reply.clone(), reply]),
-            );
+            let (_, ledger) = overcome(&kept_or_not(fault, takes), in_turn([Reply::status(202), reply.clone(), reply]));
             assert_eq!(ledger.total().resent, 4, "{fault}");
         }
     }
@@ -316,7 +321,7 @@ fn a_connection_that_breaks_within_the_body_is_tried_again() {
             [0, 5, 20].get(number).copied()
         }
     }
-    overcome("closed half-way through the body", Cut);
+    overcome("HTTP: closed half-way through the body", Cut);
 
     // A body of many packets, so that the client is still writing.
     let server = Server::new(Cut);
@@ -324,7 +329,7 @@ fn a_connection_that_breaks_within_the_body_is_tried_again() {
     let text = "x".repeat(200);
     names(1000).for_each(|name| sender.send(Metric::new(&name, 1.0).tag("text", &text)).unwrap());
     let account = end(&sender, &server, 1000);
-    account.note("closed half-way through a large body");
+    account.note("HTTP: closed half-way through a large body");
     assert_eq!((account.missing.len(), account.duplicates), (0, 0));
 }
 
@@ -332,12 +337,12 @@ fn a_connection_that_breaks_within_the_body_is_tried_again() {
 fn the_status_is_the_verdict_whatever_follows_it() {
     let half = |status: u16| format!("HTTP/1.1 {status} x\r\nContent-Length: 100\r\n\r\nonly this");
     let (server, _) = overcome(
-        "a status, and half of the text behind it",
+        "HTTP: a status, and half of the text behind it",
         in_turn([Reply::raw(half(202).as_bytes()).taking(true), Reply::raw(half(503).as_bytes())]),
     );
     assert_eq!(server.count(), 4, "202 counts");
     let interim = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 202 x\r\nContent-Length: 0\r\n\r\n";
-    overcome("100 before 202", in_turn([Reply::raw(interim.as_bytes()).taking(true)]));
+    overcome("HTTP: 100 before 202", in_turn([Reply::raw(interim.as_bytes()).taking(true)]));
 }
 
 #[test]
@@ -352,14 +357,14 @@ fn a_refused_connection_is_tried_again() {
     assert_eq!(sender.ledger().total().queued + sender.ledger().total().in_flight, 6);
     let server = Server::on(TcpListener::bind(address).unwrap(), |_: &Request| Reply::status(202));
     let account = end(&sender, &server, 6);
-    account.note("connection refused, then a server");
+    account.note("HTTP: connection refused, then a server");
     assert_eq!((account.missing.len(), account.duplicates, sender.ledger().total().resent), (0, 0, 0));
 }
 
 #[test]
 fn an_idle_connection_that_the_server_closes_costs_nothing() {
     // Closed behind each answer without a word: the next request meets it, or does not.
-    let (server, _) = overcome("closed behind each answer", |_: &Request| Reply::status(202).and_close());
+    let (server, _) = overcome("HTTP: closed behind each answer", |_: &Request| Reply::status(202).and_close());
     assert!(server.count() >= 3);
 
     let server = Server::new(|_: &Request| Reply::status(202));
@@ -371,7 +376,26 @@ fn an_idle_connection_that_the_server_closes_costs_nothing() {
         server.close_connections();
     }
     let account = end(&sender, &server, 200);
-    account.note("an idle close between any two requests");
+    account.note("HTTP: an idle close between any two requests");
+    assert!(account.missing.is_empty());
+
+    // At any moment at all.
+    let server = Server::new(|_: &Request| Reply::status(202));
+    let sender = quick(&server.url(), 1).in_flight(4).build().unwrap();
+    thread::scope(|scope| {
+        let sending = scope.spawn(|| {
+            for name in names(2000) {
+                sender.send(Metric::new(&name, 1.0)).unwrap();
+                thread::sleep(Duration::from_micros(200));
+            }
+        });
+        while !sending.is_finished() {
+            server.close_connections();
+            thread::sleep(Duration::from_micros(300));
+        }
+    });
+    let account = end(&sender, &server, 2000);
+    account.note("HTTP: all connections closed at any moment");
     assert!(account.missing.is_empty());
 }
 
@@ -400,7 +424,7 @@ fn a_batch_that_waits_holds_up_nobody_elses_kind() {
         let sent = (0..20).map(|number| format!("h{number}")).chain(["m0".to_owned()]);
         let taken = server.taken();
         let account = Account::settle(sent, taken.iter().map(String::as_str), &ledger);
-        account.note("429 for one kind until the end");
+        account.note("HTTP: 429 for one kind until the end");
         assert_eq!((account.missing.len(), ledger.row(Kind::Metric).dropped.closed), (1, 1));
     }
 }
@@ -434,7 +458,7 @@ fn four_requests_are_under_way_at_once() {
         let sender = builder.build().unwrap();
         send(&sender, 200);
         let account = end(&sender, &server, 200);
-        account.note(&format!("a slow server, {wanted} in flight"));
+        account.note("HTTP: a slow server, 1, 4 or 7 requests in flight");
         assert_eq!((account.missing.len(), account.duplicates), (0, 0));
         assert_eq!(server.most_at_once(), wanted);
     }
