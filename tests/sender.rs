@@ -226,6 +226,17 @@ fn a_flush_is_done_when_what_came_before_it_is() {
 }
 
 #[test]
+fn small_batches_do_not_make_the_queue_smaller() {
+    let (builder, tester) = asked();
+    let sender = builder.batch_size(1).build().unwrap();
+    (0..20_000).for_each(|_| sender.send(Metric::new("m", 1.0)).unwrap());
+    let row = *sender.ledger().row(Kind::Metric);
+    assert_eq!((row.accepted, row.queued + row.in_flight, row.dropped.total()), (20_000, 20_000, 0));
+    drop(tester);
+    assert_eq!(sender.close(Duration::ZERO).total().dropped.closed, 20_000);
+}
+
+#[test]
 fn a_full_batch_leaves_at_once() {
     for lines in [1, 3] {
         let (builder, tester) = asked();
