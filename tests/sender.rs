@@ -226,6 +226,31 @@ fn a_flush_is_done_when_what_came_before_it_is() {
 }
 
 #[test]
+fn small_batches_do_not_make_the_queue_smaller() {
+    let (builder, tester) = asked();
+    let sender = builder.batch_size(1).build().unwrap();
+    (0..20_000).for_each(|_| sender.send(Metric::new("m", 1.0)).unwrap());
+    let row = *sender.ledger().row(Kind::Metric);
+    assert_eq!((row.accepted, row.queued + row.in_flight, row.dropped.total()), (20_000, 20_000, 0));
+    drop(tester);
+    assert_eq!(sender.close(Duration::ZERO).total().dropped.closed, 20_000);
+}
+
+#[test]
+fn a_full_batch_leaves_at_once() {
+    for lines in [1, 3] {
+        let (builder, tester) = asked();
+        let sender = builder.batch_size(lines).flush_interval(1000 * LONG).build().unwrap();
+        for _ in 0..2 {
+            (0..lines).for_each(|_| sender.send(Metric::new("m", 1.0)).unwrap());
+            assert_eq!(tester.batch().1.lines().count(), lines);
+            tester.answer(Ok(Accepted::Delivered));
+        }
+        assert_eq!(sender.close(LONG).total().delivered, 2 * lines);
+    }
+}
+
+#[test]
 fn now_goes_ahead_and_tells_the_outcome() {
     let (builder, tester) = asked();
     let sender = builder.build().unwrap();
@@ -317,6 +342,7 @@ fn wrong_options_are_errors_that_name_them() {
     assert_eq!(named(build(|builder| builder.batch_size(0))), "batch_size");
     assert_eq!(named(build(|builder| builder.flush_interval(Duration::ZERO))), "flush_interval");
     assert_eq!(named(build(|builder| builder.in_flight(0))), "in_flight");
+    assert_eq!(named(build(|builder| builder.request_timeout(Duration::ZERO))), "request_timeout");
     for url in ["", "localhost:2878", "ftp://x", "tcp://", "tcp://h?trace=1", "http://token@example.com"] {
         assert!(matches!(Sender::builder(url).build(), Err(BuildError::Endpoint(_))), "{url}");
     }

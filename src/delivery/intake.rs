@@ -223,14 +223,16 @@ impl<B: Buf> View<'_, B> {
     pub(super) fn put(&mut self, at: usize, lines: &[u8], count: u32) -> Result<(), Refused> {
         let Some(lane) = self.lanes.get(at) else { return Err(Refused::NoLane) };
         let (tail, next_line) = (lane.tail, lane.next_line);
-        let batch_lines = self.core.config.batch_lines;
+        // A batch each, so that several can be in flight; where slots run out, as many as there is room for.
+        let spare = self.slots.get(usize::from(self.core.free)).is_some();
+        let most = if spare { self.core.config.batch_lines } else { u32::MAX };
         let in_tail = self.slots.get_mut(usize::from(tail)).is_some_and(|slot| {
             slot.state == State::Ready
                 && slot.tag == 0
                 && slot.key == 0
                 && !slot.urgent
                 && slot.first.wrapping_add(slot.lines) == next_line
-                && slot.lines.saturating_add(count) <= batch_lines
+                && slot.lines.saturating_add(count) <= most
                 && slot.append(lines, count)
         });
         if !in_tail {

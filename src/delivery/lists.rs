@@ -113,9 +113,12 @@ impl<B: Buf> View<'_, B> {
         held.min().is_some_and(|(_, at)| self.settle_oldest_held(at))
     }
 
-    /// Moves the lines of a small segment behind those of the one before it.
+    /// Moves the lines of a small segment behind those of the one before it: two that make one batch if there are any.
     pub(super) fn merge_two(&mut self) -> bool {
-        let batch_lines = self.core.config.batch_lines;
+        self.merge_up_to(self.core.config.batch_lines) || self.merge_up_to(u32::MAX)
+    }
+
+    fn merge_up_to(&mut self, most: u32) -> bool {
         for at in 0..self.lanes.len() {
             let Some(lane) = self.lanes.get(at) else { continue };
             // Never across the gap.
@@ -134,7 +137,7 @@ impl<B: Buf> View<'_, B> {
                     // Numbers may become too low, never too high: a flush is not done too early.
                     let first = next.first.wrapping_sub(behind);
                     let first = if is_before(first, slot.first) { first } else { slot.first };
-                    let fits = slot.lines.saturating_add(lines) <= batch_lines;
+                    let fits = slot.lines.saturating_add(lines) <= most;
                     let buf = self.slots.get_mut(usize::from(second)).filter(|_| fits).and_then(|next| next.buf.take());
                     if let Some(buf) = buf {
                         let moved = self.move_lines(here, second, &buf, lines);

@@ -41,6 +41,8 @@ pub struct Config {
     pub overflow: Overflow,
     /// How long to wait after a failure.
     pub backoff: Backoff,
+    /// How long to wait after the receiver refused the token.
+    pub auth_backoff: Backoff,
     /// Kinds of which one request takes a single line.
     pub single: KindSet,
     /// Kinds that are sent again when the connection they were written to breaks; lines of others become doubtful.
@@ -64,6 +66,7 @@ impl Config {
         flush_interval: Duration::from_secs(5),
         overflow: Overflow::DropNewest,
         backoff: Backoff::HTTP,
+        auth_backoff: Backoff::AUTH,
         single: KindSet::NONE,
         replay: KindSet::ALL.without(Kind::Delta).without(Kind::Histogram),
         replay_for: Duration::from_secs(10),

@@ -30,7 +30,7 @@ pub enum Outcome {
 }
 
 /// The longest that a receiver may ask us to wait.
-const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(300);
+pub(super) const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(300);
 
 impl Outcome {
     /// What the result of a transport's `send` means.

@@ -1,10 +1,10 @@
 //! What leaves next, and what an outcome does to the queue and the ledger.
 
-use super::backoff::{Backoff, Gate, Millis, Pass};
+use super::backoff::{Gate, Millis, Pass};
 use super::lane::{Lane, is_before};
 use super::ledger::{Ledger, Row};
-use super::machine::{Action, Core, Report, Ticket, View};
-use super::policy::Outcome;
+use super::machine::{Action, Config, Core, Report, Ticket, View};
+use super::policy::{LONGEST_RETRY_AFTER, Outcome};
 use super::segment::{Buf, Cut, InFlight, NONE, State};
 use crate::{Kind, KindSet};
 
@@ -65,7 +65,8 @@ impl<B: Buf> View<'_, B> {
 
     /// Whether a lane may send at `now`; else when to ask again (`None`: once the probe is back).
     pub(super) fn is_open(&mut self, at: usize, now: Millis) -> Result<(), Option<Millis>> {
-        let longest = self.core.config.backoff.most.max(Backoff::AUTH.most);
+        let Config { backoff, auth_backoff, .. } = &self.core.config;
+        let longest = backoff.most.max(auth_backoff.most).max(LONGEST_RETRY_AFTER);
         let Some(lane) = self.lanes.get_mut(at) else { return Ok(()) };
         let route = self.core.routes.get_mut(usize::from(lane.route));
         route.map_or(Ok(()), |gate| gate.open(now, longest))?;
@@ -280,7 +281,7 @@ impl<B: Buf> View<'_, B> {
         lane.gate.back(lane_pass);
         match outcome {
             Outcome::Unreachable => route.failed(route_pass, now, config.backoff, None, jitter),
-            Outcome::Auth => route.failed(route_pass, now, Backoff::AUTH, None, jitter),
+            Outcome::Auth => route.failed(route_pass, now, config.auth_backoff, None, jitter),
             Outcome::Retry { after, .. } => lane.gate.failed(lane_pass, now, config.backoff, after, jitter),
             Outcome::Delivered | Outcome::Written | Outcome::TooLarge | Outcome::Rejected(_) => {
                 route.succeeded();

@@ -11,6 +11,8 @@ use super::handle::Settings;
 use super::hub::Carry;
 use super::{Endpoint, EndpointError, Form, Overflow, Ports, Sender};
 use crate::delivery::{Backoff, Config, Overflow as QueuePolicy};
+#[cfg(feature = "http")]
+use crate::transport::Http;
 use crate::transport::{Token, Transport};
 use crate::{EventForm, Kind, KindSet, Limits};
 
@@ -25,6 +27,9 @@ use crate::{EventForm, Kind, KindSet, Limits};
 /// | [`flush_interval`](Self::flush_interval) | 5 s |
 /// | [`overflow`](Self::overflow) | drop newest |
 /// | [`in_flight`](Self::in_flight) | 4 requests over HTTP, 1 over TCP |
+/// | [`request_timeout`](Self::request_timeout) | 30 s |
+/// | [`backoff`](Self::backoff) | [`Backoff::HTTP`] or [`Backoff::TCP`] |
+/// | [`auth_backoff`](Self::auth_backoff) | [`Backoff::AUTH`] |
 #[must_use = "call build()"]
 pub struct SenderBuilder {
     target: Target,
@@ -37,6 +42,7 @@ pub struct SenderBuilder {
     limits: Limits,
     overflow: Overflow,
     in_flight: Option<usize>,
+    request_timeout: Option<Duration>,
     config: Config,
 }
 
@@ -90,6 +96,7 @@ impl SenderBuilder {
             limits: Limits::DEFAULT,
             overflow: Overflow::DropNewest,
             in_flight: None,
+            request_timeout: None,
             config: Config { seed: seed(), ..Config::DEFAULT },
         }
     }
@@ -179,6 +186,19 @@ impl SenderBuilder {
         self
     }
 
+    /// How long to wait after the receiver refused the token, instead of [`Backoff::AUTH`].
+    pub fn auth_backoff(mut self, backoff: Backoff) -> Self {
+        self.config.auth_backoff = backoff;
+        self
+    }
+
+    /// How long a request may take, from the look-up of the name to the end of the answer; over TCP, how long a batch may
+    /// take to be written.
+    pub fn request_timeout(mut self, timeout: Duration) -> Self {
+        self.request_timeout = Some(timeout);
+        self
+    }
+
     /// Starts the sender's threads.
     ///
     /// # Errors
@@ -219,9 +239,9 @@ impl SenderBuilder {
                         if !backoff_given {
                             self.config.backoff = Backoff::TCP;
                         }
-                        tcp_routes(&endpoint, kinds)?
+                        tcp_routes(&endpoint, kinds, self.request_timeout)?
                     }
-                    _ => http_routes(&endpoint, kinds, self.in_flight.unwrap_or(4))?,
+                    _ => http_routes(&endpoint, kinds, self.in_flight.unwrap_or(4), self.request_timeout)?,
                 };
                 known = Some(endpoint);
                 routes
@@ -258,20 +278,27 @@ impl SenderBuilder {
             _ if self.in_flight.is_some_and(|requests| !(1..=64).contains(&requests)) => {
                 wrong("in_flight", "from 1 to 64")
             }
+            _ if self.request_timeout.is_some_and(|timeout| timeout.is_zero()) => {
+                wrong("request_timeout", "longer than zero")
+            }
             _ => Ok(()),
         }
     }
 }
 
 /// One connection a port, shared by the kinds that go there.
-fn tcp_routes(endpoint: &Endpoint, kinds: KindSet) -> Result<Vec<Route>, BuildError> {
+fn tcp_routes(endpoint: &Endpoint, kinds: KindSet, timeout: Option<Duration>) -> Result<Vec<Route>, BuildError> {
     let mut routes: Vec<(u16, Route)> = Vec::new();
     for kind in kinds.iter() {
         let Some(port) = endpoint.ports().of(kind) else { continue };
         if let Some((_, route)) = routes.iter_mut().find(|(known, _)| *known == port) {
             route.kinds = route.kinds.with(kind);
         } else {
-            let carrier: Box<dyn Carry> = Box::new(endpoint.tcp(kind)?);
+            let mut tcp = endpoint.tcp(kind)?;
+            if let Some(timeout) = timeout {
+                tcp = tcp.write_timeout(timeout);
+            }
+            let carrier: Box<dyn Carry> = Box::new(tcp);
             routes.push((port, Route { kinds: kind.into(), carriers: std::vec![carrier] }));
         }
     }
@@ -279,14 +306,23 @@ fn tcp_routes(endpoint: &Endpoint, kinds: KindSet) -> Result<Vec<Route>, BuildEr
 }
 
 #[cfg(feature = "http")]
-fn http_routes(endpoint: &Endpoint, kinds: KindSet, in_flight: usize) -> Result<Vec<Route>, BuildError> {
-    let http = endpoint.http().map_err(BuildError::Http)?;
+fn http_routes(
+    endpoint: &Endpoint,
+    kinds: KindSet,
+    in_flight: usize,
+    timeout: Option<Duration>,
+) -> Result<Vec<Route>, BuildError> {
+    let mut http = endpoint.http_builder();
+    if let Some(timeout) = timeout {
+        http = http.timeout(timeout).connect_timeout(timeout.min(Http::CONNECT_TIMEOUT));
+    }
+    let http = http.build().map_err(BuildError::Http)?;
     let carriers = (0..in_flight).map(|_| Box::new(http.clone()) as Box<dyn Carry>).collect();
     Ok(std::vec![Route { kinds, carriers }])
 }
 
 #[cfg(not(feature = "http"))]
-fn http_routes(_: &Endpoint, _: KindSet, _: usize) -> Result<Vec<Route>, BuildError> {
+fn http_routes(_: &Endpoint, _: KindSet, _: usize, _: Option<Duration>) -> Result<Vec<Route>, BuildError> {
     Err(EndpointError::NeedsHttp.into())
 }
 

@@ -10,7 +10,7 @@ use super::EndpointError;
 use super::url::{checked_host, default_port, parse};
 use crate::Kind;
 #[cfg(feature = "http")]
-use crate::transport::{Http, HttpBuildError};
+use crate::transport::{Http, HttpBuildError, HttpBuilder};
 use crate::transport::{Tcp, Token, is_loopback};
 
 /// Where lines go.
@@ -225,12 +225,16 @@ impl Endpoint {
     /// Where the HTTP client cannot be made.
     #[cfg(feature = "http")]
     pub fn http(&self) -> Result<Http, HttpBuildError> {
+        self.http_builder().build()
+    }
+
+    #[cfg(feature = "http")]
+    pub(super) fn http_builder(&self) -> HttpBuilder {
         let builder = Http::builder(&self.base());
         match &self.token {
             Some(token) => builder.token(token.clone()),
             None => builder,
         }
-        .build()
     }
 
     /// Whether this build can speak to the endpoint.

@@ -67,6 +67,8 @@ pub(super) struct Stripes {
     segment: usize,
     /// The most lines a stripe asks for at once: a share, so that one stripe does not keep the others from a small queue.
     share: usize,
+    /// Lines of a full batch.
+    batch: usize,
 }
 
 /// Why a stripe took nothing.
@@ -80,7 +82,7 @@ impl Stripes {
     pub(super) fn new(segment: usize, queue_lines: usize, batch_lines: usize) -> Self {
         let count = std::thread::available_parallelism().map_or(1, |cores| cores.get().min(8));
         let stripes = (0..count).map(|_| Stripe::default()).collect();
-        Self { stripes, segment, share: (queue_lines / 16).clamp(1, batch_lines) }
+        Self { stripes, segment, share: (queue_lines / 16).clamp(1, batch_lines), batch: batch_lines }
     }
 
     pub(super) fn count(&self) -> usize {
@@ -104,29 +106,39 @@ impl Stripes {
         let mut opens = hold(stripe);
         let Some(open) = opens.get_mut(kind.index()) else { return Err(Full::NoRoom) };
         if open.append(bytes, lines) {
-            return Ok(Filled::No);
+            return Ok(self.hand_over_full(open, kind, hub));
         }
         if bytes.len() > self.segment {
             return Err(Full::Refused(Refused::TooLarge));
         }
-        let mut hub = lock(hub);
+        let mut locked = lock(hub);
         let handed_over = open.lines > 0;
-        open.hand_over(kind, &mut hub);
+        open.hand_over(kind, &mut locked);
         let wish = Lease { lines: self.share.max(lines as usize), bytes: self.segment };
         let least = Lease { lines: lines as usize, bytes: bytes.len() };
-        open.lease = match hub.delivery.view().lease(kind, wish, least) {
+        open.lease = match locked.delivery.view().lease(kind, wish, least) {
             Ok(lease) => lease,
             Err(Refused::Full) => return Err(Full::NoRoom),
             Err(refused) => return Err(Full::Refused(refused)),
         };
-        drop(hub);
+        drop(locked);
         if open.buf.is_none() {
             open.buf = Box::make(self.segment);
         }
-        match open.append(bytes, lines) {
-            true => Ok(if handed_over { Filled::Yes } else { Filled::No }),
-            false => Err(Full::Refused(Refused::TooLarge)),
+        if !open.append(bytes, lines) {
+            return Err(Full::Refused(Refused::TooLarge));
         }
+        let filled = self.hand_over_full(open, kind, hub);
+        Ok(if handed_over { Filled::Yes } else { filled })
+    }
+
+    /// A full batch does not wait for the line after it.
+    fn hand_over_full(&self, open: &mut Open, kind: Kind, hub: &Mutex<Hub>) -> Filled {
+        if open.lines < self.batch {
+            return Filled::No;
+        }
+        open.hand_over(kind, &mut lock(hub));
+        Filled::Yes
     }
 
     /// Hands over what all stripes hold.

@@ -16,7 +16,7 @@ use std::string::String;
 use std::vec::Vec;
 
 use self::record::{HEADER, Name, TRAILER};
-use super::{Head, Store};
+use super::{Footprint, Head, Store};
 use crate::Kind;
 
 /// Keeps records in a directory of their own, one file each: `metric-80000001.batch` and so on.
@@ -263,8 +263,8 @@ impl Store for Directory {
     }
 
     /// The file's length, up to whole blocks of 4 KiB.
-    fn footprint(&self, bytes: u32) -> u64 {
-        record::file_len(bytes).next_multiple_of(4096)
+    fn footprint(&self) -> Footprint {
+        Footprint { overhead: record::file_len(0) as u32, block: 4096 }
     }
 
     fn set_aside(&self) -> usize {
@@ -479,7 +479,10 @@ mod tests {
         store.remove(Kind::Metric, 1).unwrap();
         store.remove(Kind::Metric, 1).unwrap();
         assert_eq!(place.names(), ["metric-00000002.batch"]);
-        assert_eq!((store.footprint(1), store.footprint(4060), store.footprint(4061)), (4096, 4096, 8192));
+        assert_eq!(
+            (store.footprint().of(1), store.footprint().of(4060), store.footprint().of(4061)),
+            (4096, 4096, 8192)
+        );
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::vec::Vec;
 
-use super::{Head, Store, StoreError, StoreFailure};
+use super::{Footprint, Head, Store, StoreError, StoreFailure};
 use crate::Kind;
 use crate::random::SplitMix;
 
@@ -162,13 +162,11 @@ impl Medium {
     /// What all records take but the one of this kind and key.
     fn taken_by_others(&self, kind: Kind, key: u32) -> u64 {
         let others = self.records.iter().filter(|(place, _)| **place != (kind, key));
-        others.map(|(_, record)| footprint(record.head.bytes)).sum()
+        others.map(|(_, record)| FOOTPRINT.of(record.head.bytes)).sum()
     }
 }
 
-fn footprint(bytes: u32) -> u64 {
-    u64::from(bytes) + HEAD_BITS / 8
-}
+const FOOTPRINT: Footprint = Footprint { overhead: (HEAD_BITS / 8) as u32, block: 1 };
 
 impl Store for MemoryStore {
     type Error = MemoryError;
@@ -178,7 +176,7 @@ impl Store for MemoryStore {
             if !head.describes(lines) {
                 return Err(MemoryError(StoreFailure::Unavailable));
             }
-            if medium.taken_by_others(head.kind, head.key) + footprint(head.bytes) > medium.room {
+            if medium.taken_by_others(head.kind, head.key) + FOOTPRINT.of(head.bytes) > medium.room {
                 return Err(MemoryError(StoreFailure::Full));
             }
             let record = Record { head, lines: lines.into(), flipped: BTreeSet::new() };
@@ -217,8 +215,8 @@ impl Store for MemoryStore {
         })
     }
 
-    fn footprint(&self, bytes: u32) -> u64 {
-        footprint(bytes)
+    fn footprint(&self) -> Footprint {
+        FOOTPRINT
     }
 
     fn set_aside(&self) -> usize {
@@ -351,7 +349,7 @@ mod tests {
     #[test]
     fn its_room_ends_where_it_was_told_to() {
         let mut store = MemoryStore::new();
-        store.set_room(2 * footprint(8));
+        store.set_room(2 * FOOTPRINT.of(8));
         for key in [1, 2, 1] {
             store.put(head(key), LINES).unwrap();
         }
