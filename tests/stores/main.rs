@@ -7,6 +7,7 @@ mod conformance;
 mod damage;
 #[cfg(target_os = "linux")]
 mod disk;
+mod laws;
 #[cfg(unix)]
 mod process;
 
