@@ -27,8 +27,8 @@ use crate::Kind;
 ///
 /// One process at a time: a second one, and a second [`open`](Self::open) in the same process, gets
 /// [`DirectoryError::InUse`]. The lock goes with the process, however that ends. A child that was forked cannot use the
-/// store of its parent (what waits there is the parent's to send), but holds the lock with it until it ends or runs
-/// another program.
+/// store of its parent (what waits there is the parent's to send); if the parent dies, the lock stays until the child
+/// ends or runs another program.
 ///
 /// What [`Store::remove`] removed is gone for every process at once. Whether it also stays gone when the power fails
 /// before the next [`Store::put`], or before the store is dropped, is up to the file system (most write such a change
@@ -67,8 +67,8 @@ pub struct Directory {
     entries: Option<File>,
     /// The process that opened it.
     owner: u32,
-    /// Held as long as it is open. Not unlocked: in a forked child that would unlock it for the parent too.
-    _lock: File,
+    /// Locked as long as the store is open.
+    lock: File,
 }
 
 /// A [`Head`] without what it is found by.
@@ -102,7 +102,7 @@ impl Directory {
             unsynced: false,
             entries,
             owner: process::id(),
-            _lock: lock,
+            lock,
         };
         store.look_through()?;
         Ok(store)
@@ -274,9 +274,14 @@ impl Store for Directory {
 
 impl Drop for Directory {
     fn drop(&mut self) {
-        if self.unsynced && self.own().is_ok() {
-            // If it fails, what was removed may be found once more.
-            let _ = self.sync();
+        // A fork must neither unlock what its parent holds nor speak for it.
+        if self.own().is_ok() {
+            if self.unsynced {
+                // If it fails, what was removed may be found once more.
+                let _ = self.sync();
+            }
+            // Not by closing the file alone: a process that is just being started may have it open still.
+            let _ = self.lock.unlock();
         }
     }
 }

@@ -10,10 +10,18 @@ pub(crate) mod encode;
 pub(crate) mod endpoint;
 pub(crate) mod input;
 pub(crate) mod read;
+#[cfg(feature = "spool")]
+pub(crate) mod store;
 
 /// What a target does with the bytes it is given.
 pub(crate) type Run = fn(&[u8]);
 
 /// The fuzz targets, by name.
-pub(crate) const TARGETS: [(&str, Run); 4] =
-    [("encode", input::encode), ("parse", read::bytes), ("delivery", input::delivery), ("endpoint", endpoint::bytes)];
+pub(crate) const TARGETS: &[(&str, Run)] = &[
+    ("encode", input::encode),
+    ("parse", read::bytes),
+    ("delivery", input::delivery),
+    ("endpoint", endpoint::bytes),
+    #[cfg(feature = "spool")]
+    ("store", store::bytes),
+];
