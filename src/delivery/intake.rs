@@ -216,12 +216,15 @@ impl<B: Buf> View<'_, B> {
         let Some(lane) = self.lanes.get(at) else { return Err(Refused::NoLane) };
         let (tail, next_line) = (lane.tail, lane.next_line);
         let batch_lines = self.core.config.batch_lines;
+        let written = self.written_by(at);
+        let dry = self.core.free == NONE;
         let in_tail = self.slots.get_mut(usize::from(tail)).is_some_and(|slot| {
             slot.state == State::Ready
                 && slot.tag == 0
                 && !slot.urgent
                 && slot.first.wrapping_add(slot.lines) == next_line
                 && slot.lines.saturating_add(count) <= batch_lines
+                && (dry || !slot.waits_for_ack(written))
                 && slot.append(lines, count)
         });
         if !in_tail {
