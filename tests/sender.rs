@@ -343,6 +343,11 @@ fn wrong_options_are_errors_that_name_them() {
     assert_eq!(named(build(|builder| builder.flush_interval(Duration::ZERO))), "flush_interval");
     assert_eq!(named(build(|builder| builder.in_flight(0))), "in_flight");
     assert_eq!(named(build(|builder| builder.request_timeout(Duration::ZERO))), "request_timeout");
+    assert_eq!(named(build(|builder| builder.replay_window(0, Duration::from_secs(1)))), "replay_window");
+    assert_eq!(named(build(|builder| builder.replay_window(1, Duration::from_secs(1)))), "replay_window");
+    assert_eq!(named(build(|builder| builder.replay_window(1 << 20, Duration::ZERO))), "replay_window");
+    assert_eq!(named(build(|builder| builder.replay_window(1 << 20, Duration::MAX))), "replay_window");
+    assert_eq!(named(build(|builder| builder.replay_window(usize::MAX, Duration::from_secs(1)))), "replay_window");
     for url in ["", "localhost:2878", "ftp://x", "tcp://", "tcp://h?trace=1", "http://token@example.com"] {
         assert!(matches!(Sender::builder(url).build(), Err(BuildError::Endpoint(_))), "{url}");
     }

@@ -134,6 +134,11 @@ impl Gate {
         self.probing = false;
     }
 
+    /// The connection broke while nothing was on its way.
+    pub(super) fn broke(&mut self, now: Millis, backoff: Backoff, jitter: &mut Jitter) {
+        self.failed(Pass { epoch: self.epoch, probe: false }, now, backoff, None, jitter);
+    }
+
     /// What left with `pass` failed: one step further, unless another of its time has taken that step already.
     pub(super) fn failed(
         &mut self,

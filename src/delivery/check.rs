@@ -68,6 +68,7 @@ impl<B: Buf> View<'_, B> {
                 assert!(matches!(slot.state, State::Ready | State::Out | State::Lost | State::Storing));
                 assert!(slot.buf.is_some() || slot.state != State::Ready);
                 assert!(slot.lines > 0 && slot.held_lines <= slot.lines && slot.start + slot.held <= slot.len);
+                assert!(slot.acked <= slot.held);
                 lines += (slot.lines - slot.held_lines) as usize;
                 written += slot.held_lines as usize;
                 bytes += slot.waiting_bytes() as usize;
@@ -145,7 +146,8 @@ fn lists_and_sums_hold_after_every_operation() {
                     let token = out.swap_remove(dice(out.len() as u32) as usize);
                     let outcome = match dice(7) {
                         0 => Outcome::Delivered,
-                        1 | 2 => Outcome::Written,
+                        1 => Outcome::Written,
+                        2 => Outcome::Unacknowledged(dice(40)),
                         3 => Outcome::TooLarge,
                         4 => Outcome::Retry { done: dice(3), after: None },
                         5 => Outcome::Unreachable,
@@ -153,7 +155,8 @@ fn lists_and_sums_hold_after_every_operation() {
                     };
                     delivery.outcome(token, outcome, Millis(now));
                 }
-                14 => delivery.view().lost(KindSet::ALL),
+                14 if dice(2) == 0 => delivery.view().acknowledged(KindSet::ALL, dice(40), Millis(now)),
+                14 => drop(delivery.view().lost(KindSet::ALL, Millis(now))),
                 _ => now += u64::from(dice(9_000)),
             }
             delivery.view().check();

@@ -224,8 +224,9 @@ impl<B: Buf> View<'_, B> {
         let Some(lane) = self.lanes.get(at) else { return Err(Refused::NoLane) };
         let (tail, next_line) = (lane.tail, lane.next_line);
         // A batch each, so that several can be in flight; where slots run out, as many as there is room for.
-        let spare = self.slots.get(usize::from(self.core.free)).is_some();
-        let most = if spare { self.core.config.batch_lines } else { u32::MAX };
+        let dry = self.core.free == NONE;
+        let most = if dry { u32::MAX } else { self.core.config.batch_lines };
+        let written = self.written_by(at);
         let in_tail = self.slots.get_mut(usize::from(tail)).is_some_and(|slot| {
             slot.state == State::Ready
                 && slot.tag == 0
@@ -233,6 +234,7 @@ impl<B: Buf> View<'_, B> {
                 && !slot.urgent
                 && slot.first.wrapping_add(slot.lines) == next_line
                 && slot.lines.saturating_add(count) <= most
+                && (dry || !slot.waits_for_ack(written))
                 && slot.append(lines, count)
         });
         if !in_tail {

@@ -15,7 +15,7 @@ pub struct Row {
     pub recovered: usize,
     /// The receiver has them.
     pub delivered: usize,
-    /// Written to a connection that broke, and not sent again because a repeat would falsify them.
+    /// The peer's kernel had them when the connection broke; not sent again, because a repeat would falsify them.
     pub doubtful: usize,
     /// Lost, by reason.
     pub dropped: Dropped,
@@ -23,7 +23,7 @@ pub struct Row {
     pub queued: usize,
     /// With a transport.
     pub in_flight: usize,
-    /// With the peer's kernel, as far as is known, and kept in case the connection breaks. 0 where receivers answer.
+    /// With our kernel or the peer's, as far as is known, and kept in case the connection breaks. 0 where receivers answer.
     pub written: usize,
     /// Only in the store. A line that waits in memory counts there, also while the store has it too.
     pub stored: usize,
@@ -99,6 +99,10 @@ impl Row {
     /// Lines that failed: dropped, doubtful and invalid.
     pub const fn failures(&self) -> usize {
         self.dropped.total().wrapping_add(self.doubtful).wrapping_add(self.invalid)
+    }
+
+    pub(super) const fn doubt(&mut self, lines: usize) {
+        self.doubtful = self.doubtful.wrapping_add(lines);
     }
 
     fn add(&mut self, other: &Self) {

@@ -20,7 +20,7 @@ impl<B: Buf> View<'_, B> {
         self.lanes.get_mut(at)
     }
 
-    /// A free slot for a lane: one that is free, else one that only holds written lines, else one that two small
+    /// A free slot for a lane: one that is free, else one that only holds written lines which the peer's kernel has, else one that two small
     /// segments can do without, else, by policy, the lane's oldest.
     pub(super) fn take_free(&mut self, at: usize) -> Option<u16> {
         loop {
@@ -107,7 +107,7 @@ impl<B: Buf> View<'_, B> {
         }
     }
 
-    /// Takes the oldest written segment of any lane for delivered.
+    /// Takes the oldest written segment of any lane, of those that the peer's kernel has, for delivered.
     pub(super) fn release_a_held(&mut self) -> bool {
         let held = (0..self.lanes.len()).filter_map(|at| Some((self.held_until(at)?, at)));
         held.min().is_some_and(|(_, at)| self.settle_oldest_held(at))
@@ -192,12 +192,13 @@ impl<B: Buf> View<'_, B> {
         self.evict(at, index, bytes, lines)
     }
 
-    /// The first segment of a lane whose lines can be dropped; better one that needs no written lines to be settled.
+    /// The first segment of a lane whose lines can be dropped; better one that needs no written lines to be settled, and
+    /// none that holds lines which the peer's kernel does not have.
     pub(super) fn evictable(&self, at: usize) -> Option<u16> {
         let mut here = self.lanes.get(at)?.head;
         let mut behind_held = None;
         while let Some(slot) = self.slots.get(usize::from(here)) {
-            if slot.tag == 0 && slot.waiting() > 0 {
+            if slot.tag == 0 && slot.waiting() > 0 && slot.is_acked() {
                 if slot.held == 0 {
                     return Some(here);
                 }
@@ -213,7 +214,7 @@ impl<B: Buf> View<'_, B> {
         let mut all = Lease::default();
         let mut here = self.lanes.get(at).map_or(NONE, |lane| lane.head);
         while let Some(slot) = self.slots.get(usize::from(here)) {
-            if slot.tag == 0 && slot.waiting() > 0 {
+            if slot.tag == 0 && slot.waiting() > 0 && slot.is_acked() {
                 all.lines = all.lines.saturating_add(slot.waiting() as usize);
                 all.bytes = all.bytes.saturating_add(slot.waiting_bytes() as usize);
             }

@@ -6,6 +6,7 @@ use super::backoff::{Backoff, Gate, Jitter, Millis};
 use super::lane::Lane;
 use super::ledger::Ledger;
 use super::policy::Outcome;
+use super::replay::Replay;
 use super::segment::{Buf, Cut, InFlight, NONE, Slot};
 use super::shelf::Storing;
 use crate::{Kind, KindSet};
@@ -45,11 +46,15 @@ pub struct Config {
     pub auth_backoff: Backoff,
     /// Kinds of which one request takes a single line.
     pub single: KindSet,
-    /// Kinds that are sent again when the connection they were written to breaks; lines of others become doubtful.
+    /// Kinds that are sent again when the connection they were written to breaks, though the peer's kernel has them
+    /// ([`Replay::kinds`](super::Replay::kinds)); lines of others become doubtful. What it does not have is always sent
+    /// again.
     pub replay: KindSet,
-    /// How long written lines are kept in case the connection breaks.
+    /// How long written lines are kept in case the connection breaks, from when the peer's kernel had them.
     pub replay_for: Duration,
-    /// How many bytes of written lines are kept, at most; 0 takes what is written for delivered.
+    /// How many bytes of written lines are kept, at most; 0 takes for delivered what the peer's kernel has. Lines that it
+    /// does not have count too, but are kept in any case: there are no more of them than the own kernel's send buffer
+    /// holds.
     pub replay_bytes: usize,
     /// Where the jitter starts: different for each client.
     pub seed: u32,
@@ -68,7 +73,7 @@ impl Config {
         backoff: Backoff::HTTP,
         auth_backoff: Backoff::AUTH,
         single: KindSet::NONE,
-        replay: KindSet::ALL.without(Kind::Delta).without(Kind::Histogram),
+        replay: Replay::Idempotent.kinds(),
         replay_for: Duration::from_secs(10),
         replay_bytes: 8 << 20,
         seed: 1,
@@ -178,6 +183,8 @@ pub(super) struct Core {
     pub(super) statuses: [(u16, usize); STATUSES],
     pub(super) other_statuses: usize,
     pub(super) held_bytes: usize,
+    /// Bytes that each route has written in all, wrapping around.
+    pub(super) written: [u32; 3],
     pub(super) next_flush: Option<Millis>,
     /// The lane that is asked first.
     pub(super) turn: u8,
@@ -208,6 +215,7 @@ impl<B: Buf, S: AsMut<[Slot<B>]>, L: AsMut<[Lane]>> Delivery<B, S, L> {
             statuses: [(0, 0); STATUSES],
             other_statuses: 0,
             held_bytes: 0,
+            written: [0; 3],
             next_flush: None,
             turn: 0,
             free,

@@ -48,5 +48,6 @@ pub use lane::Lane;
 pub use ledger::{Dropped, Ledger, Row};
 pub use machine::{Action, Config, Delivery, Lease, Overflow, Refused, Report, Ticket, View};
 pub use policy::Outcome;
+pub use replay::{Lost, Replay};
 pub use segment::{Buf, Cut, InFlight, Slot};
 pub use spool::Spool;

@@ -10,8 +10,12 @@ use crate::transport::{Accepted, Failure, TransportError};
 pub enum Outcome {
     /// The receiver has it.
     Delivered,
-    /// It was written to a stream without answers.
+    /// It was written to a stream without answers, and counts as received by the peer's kernel.
     Written,
+    /// It was written to a stream without answers, of which the peer's kernel has not acknowledged the last so many bytes:
+    /// of everything written on the connection, not only of this batch. Such lines are kept until
+    /// [`acknowledged`](super::View::acknowledged) says more.
+    Unacknowledged(u32),
     /// The receiver finds it too large: half of it is tried next; a single line is dropped.
     TooLarge,
     /// No connection, nothing was sent: everything that uses the connection waits, then one batch probes it.

@@ -1,21 +1,81 @@
-//! The replay window: lines that were written to a stream without answers, kept until they are taken for delivered.
+//! The replay window: lines that were written to a stream without answers. Those that the peer's kernel has not
+//! acknowledged are kept until it has, or the connection breaks; the others until they are taken for delivered.
 
 use super::backoff::Millis;
 use super::ledger::Row;
 use super::machine::View;
-use super::segment::{Buf, State};
-use crate::KindSet;
+use super::segment::{Buf, Slot, State};
+use crate::{Kind, KindSet};
+
+/// What is sent again of the lines that the peer's kernel had acknowledged when a connection without answers broke.
+///
+/// Whether the peer itself had read them, nobody can tell. What its kernel had *not* acknowledged is sent again in any
+/// case: of such a line it cannot have read the end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
+#[non_exhaustive]
+pub enum Replay {
+    /// Everything. Nothing becomes doubtful; deltas and histograms may count twice.
+    All,
+    /// The kinds that a repeat does not falsify: a point, a span or an event that comes twice is the same one. Deltas and
+    /// histograms become doubtful, as they would count twice.
+    #[default]
+    Idempotent,
+    /// Nothing: no duplicates of what was acknowledged; lines of every kind become doubtful, and some of them will not
+    /// have been read.
+    Unacknowledged,
+}
+
+impl Replay {
+    /// The kinds that are sent again.
+    pub const fn kinds(self) -> KindSet {
+        match self {
+            Self::All => KindSet::ALL,
+            Self::Idempotent => KindSet::ALL.without(Kind::Delta).without(Kind::Histogram),
+            Self::Unacknowledged => KindSet::NONE,
+        }
+    }
+}
+
+/// What became of the lines that had been written to a connection that broke.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Lost {
+    again: [u32; Kind::COUNT],
+    doubtful: [u32; Kind::COUNT],
+}
+
+impl Lost {
+    /// Lines of `kind` that are sent again.
+    pub fn again(&self, kind: Kind) -> u32 {
+        self.again.get(kind.index()).copied().unwrap_or(0)
+    }
+
+    /// Lines of `kind` that became doubtful.
+    pub fn doubtful(&self, kind: Kind) -> u32 {
+        self.doubtful.get(kind.index()).copied().unwrap_or(0)
+    }
+
+    fn add(&mut self, kind: Kind, (again, doubtful): (u32, u32)) {
+        let sums = self.again.get_mut(kind.index()).zip(self.doubtful.get_mut(kind.index()));
+        if let Some((agains, doubtfuls)) = sums {
+            *agains = agains.saturating_add(again);
+            *doubtfuls = doubtfuls.saturating_add(doubtful);
+        }
+    }
+}
 
 impl<B: Buf> View<'_, B> {
-    /// The connection that carried `kinds` broke: what was written to it and not confirmed is sent again, or becomes
-    /// doubtful where a repeat would falsify it.
+    /// The connection that carried `kinds` broke: what the peer's kernel had not acknowledged is sent again, and so is
+    /// what it had, unless a repeat would falsify it: such lines become doubtful. The next connection is made after a
+    /// backoff.
     ///
-    /// To be called after the outcomes of the batches it carried last: a batch that is still out, behind lines of its
-    /// segment that were written before, may be sent again with them.
-    pub fn lost(&mut self, kinds: KindSet) {
+    /// To be called after the outcomes of the batches it carried last, and after [`acknowledged`](Self::acknowledged) if
+    /// the connection told at its end. A batch that is still out, behind lines of its segment that were written before,
+    /// may be sent again with them, and what becomes of these is not in the answer.
+    pub fn lost(&mut self, kinds: KindSet, now: Millis) -> Lost {
+        let mut lost = Lost::default();
         for at in 0..self.lanes.len() {
             let Some(lane) = self.lanes.get(at).filter(|lane| kinds.contains(lane.kind)) else { continue };
-            let again = self.core.config.replay.contains(lane.kind);
+            let (kind, again) = (lane.kind, self.core.config.replay.contains(lane.kind));
             let mut here = lane.head;
             while let Some(slot) = self.slots.get_mut(usize::from(here)) {
                 let (index, next) = (here, slot.next);
@@ -23,25 +83,141 @@ impl<B: Buf> View<'_, B> {
                 if slot.held == 0 {
                     continue;
                 }
-                if again && !matches!(slot.state, State::Out | State::Lost) {
-                    self.hold_no_longer(at, index);
-                } else if again {
+                let is_out = matches!(slot.state, State::Out | State::Lost);
+                if !is_out || (slot.is_acked() && !again) {
+                    lost.add(kind, self.lose(at, index));
+                } else {
                     // They go back in front once the batch behind them has come back.
                     slot.state = State::Lost;
-                } else {
-                    self.settle_held(at, index, |row, lines| row.doubtful = row.doubtful.wrapping_add(lines));
+                }
+            }
+        }
+        for route in 0..self.core.routes.len() {
+            let mut lanes = self.lanes.iter().filter(|lane| usize::from(lane.route) == route);
+            if lanes.any(|lane| kinds.contains(lane.kind)) {
+                let core = &mut *self.core;
+                if let Some(gate) = core.routes.get_mut(route) {
+                    gate.broke(now, core.config.backoff, &mut core.jitter);
+                }
+            }
+        }
+        lost
+    }
+
+    /// Of everything that was written to the connection that carries `kinds`, the peer's kernel has not acknowledged the
+    /// last `last` bytes (`SIOCOUTQ` on Linux); a later call never takes an acknowledgement back.
+    ///
+    /// The kinds are those of one connection, and have a route of their own ([`Lane::on_route`](super::Lane::on_route)).
+    pub fn acknowledged(&mut self, kinds: KindSet, last: u32, now: Millis) {
+        self.note_acks(kinds, last, now);
+        self.trim_held();
+    }
+
+    fn note_acks(&mut self, kinds: KindSet, last: u32, now: Millis) {
+        for at in 0..self.lanes.len() {
+            let Some(lane) = self.lanes.get(at).filter(|lane| kinds.contains(lane.kind)) else { continue };
+            if lane.row.written == 0 {
+                continue;
+            }
+            let written = self.written_by(at);
+            let mut here = lane.head;
+            while let Some(slot) = self.slots.get_mut(usize::from(here)) {
+                here = slot.next;
+                if slot.is_acked() || slot.state == State::Lost {
+                    continue;
+                }
+                // Its own bytes come before those that others wrote since.
+                let own = last.saturating_sub(written.wrapping_sub(slot.mark));
+                let acked = slot.held.saturating_sub(own);
+                if acked > slot.acked {
+                    slot.acked = acked;
+                    slot.since = now;
                 }
             }
         }
     }
 
+    /// How many bytes of `kinds` were written and not acknowledged, as far as was said.
+    pub fn unacknowledged(&self, kinds: KindSet) -> usize {
+        let lanes = self.lanes.iter().filter(|lane| kinds.contains(lane.kind) && lane.row.written > 0);
+        lanes
+            .map(|lane| {
+                self.segments(lane.head).map(|slot| slot.held.saturating_sub(slot.acked) as usize).sum::<usize>()
+            })
+            .sum()
+    }
+
+    /// How many lines of `kinds` were written to a connection and are kept in case it breaks. As long as there are any,
+    /// a driver should look from time to time whether the connection still stands.
+    pub fn written(&self, kinds: KindSet) -> usize {
+        self.lanes.iter().filter(|lane| kinds.contains(lane.kind)).map(|lane| lane.row.written).sum()
+    }
+
     /// The peer has everything of `kinds` that was written so far.
     pub fn confirm(&mut self, kinds: KindSet) {
         for at in 0..self.lanes.len() {
-            if self.lanes.get(at).is_some_and(|lane| kinds.contains(lane.kind)) {
-                while self.settle_oldest_held(at) {}
+            let Some(lane) = self.lanes.get(at).filter(|lane| kinds.contains(lane.kind)) else { continue };
+            let mut here = lane.head;
+            while let Some(slot) = self.slots.get_mut(usize::from(here)) {
+                here = slot.next;
+                if slot.state != State::Lost {
+                    slot.acked = slot.held;
+                }
+            }
+            while self.settle_oldest_held(at) {}
+        }
+    }
+
+    /// The bytes that a lane's route has written in all.
+    pub(super) fn written_by(&self, at: usize) -> u32 {
+        let route = self.lanes.get(at).map_or(0, |lane| usize::from(lane.route));
+        self.core.written.get(route).copied().unwrap_or(0)
+    }
+
+    fn segments(&self, head: u16) -> impl Iterator<Item = &Slot<B>> {
+        let first = self.slots.get(usize::from(head));
+        core::iter::successors(first, |slot| self.slots.get(usize::from(slot.next)))
+    }
+
+    /// Keeps lines that were written, at the front of those of their segment that wait. `last`: so many bytes at the end
+    /// of what the route wrote are not acknowledged, where that is known.
+    pub(super) fn hold(&mut self, at: usize, index: u16, lines: u32, bytes: u32, last: Option<u32>, now: Millis) {
+        let Some(slot) = self.slots.get_mut(usize::from(index)) else { return };
+        let Some(lane) = self.lanes.get_mut(at) else { return };
+        slot.held = slot.held.saturating_add(bytes);
+        slot.held_lines = slot.held_lines.saturating_add(lines);
+        slot.since = now;
+        if slot.waiting() == 0 {
+            // Whoever waits for it has heard of all of it.
+            slot.tag = 0;
+        }
+        lane.bytes = lane.bytes.saturating_sub(bytes as usize);
+        lane.row.queued = lane.row.queued.wrapping_sub(lines as usize);
+        lane.row.written = lane.row.written.wrapping_add(lines as usize);
+        self.core.held_bytes = self.core.held_bytes.saturating_add(bytes as usize);
+        let Some(written) = self.core.written.get_mut(usize::from(lane.route)) else { return };
+        *written = written.wrapping_add(bytes);
+        slot.mark = *written;
+        match last {
+            None => slot.acked = slot.held,
+            Some(last) => {
+                let route = lane.route;
+                let of_route = self.lanes.iter().filter(|lane| lane.route == route).map(|lane| lane.kind).collect();
+                self.note_acks(of_route, last, now);
             }
         }
+    }
+
+    /// The connection that took the held lines of a segment is gone: how many of them go again, how many are doubtful.
+    pub(super) fn lose(&mut self, at: usize, index: u16) -> (u32, u32) {
+        let Some(kind) = self.lanes.get(at).map(|lane| lane.kind) else { return (0, 0) };
+        let Some(slot) = self.slots.get(usize::from(index)) else { return (0, 0) };
+        let all = slot.held_lines;
+        let (bytes, doubtful) = if self.core.config.replay.contains(kind) { (0, 0) } else { slot.acked_part() };
+        self.settle_front(at, index, bytes, doubtful, Row::doubt);
+        self.hold_no_longer(at, index);
+        self.release_if_empty(at, index);
+        (all.saturating_sub(doubtful), doubtful)
     }
 
     /// Takes for delivered what was written long ago, and the oldest where too much is kept.
@@ -69,13 +245,14 @@ impl<B: Buf> View<'_, B> {
         Some(slot.since.after(self.core.config.replay_for))
     }
 
-    /// The segment of a lane that was written before all others, of those that hold what was written.
+    /// The segment of a lane that was written before all others, of those that hold what was written, all of it
+    /// acknowledged.
     pub(super) fn oldest_held(&self, at: usize) -> Option<u16> {
         let lane = self.lanes.get(at).filter(|lane| lane.row.written > 0)?;
         let (mut here, mut oldest) = (lane.head, None);
         while let Some(slot) = self.slots.get(usize::from(here)) {
             let older = oldest.is_none_or(|(_, since)| slot.since < since);
-            if slot.held > 0 && slot.state != State::Lost && older {
+            if slot.held > 0 && slot.is_acked() && slot.state != State::Lost && older {
                 oldest = Some((here, slot.since));
             }
             here = slot.next;
@@ -91,18 +268,34 @@ impl<B: Buf> View<'_, B> {
 
     /// Settles the held lines of a segment, and releases it if there are no others.
     pub(super) fn settle_held(&mut self, at: usize, index: u16, count: impl FnOnce(&mut Row, usize)) {
+        let held = self.slots.get(usize::from(index)).map_or((0, 0), |slot| (slot.held, slot.held_lines));
+        self.settle_front(at, index, held.0, held.1, count);
+    }
+
+    /// Settles the first `lines` of the held lines of a segment, in `bytes` bytes.
+    pub(super) fn settle_front(
+        &mut self,
+        at: usize,
+        index: u16,
+        bytes: u32,
+        lines: u32,
+        count: impl FnOnce(&mut Row, usize),
+    ) {
         let Some(lane) = self.lanes.get_mut(at) else { return };
         let Some(slot) = self.slots.get_mut(usize::from(index)) else { return };
-        let (lines, bytes) = (slot.held_lines, slot.held);
         if bytes == 0 {
             return;
         }
         slot.settle(lines, bytes);
-        (slot.held, slot.held_lines) = (0, 0);
+        slot.held = slot.held.saturating_sub(bytes);
+        slot.held_lines = slot.held_lines.saturating_sub(lines);
         lane.row.written = lane.row.written.wrapping_sub(lines as usize);
         count(&mut lane.row, lines as usize);
         self.core.held_bytes = self.core.held_bytes.saturating_sub(bytes as usize);
-        self.release_if_empty(at, index);
+        // With a count that was too low, there may be bytes left that belong to no line.
+        if slot.held == 0 {
+            self.release_if_empty(at, index);
+        }
     }
 
     /// Makes the held lines of a segment wait to be sent again.
@@ -111,7 +304,7 @@ impl<B: Buf> View<'_, B> {
         let Some(slot) = self.slots.get_mut(usize::from(index)) else { return };
         let (lines, bytes) = (slot.held_lines, slot.held as usize);
         slot.tried = slot.tried.max(lines);
-        (slot.held, slot.held_lines) = (0, 0);
+        (slot.held, slot.held_lines, slot.acked) = (0, 0, 0);
         lane.row.written = lane.row.written.wrapping_sub(lines as usize);
         lane.row.queued = lane.row.queued.wrapping_add(lines as usize);
         lane.bytes = lane.bytes.saturating_add(bytes);
@@ -126,7 +319,7 @@ mod tests {
     use super::super::check::{Small, small};
     use super::*;
     use crate::Kind;
-    use crate::delivery::{Action, Cut, Outcome, Refused};
+    use crate::delivery::{Action, Cut, Outcome, Overflow, Refused};
 
     const METRIC: Kind = Kind::Metric;
 
@@ -187,9 +380,9 @@ mod tests {
             let mut delivery = small(|config| config.replay = if again { KindSet::ALL } else { KindSet::NONE });
             write(&mut delivery, b"1\n2\n", 0);
             delivery.push(METRIC, b"3\n", 1).unwrap();
-            delivery.view().lost(KindSet::ALL);
+            delivery.view().lost(KindSet::ALL, Millis(0));
             delivery.flush();
-            let lines = delivery.drain(1, Outcome::Delivered);
+            let lines = delivery.drain(1_000, Outcome::Delivered);
             assert_eq!(lines, if again { b"1\n2\n3\n".as_slice() } else { b"3\n" });
             let row = *delivery.ledger().row(METRIC);
             assert_eq!((row.resent, row.doubtful), if again { (2, 0) } else { (0, 2) });
@@ -203,13 +396,13 @@ mod tests {
         let first = delivery.send(0);
         delivery.outcome(first, Outcome::Written, Millis(0));
         let second = delivery.send(0);
-        delivery.view().lost(KindSet::ALL);
+        delivery.view().lost(KindSet::ALL, Millis(0));
         delivery.view().confirm(KindSet::ALL);
         assert_eq!(delivery.ledger().row(METRIC).written, 1, "what is lost is not confirmed");
         delivery.outcome(second, Outcome::Retry { done: 0, after: None }, Millis(0));
         delivery.view().check();
         assert!(delivery.try_send(0, Cut { lines: 9, bytes: 1 }).is_none());
-        assert_eq!(delivery.drain(100, Outcome::Delivered), b"1\n2\n3\n");
+        assert_eq!(delivery.drain(1_000, Outcome::Delivered), b"1\n2\n3\n");
         assert_eq!(delivery.ledger().row(METRIC).resent, 2);
     }
 
@@ -218,5 +411,102 @@ mod tests {
         let mut delivery = small(|config| config.replay_bytes = 0);
         write(&mut delivery, b"1\n", 0);
         assert_eq!(delivery.ledger().row(METRIC).delivered, 1);
+    }
+
+    fn written_in_part(delivery: &mut Small, lines: &[u8], last: u32, now: u64) {
+        delivery.push(METRIC, lines, lines.iter().filter(|&&byte| byte == b'\n').count() as u32).unwrap();
+        delivery.flush();
+        delivery.drain(now, Outcome::Unacknowledged(last));
+    }
+
+    #[test]
+    fn what_is_not_acknowledged_goes_again_line_by_line_and_the_rest_is_doubtful() {
+        // The end of the second line is the eighth byte.
+        for (last, doubtful, again) in
+            [(0, 3, &b""[..]), (1, 2, b"ccc\n"), (4, 2, b"ccc\n"), (5, 1, b"bbb\nccc\n"), (12, 0, b"aaa\nbbb\nccc\n")]
+        {
+            let mut delivery = small(|config| config.replay = KindSet::NONE);
+            written_in_part(&mut delivery, b"aaa\nbbb\nccc\n", last, 0);
+            assert_eq!(delivery.view().unacknowledged(KindSet::ALL), last as usize);
+            let lost = delivery.view().lost(KindSet::ALL, Millis(0));
+            assert_eq!((lost.doubtful(METRIC), lost.again(METRIC)), (doubtful, 3 - doubtful), "{last}");
+            delivery.view().check();
+            assert_eq!(delivery.drain(1_000, Outcome::Delivered), again);
+            let row = *delivery.ledger().row(METRIC);
+            assert_eq!((row.doubtful, row.delivered), (doubtful as usize, 3 - doubtful as usize));
+            assert_eq!(row.resent, row.delivered);
+        }
+    }
+
+    #[test]
+    fn time_begins_when_the_peer_has_them() {
+        let mut delivery = small(|_| {});
+        written_in_part(&mut delivery, b"1\n", 2, 0);
+        assert!(matches!(delivery.poll(Millis(60_000), KindSet::ALL), Action::Idle));
+        delivery.view().acknowledged(KindSet::ALL, 1, Millis(60_000));
+        assert!(matches!(delivery.poll(Millis(90_000), KindSet::ALL), Action::Idle), "not the whole line");
+        assert_eq!(delivery.ledger().row(METRIC).written, 1);
+        delivery.view().acknowledged(KindSet::ALL, 0, Millis(90_000));
+        assert!(matches!(delivery.poll(Millis(90_001), KindSet::ALL), Action::WaitUntil(Millis(100_000))));
+        assert!(matches!(delivery.poll(Millis(100_000), KindSet::ALL), Action::Idle));
+        assert_eq!(delivery.ledger().row(METRIC).delivered, 1);
+    }
+
+    #[test]
+    fn new_lines_do_not_push_out_what_is_not_acknowledged() {
+        for overflow in [Overflow::DropNewest, Overflow::DropOldest] {
+            let mut delivery = small(|config| (config.overflow, config.replay_bytes) = (overflow, 0));
+            for _ in 0..4 {
+                written_in_part(&mut delivery, b"a line of 32 bytes with its end\n", 1_000, 0);
+            }
+            assert_eq!(delivery.push(Kind::Delta, b"1\n", 1), Err(Refused::Full));
+            assert_eq!(delivery.push(METRIC, b"1\n", 1), Err(Refused::Full));
+            assert_eq!(delivery.ledger().row(METRIC).written, 4);
+            delivery.view().acknowledged(KindSet::ALL, 32, Millis(0));
+            let row = *delivery.ledger().row(METRIC);
+            assert_eq!((row.delivered, row.written), (3, 1), "no window to keep them in");
+            assert_eq!(delivery.push(METRIC, b"1\n", 1), Ok(()));
+            delivery.view().check();
+        }
+    }
+
+    #[test]
+    fn an_acknowledgement_counts_what_other_kinds_wrote_behind() {
+        let mut delivery = small(|config| config.replay = KindSet::NONE);
+        written_in_part(&mut delivery, b"111\n", 4, 0);
+        delivery.push(Kind::Delta, b"22\n", 1).unwrap();
+        delivery.flush();
+        delivery.drain(0, Outcome::Unacknowledged(7));
+        // Behind the delta, and not in the segment of the first.
+        written_in_part(&mut delivery, b"3\n", 9, 0);
+        for (last, metrics, deltas) in [(9, 6, 3), (6, 3, 3), (5, 2, 3), (3, 2, 1), (8, 2, 1), (1, 1, 0), (0, 0, 0)] {
+            let mut view = delivery.view();
+            view.acknowledged(KindSet::ALL, last, Millis(0));
+            let left = (view.unacknowledged(METRIC.into()), view.unacknowledged(Kind::Delta.into()));
+            assert_eq!(left, (metrics, deltas), "{last}");
+        }
+    }
+
+    #[test]
+    fn a_segment_is_not_written_in_two_runs_of_which_neither_is_acknowledged() {
+        let mut delivery = small(|config| config.batch_lines = 1);
+        delivery.push(METRIC, b"1\n2\n", 2).unwrap();
+        delivery.push(Kind::Delta, b"3\n", 1).unwrap();
+        delivery.flush();
+        assert_eq!(delivery.drain(0, Outcome::Unacknowledged(100)), b"1\n3\n");
+        delivery.view().acknowledged(KindSet::ALL, 3, Millis(0));
+        assert!(delivery.try_send(0, Cut::NONE).is_none());
+        delivery.view().acknowledged(KindSet::ALL, 2, Millis(0));
+        assert_eq!(delivery.drain(0, Outcome::Unacknowledged(4)), b"2\n");
+    }
+
+    #[test]
+    fn at_the_end_what_is_not_acknowledged_was_not_delivered() {
+        let mut delivery = small(|_| {});
+        written_in_part(&mut delivery, b"1\n2\n3\n", 3, 0);
+        delivery.view().abandon();
+        let row = *delivery.ledger().row(METRIC);
+        assert_eq!((row.doubtful, row.dropped.closed), (1, 2));
+        delivery.view().check();
     }
 }

@@ -70,6 +70,10 @@ pub struct Slot<B> {
     /// Lines from `start`: held, out and waiting.
     pub(super) lines: u32,
     pub(super) held_lines: u32,
+    /// Of the held bytes, those that the peer's kernel has acknowledged. A segment with others is not released.
+    pub(super) acked: u32,
+    /// How much its route had written in all when the last held byte was.
+    pub(super) mark: u32,
     /// Lines from `start` that were out before, and may have arrived.
     pub(super) tried: u32,
     /// The most lines of the next batch: less than there are once the receiver found it too large.
@@ -82,7 +86,7 @@ pub struct Slot<B> {
     pub(super) record: u32,
     /// Whom to tell of the outcome; 0 is nobody.
     pub(super) tag: u32,
-    /// When the held bytes were written.
+    /// When the last of the held bytes were written or acknowledged.
     pub(super) since: Millis,
     pub(super) next: u16,
     pub(super) state: State,
@@ -108,6 +112,8 @@ impl<B> Slot<B> {
             held: 0,
             lines: 0,
             held_lines: 0,
+            acked: 0,
+            mark: 0,
             tried: 0,
             window: u32::MAX,
             first: 0,
@@ -145,6 +151,17 @@ impl<B> Slot<B> {
         self.state == State::Ready && self.tag == 0 && self.record > 0 && same
     }
 
+    /// Whether the peer's kernel has everything that is held.
+    pub(super) const fn is_acked(&self) -> bool {
+        self.acked >= self.held
+    }
+
+    /// Whether others wrote to the route since the last held byte, which is not acknowledged: one mark could not tell
+    /// then how much of a longer run is.
+    pub(super) const fn waits_for_ack(&self, written: u32) -> bool {
+        !self.is_acked() && self.mark != written
+    }
+
     /// How many of the next `lines` lines may have arrived before.
     pub(super) fn again(&self, lines: u32) -> u32 {
         self.tried.saturating_sub(self.held_lines).min(lines)
@@ -157,6 +174,7 @@ impl<B> Slot<B> {
     /// `lines` lines in `bytes` bytes at the front are settled.
     pub(super) fn settle(&mut self, lines: u32, bytes: u32) {
         self.start = self.start.saturating_add(bytes);
+        self.acked = self.acked.saturating_sub(bytes);
         self.lines = self.lines.saturating_sub(lines);
         self.tried = self.tried.saturating_sub(lines);
         self.first = self.first.wrapping_add(lines);
@@ -180,6 +198,19 @@ impl<B: Buf> Slot<B> {
         self.len = len;
         self.lines = self.lines.saturating_add(lines);
         true
+    }
+
+    /// The bytes and lines that are acknowledged, at the front: of a line whose last byte is not, nothing counts. Where
+    /// the buffer is out, all or none of them.
+    pub(super) fn acked_part(&self) -> (u32, u32) {
+        match &self.buf {
+            _ if self.is_acked() => (self.held, self.held_lines),
+            None => (0, 0),
+            Some(buf) => {
+                let held = slice(buf.as_ref(), self.start as usize, self.held as usize);
+                Cut { lines: u32::MAX, bytes: self.acked as usize }.of(held, self.held_lines)
+            }
+        }
     }
 
     /// The bytes that wait.

@@ -5,7 +5,7 @@ use super::lane::{Lane, is_before};
 use super::ledger::{Ledger, Row};
 use super::machine::{Action, Config, Core, Report, Ticket, View};
 use super::policy::{LONGEST_RETRY_AFTER, Outcome};
-use super::segment::{Buf, Cut, InFlight, NONE, State};
+use super::segment::{Buf, Cut, InFlight, NONE, Slot, State};
 use crate::{Kind, KindSet};
 
 /// What a lane has to send.
@@ -92,13 +92,17 @@ impl<B: Buf> View<'_, B> {
         };
         slot.buf = Some(buf);
         slot.state = State::Ready;
+        let acked = slot.acked;
         let Some(lane) = self.lanes.get_mut(at) else { return nothing };
         lane.row.in_flight = lane.row.in_flight.wrapping_sub(lines as usize);
         lane.row.queued = lane.row.queued.wrapping_add(lines as usize);
         self.learn(at, outcome, route_pass, lane_pass, now);
         let settled = self.apply(at, index, bytes, lines, outcome, now);
         if lost {
-            self.hold_no_longer(at, index);
+            if let Some(slot) = self.slots.get_mut(usize::from(index)) {
+                slot.acked = acked.min(slot.held);
+            }
+            self.lose(at, index);
         }
         let kept = self.slots.get(usize::from(index)).map_or(0, |slot| slot.waiting());
         self.release_if_empty(at, index);
@@ -133,8 +137,9 @@ impl<B: Buf> View<'_, B> {
         self.flush();
     }
 
-    /// Gives up: queued lines and those in flight are dropped as closed, written ones become doubtful; what a store has
-    /// stays there. A late outcome changes nothing; lines that a producer still brings are dropped as closed too.
+    /// Gives up: lines that are queued, in flight, or written and not acknowledged are dropped as closed, other written
+    /// ones become doubtful; what a store has stays there. A late outcome changes nothing; lines that a producer still
+    /// brings are dropped as closed too.
     pub fn abandon(&mut self) {
         self.close();
         self.core.abandoned = true;
@@ -144,7 +149,12 @@ impl<B: Buf> View<'_, B> {
                 self.slots.get(usize::from(index)).map(|slot| (index, slot.state))
             }) {
                 self.leave_in_store(at, index);
-                self.settle_held(at, index, |row, lines| row.doubtful = row.doubtful.wrapping_add(lines));
+                let (bytes, lines) = self.slots.get(usize::from(index)).map_or((0, 0), Slot::acked_part);
+                self.settle_front(at, index, bytes, lines, Row::doubt);
+                // What the peer's kernel does not have was not delivered.
+                self.settle_held(at, index, |row, lines| {
+                    row.dropped.closed = row.dropped.closed.wrapping_add(lines);
+                });
                 let Some(lane) = self.lanes.get_mut(at) else { break };
                 let Some(slot) = self.slots.get_mut(usize::from(index)) else { break };
                 if lane.head != index {
@@ -212,10 +222,14 @@ impl<B: Buf> View<'_, B> {
     pub(super) fn next_in(&self, at: usize, limits: Cut) -> Next {
         let mut next = Next::Nothing;
         let Some(lane) = self.lanes.get(at) else { return next };
+        let written = self.written_by(at);
         // What only the store has comes before what stands behind it.
         let gap = self.is_behind(lane).then_some(lane.shelf.gap);
         let mut here = if gap == Some(NONE) { NONE } else { lane.head };
         while let Some(slot) = self.slots.get(usize::from(here)) {
+            if slot.waiting() > 0 && slot.waits_for_ack(written) {
+                return next;
+            }
             let due = is_before(slot.first, lane.due) || self.core.closed;
             let full = slot.lines >= self.core.config.batch_lines || here != lane.tail;
             if slot.waiting() > 0 {
@@ -283,7 +297,11 @@ impl<B: Buf> View<'_, B> {
             Outcome::Unreachable => route.failed(route_pass, now, config.backoff, None, jitter),
             Outcome::Auth => route.failed(route_pass, now, config.auth_backoff, None, jitter),
             Outcome::Retry { after, .. } => lane.gate.failed(lane_pass, now, config.backoff, after, jitter),
-            Outcome::Delivered | Outcome::Written | Outcome::TooLarge | Outcome::Rejected(_) => {
+            Outcome::Delivered
+            | Outcome::Written
+            | Outcome::Unacknowledged(_)
+            | Outcome::TooLarge
+            | Outcome::Rejected(_) => {
                 route.succeeded();
                 lane.gate.succeeded();
             }
@@ -311,18 +329,11 @@ impl<B: Buf> View<'_, B> {
                 lines
             }
             Outcome::Written => {
-                slot.held = slot.held.saturating_add(bytes);
-                slot.held_lines = slot.held_lines.saturating_add(lines);
-                slot.since = now;
-                if slot.waiting() == 0 {
-                    // Whoever waits for it has heard of all of it.
-                    slot.tag = 0;
-                }
-                let Some(lane) = self.lanes.get_mut(at) else { return 0 };
-                lane.bytes = lane.bytes.saturating_sub(bytes as usize);
-                lane.row.queued = lane.row.queued.wrapping_sub(lines as usize);
-                lane.row.written = lane.row.written.wrapping_add(lines as usize);
-                self.core.held_bytes = self.core.held_bytes.saturating_add(bytes as usize);
+                self.hold(at, index, lines, bytes, None, now);
+                lines
+            }
+            Outcome::Unacknowledged(last) => {
+                self.hold(at, index, lines, bytes, Some(last), now);
                 lines
             }
             Outcome::TooLarge if lines > 1 => {
@@ -408,7 +419,7 @@ mod tests {
 
     use super::super::check::small;
     use super::*;
-    use crate::delivery::{Config, Delivery, Lease, Slot};
+    use crate::delivery::{Config, Delivery, Lease};
 
     const METRIC: Kind = Kind::Metric;
     const AGAIN: Outcome = Outcome::Retry { done: 0, after: None };

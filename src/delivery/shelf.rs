@@ -6,6 +6,7 @@
 //! first, then what the gap holds, then what came later.
 
 use super::lane::Lane;
+use super::ledger::Row;
 use super::machine::View;
 use super::segment::{Buf, NONE, Slot, State};
 use crate::Kind;
@@ -213,19 +214,30 @@ impl<B: Buf> View<'_, B> {
         false
     }
 
-    /// Whether somebody gave a segment away to the store meanwhile: what `abandon` leaves there.
-    pub(super) fn leave_in_store(&mut self, at: usize, index: u16) -> bool {
-        let Some(lane) = self.lanes.get_mut(at) else { return false };
-        let Some(slot) = self.slots.get_mut(usize::from(index)) else { return false };
-        let again = slot.held == 0 || self.core.config.replay.contains(lane.kind);
-        if slot.record == 0 || slot.record < slot.held.saturating_add(slot.waiting_bytes()) || !again {
-            return false;
+    /// What `abandon` leaves in the store, where that has all that may have to be sent again.
+    pub(super) fn leave_in_store(&mut self, at: usize, index: u16) {
+        let Some(kind) = self.lanes.get(at).map(|lane| lane.kind) else { return };
+        let Some(slot) = self.slots.get(usize::from(index)) else { return };
+        if slot.record == 0 || slot.record < self.to_put(kind, slot).0 {
+            return;
         }
+        if !self.goes_again(kind, slot) {
+            let (bytes, lines) = slot.acked_part();
+            self.settle_front(at, index, bytes, lines, Row::doubt);
+        }
+        let Some(lane) = self.lanes.get_mut(at) else { return };
+        let Some(slot) = self.slots.get_mut(usize::from(index)).filter(|slot| slot.state != State::Done) else {
+            return;
+        };
         lane.row.written = lane.row.written.wrapping_sub(slot.held_lines as usize);
         lane.row.stored = lane.row.stored.wrapping_add(slot.lines as usize);
         self.core.held_bytes = self.core.held_bytes.saturating_sub(slot.held as usize);
         (slot.lines, slot.held, slot.held_lines, slot.key) = (0, 0, 0, 0);
-        true
+    }
+
+    /// Whether all lines that were written are sent again when the connection breaks.
+    fn goes_again(&self, kind: Kind, slot: &Slot<B>) -> bool {
+        slot.state == State::Lost || self.core.config.replay.contains(kind)
     }
 
     pub(super) fn has_key(&self, at: usize, key: u32) -> bool {
@@ -255,9 +267,8 @@ impl<B: Buf> View<'_, B> {
 
     /// How many bytes and lines, at the end of a segment, belong into its record: all that may have to be sent again.
     pub(super) fn to_put(&self, kind: Kind, slot: &Slot<B>) -> (u32, u32) {
-        let again = slot.state == State::Lost || self.core.config.replay.contains(kind);
-        let held = if again { (slot.held, slot.held_lines) } else { (0, 0) };
-        let lines = slot.lines.saturating_sub(slot.held_lines);
-        (slot.waiting_bytes().saturating_add(held.0), lines.saturating_add(held.1))
+        let (bytes, lines) = if self.goes_again(kind, slot) { (0, 0) } else { slot.acked_part() };
+        let all = slot.waiting_bytes().saturating_add(slot.held);
+        (all.saturating_sub(bytes), slot.lines.saturating_sub(lines))
     }
 }

@@ -10,7 +10,7 @@ use super::error::BuildError;
 use super::handle::Settings;
 use super::hub::Carry;
 use super::{Endpoint, EndpointError, Form, Overflow, Ports, Sender};
-use crate::delivery::{Backoff, Config, Overflow as QueuePolicy};
+use crate::delivery::{Backoff, Config, Overflow as QueuePolicy, Replay};
 #[cfg(feature = "http")]
 use crate::transport::Http;
 use crate::transport::{Token, Transport};
@@ -30,6 +30,8 @@ use crate::{EventForm, Kind, KindSet, Limits};
 /// | [`request_timeout`](Self::request_timeout) | 30 s |
 /// | [`backoff`](Self::backoff) | [`Backoff::HTTP`] or [`Backoff::TCP`] |
 /// | [`auth_backoff`](Self::auth_backoff) | [`Backoff::AUTH`] |
+/// | [`replay`](Self::replay) | `Idempotent` (TCP) |
+/// | [`replay_window`](Self::replay_window) | 8 MiB, 10 s (TCP) |
 #[must_use = "call build()"]
 pub struct SenderBuilder {
     target: Target,
@@ -174,6 +176,22 @@ impl SenderBuilder {
         self
     }
 
+    /// TCP only: what is sent again when a connection breaks whose peer may or may not have read it.
+    pub fn replay(mut self, replay: Replay) -> Self {
+        self.config.replay = replay.kinds();
+        self
+    }
+
+    /// TCP only: how much of what was written is kept in case the connection breaks, and for how long, counted from when
+    /// the peer's kernel had it. Then it is taken for delivered. What the peer's kernel does not have is kept in any case.
+    ///
+    /// Two zeros mean that what the peer's kernel has counts as delivered at once; else the bytes are from 262,144
+    /// (256 KiB) to 1 GiB, the duration up to one hour.
+    pub fn replay_window(mut self, bytes: usize, duration: Duration) -> Self {
+        (self.config.replay_bytes, self.config.replay_for) = (bytes, duration);
+        self
+    }
+
     /// The receiver's limits, where they are not the proxy's defaults.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
@@ -275,6 +293,9 @@ impl SenderBuilder {
             }
             config if config.batch_lines == 0 => wrong("batch_size", "at least 1"),
             config if config.flush_interval.is_zero() => wrong("flush_interval", "longer than zero"),
+            config if !is_window(config.replay_bytes, config.replay_for) => {
+                wrong("replay_window", "from 262144 bytes (256 KiB) to 1 GiB and up to 1 hour, or zero and zero")
+            }
             _ if self.in_flight.is_some_and(|requests| !(1..=64).contains(&requests)) => {
                 wrong("in_flight", "from 1 to 64")
             }
@@ -284,6 +305,12 @@ impl SenderBuilder {
             _ => Ok(()),
         }
     }
+}
+
+fn is_window(bytes: usize, duration: Duration) -> bool {
+    let (most, longest) = (1 << 30, Duration::from_secs(60 * 60));
+    (bytes == 0 && duration.is_zero())
+        || ((Config::DEFAULT.segment_bytes..=most).contains(&bytes) && !duration.is_zero() && duration <= longest)
 }
 
 /// One connection a port, shared by the kinds that go there.

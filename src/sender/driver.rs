@@ -11,7 +11,7 @@ use std::vec::Vec;
 use super::hub::{Carry, Failed, Hub, Phase, lock};
 use super::stripes::Stripes;
 use crate::delivery::{Action, Config, Cut, Delivery, Lane, Millis, Slot, Ticket};
-use crate::transport::{Accepted, Batch, Failure};
+use crate::transport::Failure;
 use crate::{Kind, KindSet};
 
 /// One connection of a sender: who carries, and which kinds.
@@ -66,7 +66,7 @@ impl Shared {
         let mut sweeps = true;
         for Route { kinds, carriers } in routes {
             for carrier in carriers {
-                let mut worker = Worker { shared: Arc::clone(&shared), kinds, carrier, sweeps };
+                let mut worker = Worker { shared: Arc::clone(&shared), kinds, carrier, sweeps, watch: Watch::START };
                 sweeps = false;
                 let started = std::thread::Builder::new().name("wavefront".into()).spawn(move || worker.run());
                 if let Err(error) = started {
@@ -148,6 +148,36 @@ struct Worker {
     carrier: Box<dyn Carry>,
     /// Whether it collects what producers hold, once a flush interval.
     sweeps: bool,
+    watch: Watch,
+}
+
+/// When to look at a connection that lines were written to: soon after the last batch, then ever more seldom.
+struct Watch {
+    next: Option<Instant>,
+    wait: Duration,
+}
+
+impl Watch {
+    const START: Self = Self { next: None, wait: Self::FIRST };
+    const FIRST: Duration = Duration::from_millis(2);
+    /// The longest wait while something is not acknowledged, and otherwise.
+    const MOST: [Duration; 2] = [Duration::from_millis(50), Duration::from_millis(500)];
+
+    /// Something was written just now.
+    fn again(&mut self) {
+        *self = Self { next: Some(deadline(Self::FIRST)), wait: Self::FIRST };
+    }
+
+    /// The connection was looked at just now.
+    fn later(&mut self, acknowledged: bool) {
+        self.wait = (self.wait * 2).min(Self::MOST[usize::from(acknowledged)]);
+        self.next = Some(deadline(self.wait));
+    }
+
+    /// How long until the next look.
+    fn left(&self) -> Duration {
+        self.next.map_or(Duration::ZERO, |next| next.saturating_duration_since(Instant::now()))
+    }
 }
 
 impl Worker {
@@ -162,12 +192,18 @@ impl Worker {
                 next_sweep = deadline(shared.flush_interval);
                 hub = shared.lock();
             }
+            if hub.delivery.view().written(self.kinds) > 0 && self.watch.left().is_zero() {
+                drop(hub);
+                hub = self.look(&shared);
+            }
             let wait = match hub.delivery.view().poll(shared.now(), self.kinds, Cut::NONE) {
                 Action::Send(token) => {
                     drop(hub);
-                    let result = self.send(token.batch());
+                    let result = guarded(|| self.carrier.send(token.batch()));
+                    let unacknowledged = self.unacknowledged();
+                    self.watch.again();
                     hub = shared.lock();
-                    hub.settle(token, result, self.kinds, shared.now());
+                    hub.settle(token, result, unacknowledged, self.kinds, shared.now());
                     shared.done.notify_all();
                     shared.wake();
                     continue;
@@ -195,6 +231,10 @@ impl Worker {
             let sweep = next_sweep.saturating_duration_since(Instant::now());
             wait = Some(wait.map_or(sweep, |wait| wait.min(sweep)));
         }
+        if hub.delivery.view().written(self.kinds) > 0 {
+            let look = self.watch.left();
+            wait = Some(wait.map_or(look, |wait| wait.min(look)));
+        }
         match hub.phase {
             Phase::Open => {}
             Phase::Closed => return None,
@@ -210,13 +250,13 @@ impl Worker {
                     // Only written lines are left: the peer's last word tells whether it has them.
                     drop(hub);
                     let finished = guarded(|| self.carrier.finish(left));
+                    let unacknowledged = self.unacknowledged();
                     hub = shared.lock();
-                    let mut view = hub.delivery.view();
                     match finished {
-                        Ok(()) => view.confirm(self.kinds),
+                        Ok(()) => hub.delivery.view().confirm(self.kinds),
                         Err(failed) => {
-                            view.lost(self.kinds);
-                            view.flush();
+                            hub.lost(self.kinds, unacknowledged, shared.now());
+                            hub.delivery.flush();
                             hub.last_failure = Some(failed.failure);
                             hub.last_error = Some(failed.text);
                         }
@@ -231,8 +271,32 @@ impl Worker {
         Some(shared.work.wait_timeout(hub, wait).unwrap_or_else(PoisonError::into_inner).0)
     }
 
-    fn send(&mut self, batch: Batch<'_>) -> Result<Accepted, Failed> {
-        guarded(|| self.carrier.send(batch))
+    /// Looks whether the connection still stands, and what its peer has acknowledged.
+    fn look<'a>(&mut self, shared: &'a Shared) -> MutexGuard<'a, Hub> {
+        let seen = guarded(|| self.carrier.probe());
+        let unacknowledged = self.unacknowledged();
+        let mut hub = shared.lock();
+        match seen {
+            Ok(()) => {
+                if let Some(last) = unacknowledged {
+                    hub.delivery.view().acknowledged(self.kinds, last, shared.now());
+                }
+            }
+            Err(failed) => {
+                hub.lost(self.kinds, unacknowledged, shared.now());
+                hub.last_failure = Some(failed.failure);
+                hub.last_error = Some(failed.text);
+            }
+        }
+        let acknowledged = hub.delivery.view().unacknowledged(self.kinds) == 0;
+        self.watch.later(acknowledged);
+        hub
+    }
+
+    /// What is not acknowledged of what was written; all of it, where the transport panics instead of saying so.
+    fn unacknowledged(&mut self) -> Option<u32> {
+        let bytes = catch_unwind(AssertUnwindSafe(|| self.carrier.unacknowledged())).unwrap_or(Some(u64::MAX));
+        bytes.map(|bytes| u32::try_from(bytes).unwrap_or(u32::MAX))
     }
 }
 

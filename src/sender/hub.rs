@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use super::error::Cause;
 use crate::KindSet;
-use crate::delivery::{Delivery, InFlight, Lane, Millis, Outcome, Slot};
+use crate::delivery::{Delivery, InFlight, Lane, Lost, Millis, Outcome, Slot};
 use crate::transport::{Accepted, Batch, Failure, Transport, TransportError};
 
 /// A segment on a server: made on first use.
@@ -21,6 +21,8 @@ pub(super) type Queue = Delivery<Segment, Box<[Slot<Segment>]>, Box<[Lane]>>;
 /// A transport whatever its error type.
 pub(super) trait Carry: Send {
     fn send(&mut self, batch: Batch<'_>) -> Result<Accepted, Failed>;
+    fn probe(&mut self) -> Result<(), Failed>;
+    fn unacknowledged(&mut self) -> Option<u64>;
     fn finish(&mut self, timeout: Duration) -> Result<(), Failed>;
 }
 
@@ -40,6 +42,14 @@ impl<E: TransportError> From<E> for Failed {
 impl<T: Transport + Send> Carry for T {
     fn send(&mut self, batch: Batch<'_>) -> Result<Accepted, Failed> {
         Ok(Transport::send(self, batch)?)
+    }
+
+    fn probe(&mut self) -> Result<(), Failed> {
+        Ok(Transport::probe(self)?)
+    }
+
+    fn unacknowledged(&mut self) -> Option<u64> {
+        Transport::unacknowledged(self)
     }
 
     fn finish(&mut self, timeout: Duration) -> Result<(), Failed> {
@@ -95,17 +105,27 @@ impl Hub {
         self.phase == Phase::Closed
     }
 
-    /// Books what a carrier did with a batch.
+    /// Books that the connection of `kinds` broke, and how much of what was written to it was not acknowledged.
+    pub(super) fn lost(&mut self, kinds: KindSet, unacknowledged: Option<u32>, now: Millis) -> Lost {
+        let mut view = self.delivery.view();
+        if let Some(last) = unacknowledged {
+            view.acknowledged(kinds, last, now);
+        }
+        view.lost(kinds, now)
+    }
+
+    /// Books what a carrier did with a batch, and how much of what it wrote is not acknowledged.
     pub(super) fn settle(
         &mut self,
         token: InFlight<Segment>,
         result: Result<Accepted, Failed>,
+        unacknowledged: Option<u32>,
         kinds: KindSet,
         now: Millis,
     ) {
         let (outcome, cause) = match result {
             Ok(Accepted::Delivered) => (Outcome::Delivered, None),
-            Ok(Accepted::Written) => (Outcome::Written, None),
+            Ok(Accepted::Written) => (unacknowledged.map_or(Outcome::Written, Outcome::Unacknowledged), None),
             Err(failed) => {
                 self.last_failure = Some(failed.failure);
                 self.last_error = Some(failed.text);
@@ -113,11 +133,10 @@ impl Hub {
             }
         };
         let (tag, lines) = (token.tag(), token.lines() as usize);
-        let mut view = self.delivery.view();
-        let report = view.outcome(token, outcome, now);
+        let report = self.delivery.outcome(token, outcome, now);
         if cause == Some(Failure::Broken) {
             // What was written on the same connection before may be lost with it.
-            view.lost(kinds);
+            self.lost(kinds, unacknowledged, now);
         }
         let Some(watch) = self.watches.get_mut(&tag) else { return };
         let is_final = !(outcome == Outcome::TooLarge && report.settled == 0);
@@ -125,7 +144,7 @@ impl Hub {
             watch.cause.get_or_insert(Cause::of(failure));
         }
         match outcome {
-            Outcome::Delivered | Outcome::Written => watch.delivered += lines,
+            Outcome::Delivered | Outcome::Written | Outcome::Unacknowledged(_) => watch.delivered += lines,
             Outcome::TooLarge | Outcome::Rejected(_) => watch.dropped += report.settled as usize,
             _ => {
                 // The whole segment stays in the queue, and brings no more news here.

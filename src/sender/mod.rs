@@ -16,6 +16,7 @@ mod series;
 mod stripes;
 mod url;
 
+pub use crate::delivery::Replay;
 pub use builder::SenderBuilder;
 pub use clients::{WavefrontDirectClient, WavefrontProxyClient};
 pub use endpoint::{Endpoint, Form, Ports};

@@ -120,6 +120,10 @@ impl<T: Transport, I: Iterator<Item = Step>> Transport for Fault<T, I> {
         self.inner.probe().map_err(FaultError::Inner)
     }
 
+    fn unacknowledged(&mut self) -> Option<u64> {
+        self.inner.unacknowledged()
+    }
+
     fn finish(&mut self, timeout: Duration) -> Result<(), Self::Error> {
         self.inner.finish(timeout).map_err(FaultError::Inner)
     }

@@ -17,6 +17,8 @@ mod fault;
 #[cfg(feature = "http")]
 mod http;
 mod memory;
+#[cfg(all(feature = "std", target_os = "linux"))]
+mod outq;
 #[cfg(feature = "std")]
 mod tcp;
 #[cfg(feature = "std")]
@@ -141,6 +143,15 @@ pub trait Transport {
         Ok(())
     }
 
+    /// How many bytes at the end of what was `Written` on the connection its peer's kernel has not acknowledged, or our
+    /// own has not even sent: of batches that were accepted whole, not of one that failed. Once the connection is gone,
+    /// it is what was left then, until there is a new one.
+    ///
+    /// `None`: nobody can tell, and what is written counts as acknowledged.
+    fn unacknowledged(&mut self) -> Option<u64> {
+        None
+    }
+
     /// Ends the connection in order, waiting at most `timeout` for the peer to confirm it.
     ///
     /// # Errors
@@ -184,6 +195,10 @@ impl<T: Transport + ?Sized> Transport for &mut T {
         (**self).probe()
     }
 
+    fn unacknowledged(&mut self) -> Option<u64> {
+        (**self).unacknowledged()
+    }
+
     fn finish(&mut self, timeout: Duration) -> Result<(), Self::Error> {
         (**self).finish(timeout)
     }
@@ -211,6 +226,10 @@ impl<T: Transport + ?Sized> Transport for std::boxed::Box<T> {
 
     fn probe(&mut self) -> Result<(), Self::Error> {
         (**self).probe()
+    }
+
+    fn unacknowledged(&mut self) -> Option<u64> {
+        (**self).unacknowledged()
     }
 
     fn finish(&mut self, timeout: Duration) -> Result<(), Self::Error> {

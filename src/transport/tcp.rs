@@ -19,9 +19,12 @@ use super::{Accepted, Batch, Failure, Transport, TransportError};
 /// - Before each batch it looks whether the peer has closed or reset the connection. If so, [`Failure::Broken`] comes
 ///   back and **nothing of the batch was written**: the caller can first send again what it holds of the lines before.
 ///   Without that look, the first write after a close succeeds, and is lost.
-/// - [`Accepted::Written`] means: the kernel has the bytes. Only [`finish`](Transport::finish) says that the peer has
-///   read everything, and even then a peer that was killed in that moment cannot be told from one that was done.
-///   HTTP has no such gap.
+/// - [`Accepted::Written`] means: our kernel has the bytes. What the peer's kernel has too,
+///   [`unacknowledged`](Transport::unacknowledged) tells on Linux (`SIOCOUTQ`); elsewhere nobody does. Only
+///   [`finish`](Transport::finish) says that the peer has read everything, and even then a peer that was killed in that
+///   moment cannot be told from one that was done. HTTP has no such gap.
+/// - On Linux a peer that is silent for [`ACK_TIMEOUT`](Self::ACK_TIMEOUT) counts as gone, whether something was written
+///   or not; elsewhere the system decides about that, usually after many minutes.
 /// - Every failure of a connection that stood is [`Failure::Broken`], a write that does not get on too.
 ///
 /// ```no_run
@@ -36,7 +39,10 @@ pub struct Tcp {
     peer: Peer,
     connect_timeout: Duration,
     write_timeout: Duration,
+    ack_timeout: Duration,
     stream: Option<TcpStream>,
+    /// What was not acknowledged on the last connection when it was given up.
+    left: Option<u64>,
 }
 
 /// Name and port, shared with the errors that speak of them.
@@ -53,6 +59,10 @@ impl Tcp {
     /// How long a batch may take to be written.
     pub const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 
+    /// How long a peer may leave what was written without an acknowledgement, keep its window shut, or not answer when it is
+    /// asked whether it is still there.
+    pub const ACK_TIMEOUT: Duration = Duration::from_secs(30);
+
     /// Lines to `port` of `host`: a name, an IPv4 or an IPv6 address (with or without brackets).
     pub fn new(host: &str, port: u16) -> Self {
         let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
@@ -60,7 +70,9 @@ impl Tcp {
             peer: Peer { host: bare.into(), port },
             connect_timeout: Self::CONNECT_TIMEOUT,
             write_timeout: Self::WRITE_TIMEOUT,
+            ack_timeout: Self::ACK_TIMEOUT,
             stream: None,
+            left: None,
         }
     }
 
@@ -75,6 +87,14 @@ impl Tcp {
     #[must_use]
     pub const fn write_timeout(mut self, timeout: Duration) -> Self {
         self.write_timeout = timeout;
+        self
+    }
+
+    /// Changes [`ACK_TIMEOUT`](Self::ACK_TIMEOUT), from the next connection on. The kernel counts idle time in seconds,
+    /// from 1 to 32,767.
+    #[must_use]
+    pub const fn ack_timeout(mut self, timeout: Duration) -> Self {
+        self.ack_timeout = timeout;
         self
     }
 
@@ -97,8 +117,22 @@ impl Tcp {
     fn connected(&mut self) -> Result<&mut TcpStream, TcpError> {
         match &mut self.stream {
             Some(stream) => Ok(stream),
-            none => Ok(none.insert(connect(&self.peer, self.connect_timeout)?)),
+            none => {
+                let stream = connect(&self.peer, self.connect_timeout)?;
+                watch(&stream, self.ack_timeout).map_err(|source| TcpError {
+                    peer: self.peer.clone(),
+                    stage: Stage::Connect,
+                    source,
+                })?;
+                self.left = None;
+                Ok(none.insert(stream))
+            }
         }
+    }
+
+    /// Gives the connection up; the last `own` bytes that were written to it belong to no batch that was accepted.
+    fn give_up(&mut self, own: u64) {
+        self.left = self.stream.take().and_then(|stream| unacknowledged(&stream)).map(|left| left.saturating_sub(own));
     }
 
     fn error(&self, stage: Stage, source: io::Error) -> TcpError {
@@ -114,8 +148,8 @@ impl Transport for Tcp {
         let timeout = self.write_timeout;
         match write_within(self.connected()?, batch.bytes, timeout) {
             Ok(()) => Ok(Accepted::Written),
-            Err(failure) => {
-                self.stream = None;
+            Err((failure, part)) => {
+                self.give_up(part as u64);
                 Err(self.error(Stage::Write, failure))
             }
         }
@@ -125,18 +159,26 @@ impl Transport for Tcp {
     fn probe(&mut self) -> Result<(), TcpError> {
         let Some(stream) = &mut self.stream else { return Ok(()) };
         if let Err(gone) = look(stream) {
-            self.stream = None;
+            self.give_up(0);
             return Err(self.error(Stage::Closed, gone));
         }
         Ok(())
     }
 
-    /// Says that there is nothing more, and waits for the peer to say the same.
+    fn unacknowledged(&mut self) -> Option<u64> {
+        self.stream.as_ref().map_or(self.left, unacknowledged)
+    }
+
+    /// Says that there is nothing more, and waits for the peer to say the same. The deadline holds for a peer that reads
+    /// slowly but steadily too: what it has not acknowledged by then, [`unacknowledged`](Transport::unacknowledged) tells.
     fn finish(&mut self, timeout: Duration) -> Result<(), TcpError> {
         // A close that comes before ours says nothing about what was read.
         self.probe()?;
-        let Some(stream) = self.stream.take() else { return Ok(()) };
-        farewell(stream, timeout).map_err(|failure| self.error(Stage::Finish, failure))
+        let Some(stream) = &mut self.stream else { return Ok(()) };
+        let ended = farewell(stream, timeout);
+        // The FIN is one byte to the kernel, and the last to be acknowledged.
+        self.give_up(1);
+        ended.map_err(|failure| self.error(Stage::Finish, failure))
     }
 }
 
@@ -159,6 +201,40 @@ fn connect(peer: &Peer, timeout: Duration) -> Result<TcpStream, TcpError> {
         }
     }
     Err(error(Stage::Connect, last))
+}
+
+/// Makes the kernel give up a peer that is silent for `timeout`, whether it owes an acknowledgement or there is nothing to
+/// acknowledge.
+#[cfg(target_os = "linux")]
+fn watch(stream: &TcpStream, timeout: Duration) -> io::Result<()> {
+    use rustix::net::sockopt;
+
+    const SECOND: Duration = Duration::from_secs(1);
+    const MOST: Duration = Duration::from_secs(32_767);
+    let patience = timeout.clamp(Deadline::LEAST, MOST);
+    let millis = u32::try_from(patience.as_millis()).unwrap_or(u32::MAX);
+    sockopt::set_tcp_user_timeout(stream, millis)?;
+    // Half of the time nobody asks; then there are three questions in the other half.
+    sockopt::set_tcp_keepidle(stream, (patience / 2).max(SECOND))?;
+    sockopt::set_tcp_keepintvl(stream, (patience / 6).max(SECOND))?;
+    sockopt::set_tcp_keepcnt(stream, 3)?;
+    Ok(sockopt::set_socket_keepalive(stream, true)?)
+}
+
+#[cfg(not(target_os = "linux"))]
+#[allow(clippy::unnecessary_wraps)]
+fn watch(_: &TcpStream, _: Duration) -> io::Result<()> {
+    Ok(())
+}
+
+#[cfg(target_os = "linux")]
+fn unacknowledged(stream: &TcpStream) -> Option<u64> {
+    super::outq::unacknowledged(stream)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn unacknowledged(_: &TcpStream) -> Option<u64> {
+    None
 }
 
 /// Fails if the peer has closed or reset the connection.
@@ -184,22 +260,30 @@ fn drain(stream: &mut TcpStream) -> io::Result<()> {
     Ok(())
 }
 
-/// Writes all of `bytes` before `timeout` is over, however small the steps.
-fn write_within(stream: &mut TcpStream, mut bytes: &[u8], timeout: Duration) -> io::Result<()> {
+/// Writes all of `bytes` before `timeout` is over, however small the steps; how much was written comes with the failure.
+fn write_within(stream: &mut TcpStream, bytes: &[u8], timeout: Duration) -> Result<(), (io::Error, usize)> {
     let deadline = Deadline::after(timeout);
-    while !bytes.is_empty() {
-        stream.set_write_timeout(Some(deadline.left_or_timeout()?))?;
-        match stream.write(bytes) {
-            Ok(0) => return Err(ErrorKind::WriteZero.into()),
-            Ok(written) => bytes = bytes.get(written..).unwrap_or_default(),
-            Err(failure) => go_on(failure)?,
+    let mut done = 0;
+    while let Some(rest) = bytes.get(done..).filter(|rest| !rest.is_empty()) {
+        match write_some(stream, rest, &deadline) {
+            Ok(written) => done += written,
+            Err(failure) => return Err((failure, done)),
         }
     }
     Ok(())
 }
 
+fn write_some(stream: &mut TcpStream, bytes: &[u8], deadline: &Deadline) -> io::Result<usize> {
+    stream.set_write_timeout(Some(deadline.left_or_timeout()?))?;
+    match stream.write(bytes) {
+        Ok(0) => Err(ErrorKind::WriteZero.into()),
+        Ok(written) => Ok(written),
+        Err(failure) => go_on(failure).map(|()| 0),
+    }
+}
+
 /// Closes our half, then reads until the peer closes its own.
-fn farewell(mut stream: TcpStream, timeout: Duration) -> io::Result<()> {
+fn farewell(stream: &mut TcpStream, timeout: Duration) -> io::Result<()> {
     let deadline = Deadline::after(timeout);
     stream.shutdown(Shutdown::Write)?;
     let mut scrap = [0; 1024];

@@ -356,7 +356,7 @@ impl<B: Buf + Debug> Harness<B> {
         };
         let (settled, to) = match outcome {
             Outcome::Delivered => (count, State::Delivered),
-            Outcome::Written => (count, written),
+            Outcome::Written | Outcome::Unacknowledged(_) => (count, written),
             Outcome::Rejected(_) => (count, State::Rejected),
             Outcome::TooLarge if count == 1 => (1, State::TooLarge),
             Outcome::Retry { done, .. } => (count.min(done as usize), State::Delivered),
@@ -381,7 +381,7 @@ impl<B: Buf + Debug> Harness<B> {
         let waits = self.model.lines.iter().any(|line| line.tag == tag && line.state == State::Queued);
         let told = match outcome {
             Outcome::Retry { .. } | Outcome::Unreachable | Outcome::Auth => true,
-            Outcome::Written => !waits,
+            Outcome::Written | Outcome::Unacknowledged(_) => !waits,
             _ => false,
         };
         if told && tag != 0 {
@@ -399,7 +399,8 @@ impl<B: Buf + Debug> Harness<B> {
     }
 
     fn lost(&mut self, kinds: KindSet) {
-        self.view().lost(kinds);
+        let now = self.now;
+        self.view().lost(kinds, now);
         for kind in kinds.iter() {
             let again = self.setup.replay.contains(kind);
             for line in self.model.lines.iter_mut().filter(|line| line.kind == kind && line.state == State::Written) {
