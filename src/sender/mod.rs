@@ -11,14 +11,22 @@ mod endpoint;
 mod error;
 mod handle;
 mod hub;
+mod incident;
+#[cfg(any(feature = "log", feature = "tracing"))]
+mod limiter;
+mod news;
 mod now;
 mod series;
 mod stripes;
+mod tell;
 mod url;
+mod waiting;
 
 pub use builder::SenderBuilder;
 pub use clients::{WavefrontDirectClient, WavefrontProxyClient};
 pub use endpoint::{Endpoint, Form, Ports};
 pub use error::{BuildError, Cause, EndpointError, FlushError, NowError, SendError};
 pub use handle::{Overflow, Sender};
+pub use incident::{Blame, Fate, Incident, Reason, Trouble};
 pub use series::Series;
+pub use waiting::{CloseFuture, FlushFuture};
