@@ -38,6 +38,7 @@
 //! - `std` (default): `Sender` with its background driver, TCP lines, in-memory transports for tests.
 //! - `http` (default): direct ingestion, and proxies over HTTP(S), on `reqwest` and `rustls`.
 //! - `gzip` (default): bodies from 1 KiB are compressed.
+//! - `log`, `tracing`: what goes wrong is said to the crate of that name, a few lines however much fails.
 //! - `spool`: a store in a directory, for what an outage or a crash would lose.
 //! - `collector`: a local receiver of everything this crate sends, for development, tests and demos.
 //! - `cli`: all that the `wavefront` command needs.

@@ -3,12 +3,15 @@
 use core::time::Duration;
 use std::boxed::Box;
 use std::string::{String, ToString};
+use std::sync::Arc;
 use std::vec::Vec;
 
 use super::driver::{Route, Shared};
 use super::error::BuildError;
 use super::handle::Settings;
 use super::hub::Carry;
+use super::incident::Incident;
+use super::tell::Hook;
 use super::{Endpoint, EndpointError, Form, Overflow, Ports, Sender};
 use crate::delivery::{Backoff, Config, Overflow as QueuePolicy, Replay};
 #[cfg(feature = "http")]
@@ -32,6 +35,7 @@ use crate::{EventForm, Kind, KindSet, Limits};
 /// | [`auth_backoff`](Self::auth_backoff) | [`Backoff::AUTH`] |
 /// | [`replay`](Self::replay) | `Idempotent` (TCP) |
 /// | [`replay_window`](Self::replay_window) | 8 MiB, 10 s (TCP) |
+/// | [`on_error`](Self::on_error) | nobody is told |
 #[must_use = "call build()"]
 pub struct SenderBuilder {
     target: Target,
@@ -46,6 +50,7 @@ pub struct SenderBuilder {
     in_flight: Option<usize>,
     request_timeout: Option<Duration>,
     config: Config,
+    hook: Option<Hook>,
 }
 
 enum Target {
@@ -100,6 +105,7 @@ impl SenderBuilder {
             in_flight: None,
             request_timeout: None,
             config: Config { seed: seed(), ..Config::DEFAULT },
+            hook: None,
         }
     }
 
@@ -198,6 +204,42 @@ impl SenderBuilder {
         self
     }
 
+    /// Calls `hook` with everything that goes wrong from now on: failed batches, refused tokens, lost and doubtful lines.
+    ///
+    /// It is called on a thread of the sender, or on the one that calls `close` or drops the last handle; several may call
+    /// it at a time. No lock is held meanwhile, so it may call anything of the sender; but as it may stand in for whom it
+    /// would wait for, `flush`, `close` and the like do not wait when it calls them: a `close` is begun, and goes on behind
+    /// it. While it runs, its thread carries no lines: hand over what takes long. A panic in it goes no further.
+    ///
+    /// A handle that it holds keeps the sender from being dropped, until `close` lets go of the hook.
+    ///
+    /// ```
+    /// # use wavefront_sdk::{Metric, transport::{Fault, Memory, Step}};
+    /// # use core::time::Duration;
+    /// use std::sync::{Arc, atomic::{AtomicUsize, Ordering}};
+    /// use wavefront_sdk::sender::{Fate, SenderBuilder};
+    ///
+    /// # let receiver = Fault::new(Memory::new(), [Step::Status { code: 400, retry_after: None }]);
+    /// let lost = Arc::new(AtomicUsize::new(0));
+    /// let counter = lost.clone();
+    /// let sender = SenderBuilder::over(receiver)
+    ///     .on_error(move |incident| {
+    ///         eprintln!("{:?}: {incident}", incident.blame());
+    ///         if let Fate::Dropped(_) = incident.fate {
+    ///             counter.fetch_add(incident.lines, Ordering::Relaxed);
+    ///         }
+    ///     })
+    ///     .build()?;
+    /// sender.send(Metric::new("new-york.power.usage", 42422.0).source("localhost"))?;
+    /// let ledger = sender.close(Duration::from_secs(5));
+    /// assert_eq!((lost.load(Ordering::Relaxed), ledger.total().dropped.rejected), (1, 1));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn on_error(mut self, hook: impl Fn(&Incident) + Send + Sync + 'static) -> Self {
+        self.hook = Some(Arc::new(hook));
+        self
+    }
+
     /// How long to wait after failures, instead of [`Backoff::HTTP`] or [`Backoff::TCP`].
     pub fn backoff(mut self, backoff: Backoff) -> Self {
         self.config.backoff = backoff;
@@ -280,7 +322,7 @@ impl SenderBuilder {
             overflow: self.overflow,
             endpoint: known,
         };
-        let shared = Shared::start(self.config, routes).map_err(BuildError::Thread)?;
+        let shared = Shared::start(self.config, routes, self.hook).map_err(BuildError::Thread)?;
         Ok(Sender::new(shared, settings))
     }
 

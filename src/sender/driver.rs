@@ -4,12 +4,14 @@ use core::panic::AssertUnwindSafe;
 use core::time::Duration;
 use std::boxed::Box;
 use std::panic::catch_unwind;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Instant;
 use std::vec::Vec;
 
 use super::hub::{Carry, Failed, Hub, Phase, lock};
+use super::news::News;
 use super::stripes::Stripes;
+use super::tell::{Hook, Listener};
 use crate::delivery::{Action, Config, Cut, Delivery, Lane, Millis, Slot, Ticket};
 use crate::transport::Failure;
 use crate::{Kind, KindSet};
@@ -28,7 +30,9 @@ pub(super) struct Shared {
     /// Somebody may have work for a worker.
     work: Condvar,
     /// Something was settled, or there is room.
-    done: Condvar,
+    pub(super) done: Condvar,
+    /// Whom to tell of what went wrong.
+    listener: Listener,
     started: Instant,
     flush_interval: Duration,
     pub(super) batch_lines: u32,
@@ -44,7 +48,7 @@ impl core::fmt::Debug for Shared {
 
 impl Shared {
     /// Starts the threads that carry lines away: one a carrier.
-    pub(super) fn start(config: Config, routes: Vec<Route>) -> std::io::Result<Arc<Self>> {
+    pub(super) fn start(config: Config, routes: Vec<Route>, hook: Option<Hook>) -> std::io::Result<Arc<Self>> {
         let route_of = |kind: Kind| routes.iter().position(|route| route.kinds.contains(kind)).unwrap_or(0) as u8;
         let lanes = Kind::ALL.into_iter().map(|kind| Lane::on_route(kind, route_of(kind))).collect();
         let stripes = Stripes::new(config.segment_bytes, config.queue_lines, config.batch_lines as usize);
@@ -52,12 +56,13 @@ impl Shared {
         let per_kind = config.queue_bytes / config.segment_bytes + stripes.count() + 2;
         let slots = Kind::COUNT * per_kind + config.replay_bytes / config.segment_bytes + 2 * carriers + 16;
         let slots = (0..slots.min(usize::from(u16::MAX))).map(|_| Slot::empty()).collect();
-        let hub = Hub::new(Delivery::new(config, slots, lanes), carriers);
+        let hub = Hub::new(Delivery::new(config, slots, lanes), carriers, News::new(hook.is_some()));
         let shared = Arc::new(Self {
             stripes,
             hub: Mutex::new(hub),
             work: Condvar::new(),
             done: Condvar::new(),
+            listener: Listener::new(hook),
             started: Instant::now(),
             flush_interval: config.flush_interval,
             batch_lines: config.batch_lines,
@@ -68,7 +73,13 @@ impl Shared {
             for carrier in carriers {
                 let mut worker = Worker { shared: Arc::clone(&shared), kinds, carrier, sweeps, watch: Watch::START };
                 sweeps = false;
-                let started = std::thread::Builder::new().name("wavefront".into()).spawn(move || worker.run());
+                let started = std::thread::Builder::new().name("wavefront".into()).spawn(move || {
+                    worker.run();
+                    if worker.shared.forked() {
+                        // The carrier is the parent's, and so is what it would wait for.
+                        core::mem::forget(worker);
+                    }
+                });
                 if let Err(error) = started {
                     lock(&shared.hub).phase = Phase::Closed;
                     shared.work.notify_all();
@@ -83,7 +94,39 @@ impl Shared {
         lock(&self.hub)
     }
 
-    fn now(&self) -> Millis {
+    /// Whether this process is a fork of the one that made the sender: no thread carries anything here, and those that
+    /// hold the locks may be gone. A system call: not for each line.
+    pub(super) fn forked(&self) -> bool {
+        self.stripes.forked()
+    }
+
+    /// The lock, unless its holder may be a thread that a fork has left behind.
+    pub(super) fn lock_here(&self) -> Option<MutexGuard<'_, Hub>> {
+        match self.hub.try_lock() {
+            Ok(hub) => Some(hub),
+            Err(TryLockError::Poisoned(hub)) => Some(hub.into_inner()),
+            Err(TryLockError::WouldBlock) => (!self.forked()).then(|| self.lock()),
+        }
+    }
+
+    /// Whether the caller is this sender's own hook, on a thread that others may wait for: it must not wait.
+    pub(super) fn is_telling(&self) -> bool {
+        self.listener.is_telling()
+    }
+
+    /// Tells what there is to be told, without the lock; `last` where nobody may come to tell the rest. `None` if that
+    /// forked the process.
+    pub(super) fn tell<'a>(&'a self, mut hub: MutexGuard<'a, Hub>, last: bool) -> Option<MutexGuard<'a, Hub>> {
+        let items = hub.news(self.now(), last);
+        if items.is_empty() {
+            return Some(hub);
+        }
+        drop(hub);
+        self.listener.tell(&items);
+        (!self.forked()).then(|| self.lock())
+    }
+
+    pub(super) fn now(&self) -> Millis {
         Millis(0).after(self.started.elapsed())
     }
 
@@ -94,6 +137,9 @@ impl Shared {
 
     /// Waits until something was settled, at most until `deadline`; `None` once that is over.
     pub(super) fn wait<'a>(&'a self, hub: MutexGuard<'a, Hub>, deadline: Instant) -> Option<MutexGuard<'a, Hub>> {
+        if self.is_telling() {
+            return None;
+        }
         let left = deadline.checked_duration_since(Instant::now()).filter(|left| !left.is_zero())?;
         Some(self.done.wait_timeout(hub, left).unwrap_or_else(PoisonError::into_inner).0)
     }
@@ -106,11 +152,15 @@ impl Shared {
         ticket
     }
 
-    /// Takes no more lines, waits until all are settled and the connections have ended, at most `timeout`, and drops
-    /// what is left then. Does nothing the second time.
-    pub(super) fn close(&self, timeout: Duration) {
-        let deadline = deadline(timeout);
-        self.lock().delivery.view().close();
+    /// Takes no more lines, and gives those that are there until `deadline`. Does nothing the second time.
+    pub(super) fn begin_close(&self, deadline: Instant) {
+        {
+            let mut hub = self.lock();
+            if hub.phase != Phase::Open {
+                return;
+            }
+            hub.delivery.view().close();
+        }
         self.stripes.sweep(&self.hub);
         let mut hub = self.lock();
         hub.delivery.flush();
@@ -118,20 +168,37 @@ impl Shared {
         if hub.phase == Phase::Open {
             hub.phase = Phase::Closing(deadline);
         }
+        drop(hub);
         self.wake();
-        while hub.workers > 0 && hub.phase != Phase::Closed {
-            hub = match self.wait(hub, deadline) {
-                Some(hub) => hub,
-                None => {
-                    hub = self.lock();
-                    break;
-                }
-            };
+    }
+
+    /// Takes no more lines, waits until all are settled and the connections have ended, at most `timeout`, and drops
+    /// what is left when the time of the first such call is over. Called by the hook, it waits for nothing.
+    pub(super) fn close(self: &Arc<Self>, timeout: Duration) {
+        if self.forked() {
+            return;
         }
-        hub.phase = Phase::Closed;
-        hub.delivery.view().abandon();
+        let deadline = deadline(timeout);
+        self.begin_close(deadline);
+        if self.is_telling() {
+            return self.attend_close();
+        }
+        let mut waiting = Some(self.lock()).filter(|hub| hub.is_closing());
+        while let Some(hub) = waiting {
+            waiting = self.wait(hub, deadline).filter(|hub| hub.is_closing());
+        }
+        self.end_close();
+    }
+
+    /// Ends a close whose time is over or whose work is done, and tells what was lost.
+    pub(super) fn end_close(&self) {
+        let mut hub = self.lock();
+        let over = hub.conclude();
         self.wake();
         self.done.notify_all();
+        if self.tell(hub, true).is_some() && over {
+            self.listener.fall_silent();
+        }
     }
 }
 
@@ -192,6 +259,8 @@ impl Worker {
                 next_sweep = deadline(shared.flush_interval);
                 hub = shared.lock();
             }
+            let Some(told) = shared.tell(hub, false) else { return };
+            hub = told;
             if hub.delivery.view().written(self.kinds) > 0 && self.watch.left().is_zero() {
                 drop(hub);
                 hub = self.look(&shared);
@@ -200,6 +269,9 @@ impl Worker {
                 Action::Send(token) => {
                     drop(hub);
                     let result = guarded(|| self.carrier.send(token.batch()));
+                    if shared.forked() {
+                        return;
+                    }
                     let unacknowledged = self.unacknowledged();
                     self.watch.again();
                     hub = shared.lock();
@@ -255,10 +327,8 @@ impl Worker {
                     match finished {
                         Ok(()) => hub.delivery.view().confirm(self.kinds),
                         Err(failed) => {
-                            hub.lost(self.kinds, unacknowledged, shared.now());
+                            hub.broke(failed, self.kinds, unacknowledged, shared.now());
                             hub.delivery.flush();
-                            hub.last_failure = Some(failed.failure);
-                            hub.last_error = Some(failed.text);
                         }
                     }
                     return Some(hub);
@@ -282,11 +352,7 @@ impl Worker {
                     hub.delivery.view().acknowledged(self.kinds, last, shared.now());
                 }
             }
-            Err(failed) => {
-                hub.lost(self.kinds, unacknowledged, shared.now());
-                hub.last_failure = Some(failed.failure);
-                hub.last_error = Some(failed.text);
-            }
+            Err(failed) => hub.broke(failed, self.kinds, unacknowledged, shared.now()),
         }
         let acknowledged = hub.delivery.view().unacknowledged(self.kinds) == 0;
         self.watch.later(acknowledged);
@@ -303,6 +369,6 @@ impl Worker {
 /// A transport that panics has lost its connection, not our lines.
 fn guarded<R>(call: impl FnOnce() -> Result<R, Failed>) -> Result<R, Failed> {
     catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|_| {
-        Err(Failed { failure: Failure::Broken, lines_done: 0, text: "the transport panicked".into() })
+        Err(Failed { failure: Failure::Broken, lines_done: 0, text: "the transport panicked".into(), answer: None })
     })
 }

@@ -71,6 +71,8 @@ pub enum SendError {
     TooLarge(Kind),
     /// The sender was closed. Not counted.
     Closed,
+    /// This process is a fork of the one that made the sender, and no thread carries its lines here. Not counted.
+    Forked,
     /// The endpoint has no port for this kind. Not counted.
     NoPort {
         /// The kind.
@@ -92,6 +94,7 @@ impl fmt::Display for SendError {
             }
             Self::TooLarge(kind) => write!(f, "the {kind} line is larger than a batch may be"),
             Self::Closed => f.write_str("the sender is closed"),
+            Self::Forked => f.write_str(FORKED),
             Self::NoPort { kind, port } => write!(f, "no port for {kind} lines: set {port}"),
             Self::Unsupported(kind) => write!(f, "this endpoint takes no {kind} lines: send them to a proxy"),
         }
@@ -121,10 +124,21 @@ pub struct FlushError {
     pub left: usize,
     /// What the last batch that failed failed of, if one did.
     pub last_failure: Option<Failure>,
+    /// Whether this process is a fork of the one that made the sender: nothing was tried.
+    pub forked: bool,
 }
+
+impl FlushError {
+    pub(super) const FORKED: Self = Self { left: 0, last_failure: None, forked: true };
+}
+
+const FORKED: &str = "this process is a fork of the one that made the sender: make another one here";
 
 impl fmt::Display for FlushError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.forked {
+            return f.write_str(FORKED);
+        }
         write!(f, "{} lines have not left yet", self.left)?;
         match self.last_failure {
             Some(failure) => write!(f, "; the last failure: {}", Cause::of(failure)),

@@ -115,7 +115,7 @@ impl Sender {
         Self { inner: Arc::new(Inner { shared, settings }) }
     }
 
-    pub(super) fn shared(&self) -> &Shared {
+    pub(super) fn shared(&self) -> &Arc<Shared> {
         &self.inner.shared
     }
 
@@ -179,10 +179,13 @@ impl Sender {
 
     pub(super) fn invalid<F>(&self, kind: Kind, error: EncodeError<F>) -> SendError {
         match error {
-            EncodeError::Invalid(invalid) => {
-                self.shared().lock().delivery.view().note(kind, 1, 0);
-                SendError::Invalid(invalid)
-            }
+            EncodeError::Invalid(invalid) => match self.shared().lock_here() {
+                Some(mut hub) => {
+                    hub.delivery.view().note(kind, 1, 0);
+                    SendError::Invalid(invalid)
+                }
+                None => SendError::Forked,
+            },
             EncodeError::Full(_) => SendError::TooLarge(kind),
         }
     }
@@ -191,7 +194,7 @@ impl Sender {
     pub(super) fn push(&self, kind: Kind, bytes: &[u8], lines: u32) -> Result<(), SendError> {
         let shared = self.shared();
         if lines == 0 {
-            shared.lock().delivery.view().note(kind, 0, 1);
+            shared.lock_here().ok_or(SendError::Forked)?.delivery.view().note(kind, 0, 1);
             return Ok(());
         }
         let mut give_up: Option<Instant> = None;
@@ -204,13 +207,16 @@ impl Sender {
                     return Ok(());
                 }
                 Err(Full::Refused(refused)) => return Err(refusal(kind, refused)),
+                Err(Full::Forked) => return Err(SendError::Forked),
                 Err(Full::NoRoom) => {}
             }
             // Nothing more comes in, so a batch need not be full to leave.
             shared.wake();
             let mut hub = shared.lock();
             let waits = match self.settings().overflow {
-                Overflow::Block(timeout) => Some(*give_up.get_or_insert_with(|| deadline(timeout))),
+                Overflow::Block(timeout) if !shared.is_telling() => {
+                    Some(*give_up.get_or_insert_with(|| deadline(timeout)))
+                }
                 _ => None,
             };
             // A wake-up that comes between the refusal and the wait is missed: look again soon.
@@ -234,6 +240,9 @@ impl Sender {
     pub fn flush(&self, timeout: Duration) -> Result<(), FlushError> {
         let deadline = deadline(timeout);
         let shared = self.shared();
+        if shared.forked() {
+            return Err(FlushError::FORKED);
+        }
         let ticket = shared.flush();
         let mut hub = shared.lock();
         loop {
@@ -242,7 +251,7 @@ impl Sender {
                 return Ok(());
             }
             let last_failure = hub.last_failure;
-            hub = shared.wait(hub, deadline).ok_or(FlushError { left, last_failure })?;
+            hub = shared.wait(hub, deadline).ok_or(FlushError { left, last_failure, forked: false })?;
         }
     }
 
@@ -264,6 +273,9 @@ impl Sender {
     /// What became of every line so far, exact at one instant.
     pub fn ledger(&self) -> Ledger {
         let shared = self.shared();
+        if shared.forked() {
+            return Ledger::default();
+        }
         shared.stripes.frozen(|lines| {
             let mut ledger = shared.lock().delivery.ledger();
             for (kind, lines) in Kind::ALL.into_iter().zip(lines) {
@@ -283,12 +295,12 @@ impl Sender {
 
     /// What the last batch that failed failed of, if one did.
     pub fn last_failure(&self) -> Option<Failure> {
-        self.shared().lock().last_failure
+        self.shared().lock_here()?.last_failure
     }
 
     /// What the last batch that failed failed of, in words, if one did. Holds no data and no token.
     pub fn last_error(&self) -> Option<String> {
-        self.shared().lock().last_error.clone()
+        self.shared().lock_here()?.last_error.clone()
     }
 }
 
@@ -385,7 +397,7 @@ impl Sender {
 }
 
 impl Drop for Inner {
-    /// The last handle drains for a second at most.
+    /// The last handle drains for a second at most. In a fork it does nothing.
     fn drop(&mut self) {
         self.shared.close(Duration::from_secs(1));
     }

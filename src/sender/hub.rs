@@ -6,8 +6,12 @@ use std::collections::BTreeMap;
 use std::string::{String, ToString};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
+use std::vec::Vec;
 
 use super::error::Cause;
+use super::incident::{Answer, Fate, Incident, Trouble};
+use super::news::{Item, News};
+use super::waiting::Waiting;
 use crate::KindSet;
 use crate::delivery::{Delivery, InFlight, Lane, Lost, Millis, Outcome, Slot};
 use crate::transport::{Accepted, Batch, Failure, Transport, TransportError};
@@ -31,11 +35,14 @@ pub(super) struct Failed {
     pub(super) failure: Failure,
     pub(super) lines_done: u32,
     pub(super) text: String,
+    /// The beginning of what the receiver answered.
+    pub(super) answer: Option<Answer>,
 }
 
 impl<E: TransportError> From<E> for Failed {
     fn from(error: E) -> Self {
-        Self { failure: error.kind(), lines_done: error.lines_done(), text: error.to_string() }
+        let answer = error.answer().map(Answer::of);
+        Self { failure: error.kind(), lines_done: error.lines_done(), text: error.to_string(), answer }
     }
 }
 
@@ -77,6 +84,10 @@ pub(super) struct Hub {
     pub(super) phase: Phase,
     /// Workers that have not ended.
     pub(super) workers: usize,
+    /// Who waits without a thread of his own.
+    pub(super) waiting: Waiting,
+    /// What the application is to be told.
+    pub(super) news: News,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,9 +100,18 @@ pub(super) enum Phase {
 }
 
 impl Hub {
-    pub(super) fn new(delivery: Queue, workers: usize) -> Self {
-        let watches = BTreeMap::new();
-        Self { delivery, watches, last_failure: None, last_error: None, next_tag: 0, phase: Phase::Open, workers }
+    pub(super) fn new(delivery: Queue, workers: usize, news: News) -> Self {
+        Self {
+            delivery,
+            watches: BTreeMap::new(),
+            last_failure: None,
+            last_error: None,
+            next_tag: 0,
+            phase: Phase::Open,
+            workers,
+            waiting: Waiting::default(),
+            news,
+        }
     }
 
     /// A tag that nobody waits for yet.
@@ -99,6 +119,11 @@ impl Hub {
         self.next_tag = self.next_tag.wrapping_add(1).max(1);
         self.watches.insert(self.next_tag, watch);
         self.next_tag
+    }
+
+    /// Whether somebody still works at the end of it.
+    pub(super) fn is_closing(&self) -> bool {
+        self.workers > 0 && !self.is_closed()
     }
 
     pub(super) fn is_closed(&self) -> bool {
@@ -123,20 +148,25 @@ impl Hub {
         kinds: KindSet,
         now: Millis,
     ) {
-        let (outcome, cause) = match result {
+        let (outcome, failed) = match result {
             Ok(Accepted::Delivered) => (Outcome::Delivered, None),
             Ok(Accepted::Written) => (unacknowledged.map_or(Outcome::Written, Outcome::Unacknowledged), None),
-            Err(failed) => {
-                self.last_failure = Some(failed.failure);
-                self.last_error = Some(failed.text);
-                (Outcome::of_failure(failed.failure, failed.lines_done), Some(failed.failure))
-            }
+            Err(failed) => (Outcome::of_failure(failed.failure, failed.lines_done), Some(failed)),
         };
-        let (tag, lines) = (token.tag(), token.lines() as usize);
+        let cause = failed.as_ref().map(|failed| failed.failure);
+        let (tag, lines, kind) = (token.tag(), token.lines() as usize, token.kind());
         let report = self.delivery.outcome(token, outcome, now);
         if cause == Some(Failure::Broken) {
             // What was written on the same connection before may be lost with it.
             self.lost(kinds, unacknowledged, now);
+        }
+        match failed {
+            Some(failed) if !self.is_closed() => {
+                self.news.failed(kind, &failed, outcome, lines, report.settled as usize, now);
+                self.failed(failed);
+            }
+            Some(failed) => self.failed(failed),
+            None => self.news.delivered(kind, now),
         }
         let Some(watch) = self.watches.get_mut(&tag) else { return };
         let is_final = !(outcome == Outcome::TooLarge && report.settled == 0);
@@ -152,6 +182,43 @@ impl Hub {
                 watch.kept += report.kept as usize;
             }
         }
+    }
+}
+
+impl Hub {
+    fn failed(&mut self, failed: Failed) {
+        self.last_failure = Some(failed.failure);
+        self.last_error = Some(failed.text);
+    }
+
+    /// As [`lost`](Self::lost), where no batch was under way that would tell of it.
+    pub(super) fn broke(&mut self, failed: Failed, kinds: KindSet, unacknowledged: Option<u32>, now: Millis) {
+        let lost = self.lost(kinds, unacknowledged, now);
+        for kind in kinds.iter().filter(|kind| lost.again(*kind) > 0) {
+            let again = lost.again(kind) as usize;
+            let incident = Incident::new(Trouble::Failed(failed.failure), Some(kind), again, Fate::Kept);
+            self.news.note(incident.in_words(&failed.text), now);
+        }
+        self.failed(failed);
+    }
+
+    /// Drops what is left if the time of the close is over, or nobody is there to carry it. Whether it is all over.
+    pub(super) fn conclude(&mut self) -> bool {
+        if let Phase::Closing(deadline) = self.phase
+            && (self.workers == 0 || Instant::now() >= deadline)
+        {
+            self.phase = Phase::Closed;
+            self.delivery.view().abandon();
+        }
+        self.is_closed()
+    }
+
+    /// What is to be told now; `last` where nobody may come to tell the rest.
+    pub(super) fn news(&mut self, now: Millis, last: bool) -> Vec<Item> {
+        if last || self.news.compares(now) {
+            self.news.compare(&self.delivery.ledger(), now);
+        }
+        self.news.take(now, last)
     }
 }
 

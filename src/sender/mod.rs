@@ -11,10 +11,16 @@ mod endpoint;
 mod error;
 mod handle;
 mod hub;
+mod incident;
+#[cfg(any(feature = "log", feature = "tracing"))]
+mod limiter;
+mod news;
 mod now;
 mod series;
 mod stripes;
+mod tell;
 mod url;
+mod waiting;
 
 pub use crate::delivery::Replay;
 pub use builder::SenderBuilder;
@@ -22,4 +28,6 @@ pub use clients::{WavefrontDirectClient, WavefrontProxyClient};
 pub use endpoint::{Endpoint, Form, Ports};
 pub use error::{BuildError, Cause, EndpointError, FlushError, NowError, SendError};
 pub use handle::{Overflow, Sender};
+pub use incident::{Blame, Fate, Incident, Reason, Trouble};
 pub use series::Series;
+pub use waiting::{CloseFuture, FlushFuture};

@@ -129,6 +129,9 @@ impl Sender {
             return Ok(0);
         }
         let shared = self.shared();
+        if shared.forked() {
+            return Err(NowError::Refused(SendError::Forked));
+        }
         let deadline = deadline(PATIENCE);
         let mut hub = shared.lock();
         let tag = hub.watch(Watch { outstanding, ..Watch::default() });

@@ -6,7 +6,7 @@
 use core::cell::Cell;
 use core::sync::atomic::{AtomicUsize, Ordering};
 use std::boxed::Box;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 
 use super::hub::{Hub, lock};
 use crate::Kind;
@@ -69,6 +69,8 @@ pub(super) struct Stripes {
     share: usize,
     /// Lines of a full batch.
     batch: usize,
+    /// The process that made the sender.
+    pid: u32,
 }
 
 /// Why a stripe took nothing.
@@ -76,13 +78,39 @@ pub(super) enum Full {
     /// There is no room, even after all stripes were swept. Nothing was counted.
     NoRoom,
     Refused(Refused),
+    /// This process is a fork of the one that made the sender.
+    Forked,
 }
 
 impl Stripes {
     pub(super) fn new(segment: usize, queue_lines: usize, batch_lines: usize) -> Self {
         let count = std::thread::available_parallelism().map_or(1, |cores| cores.get().min(8));
         let stripes = (0..count).map(|_| Stripe::default()).collect();
-        Self { stripes, segment, share: (queue_lines / 16).clamp(1, batch_lines), batch: batch_lines }
+        Self {
+            stripes,
+            segment,
+            share: (queue_lines / 16).clamp(1, batch_lines),
+            batch: batch_lines,
+            pid: std::process::id(),
+        }
+    }
+
+    /// Whether this process is a fork of the one that made the sender.
+    pub(super) fn forked(&self) -> bool {
+        std::process::id() != self.pid
+    }
+
+    /// Locks a stripe, unless its holder may be a thread that a fork has left behind.
+    fn hold_here<'a>(&self, stripe: &'a Stripe) -> Option<MutexGuard<'a, [Open; Kind::COUNT]>> {
+        // Who holds a stripe copies one line: it is free again before a system call would be back.
+        for _ in 0..32 {
+            match stripe.try_lock() {
+                Ok(opens) => return Some(opens),
+                Err(TryLockError::Poisoned(opens)) => return Some(opens.into_inner()),
+                Err(TryLockError::WouldBlock) => core::hint::spin_loop(),
+            }
+        }
+        (!self.forked()).then(|| hold(stripe))
     }
 
     pub(super) fn count(&self) -> usize {
@@ -103,13 +131,16 @@ impl Stripes {
     }
 
     fn push_to(&self, stripe: &Stripe, hub: &Mutex<Hub>, kind: Kind, bytes: &[u8], lines: u32) -> Result<Filled, Full> {
-        let mut opens = hold(stripe);
+        let Some(mut opens) = self.hold_here(stripe) else { return Err(Full::Forked) };
         let Some(open) = opens.get_mut(kind.index()) else { return Err(Full::NoRoom) };
         if open.append(bytes, lines) {
-            return Ok(self.hand_over_full(open, kind, hub));
+            return self.hand_over_full(open, kind, hub);
         }
         if bytes.len() > self.segment {
             return Err(Full::Refused(Refused::TooLarge));
+        }
+        if self.forked() {
+            return Err(Full::Forked);
         }
         let mut locked = lock(hub);
         let handed_over = open.lines > 0;
@@ -128,17 +159,20 @@ impl Stripes {
         if !open.append(bytes, lines) {
             return Err(Full::Refused(Refused::TooLarge));
         }
-        let filled = self.hand_over_full(open, kind, hub);
+        let filled = self.hand_over_full(open, kind, hub)?;
         Ok(if handed_over { Filled::Yes } else { filled })
     }
 
     /// A full batch does not wait for the line after it.
-    fn hand_over_full(&self, open: &mut Open, kind: Kind, hub: &Mutex<Hub>) -> Filled {
+    fn hand_over_full(&self, open: &mut Open, kind: Kind, hub: &Mutex<Hub>) -> Result<Filled, Full> {
         if open.lines < self.batch {
-            return Filled::No;
+            return Ok(Filled::No);
+        }
+        if self.forked() {
+            return Err(Full::Forked);
         }
         open.hand_over(kind, &mut lock(hub));
-        Filled::Yes
+        Ok(Filled::Yes)
     }
 
     /// Hands over what all stripes hold.

@@ -205,6 +205,13 @@ impl<E: TransportError> TransportError for FaultError<E> {
             Self::Inner(inner) => inner.lines_done(),
         }
     }
+
+    fn answer(&self) -> Option<&str> {
+        match self {
+            Self::Injected(_) => None,
+            Self::Inner(inner) => inner.answer(),
+        }
+    }
 }
 
 /// How often each failure happens, in thousandths of the calls. What is left of 1000 passes.

@@ -538,6 +538,10 @@ impl TransportError for HttpError {
     fn lines_done(&self) -> u32 {
         self.lines_done
     }
+
+    fn answer(&self) -> Option<&str> {
+        self.body().filter(|body| !body.is_empty())
+    }
 }
 
 #[cfg(feature = "gzip")]

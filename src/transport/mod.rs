@@ -105,6 +105,12 @@ pub trait TransportError: core::error::Error {
     fn lines_done(&self) -> u32 {
         0
     }
+
+    /// The beginning of what the receiver answered, where it did, as one line of text without the token. The receiver wrote
+    /// it: it may repeat a part of the lines, so neither `Display` nor `Debug` shows it.
+    fn answer(&self) -> Option<&str> {
+        None
+    }
 }
 
 /// The error of a transport that cannot fail.
