@@ -210,12 +210,21 @@ mod tests {
     }
 
     fn told(items: Vec<Item>) -> Vec<(Trouble, Option<Kind>, usize)> {
-        let incidents = items.into_iter().filter_map(|item| match item {
-            Item::Incident(incident) => Some((incident.trouble, incident.kind, incident.lines)),
+        let mut told = Vec::new();
+        for item in items {
+            if let Some(Incident { trouble, kind, lines, .. }) = for_the_hook(item) {
+                told.push((trouble, kind, lines));
+            }
+        }
+        told
+    }
+
+    fn for_the_hook(item: Item) -> Option<Incident> {
+        match item {
+            Item::Incident(incident) => Some(incident),
             #[cfg(any(feature = "log", feature = "tracing"))]
             _ => None,
-        });
-        incidents.collect()
+        }
     }
 
     #[test]

@@ -286,14 +286,14 @@ impl Sender {
     /// # use std::time::Duration;
     /// # let memory = Memory::new();
     /// # let sender = SenderBuilder::over(memory.clone()).build()?;
-    /// # let runtime = tokio::runtime::Builder::new_current_thread().build()?;
-    /// # runtime.block_on(async {
+    /// # let example = async {
     /// sender.send(Metric::new("a", 1.0).source("localhost"))?;
     /// sender.flush_async(Duration::from_secs(5)).await?;
     /// # assert_eq!(memory.lines(), 1);
-    /// # Ok(())
-    /// # })
-    /// # as Result<(), Box<dyn std::error::Error>>
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # };
+    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(example)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # Errors
@@ -309,14 +309,14 @@ impl Sender {
     /// # use wavefront_sdk::{Metric, sender::SenderBuilder, transport::Memory};
     /// # use std::time::Duration;
     /// # let sender = SenderBuilder::over(Memory::new()).build()?;
-    /// # let runtime = tokio::runtime::Builder::new_current_thread().build()?;
-    /// # runtime.block_on(async {
+    /// # let example = async {
     /// sender.send(Metric::new("a", 1.0).source("localhost"))?;
     /// let ledger = sender.close_async(Duration::from_secs(5)).await;
     /// assert_eq!(ledger.total().delivered, 1);
-    /// # Ok(())
-    /// # })
-    /// # as Result<(), Box<dyn std::error::Error>>
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # };
+    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(example)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn close_async(&self, timeout: Duration) -> CloseFuture {
         CloseFuture(Wait { sender: self.clone(), timeout, state: None })
