@@ -33,6 +33,23 @@ pub struct Keep {
 }
 
 impl Keep {
+    /// The same bounds, with another mode.
+    pub const fn new(mode: Mode) -> Self {
+        Self { mode, ..Self::DEFAULT }
+    }
+
+    /// Another cap by bytes.
+    #[must_use]
+    pub const fn bytes(self, bytes: u64) -> Self {
+        Self { bytes, ..self }
+    }
+
+    /// Another cap by age.
+    #[must_use]
+    pub const fn age(self, age: Duration) -> Self {
+        Self { age, ..self }
+    }
+
     /// What cannot be sent or does not fit, 1 GiB and 7 days at most.
     pub const DEFAULT: Self = Self { mode: Mode::Overflow, bytes: 1 << 30, age: Duration::from_secs(7 * 24 * 60 * 60) };
 }
@@ -131,6 +148,18 @@ pub struct Loss {
 impl<B> Job<B> {
     pub(super) fn of(task: Task, head: Head, lane: u8) -> Self {
         Self { task, head, buf: None, start: 0, slot: NONE, lane, pass: Pass::default() }
+    }
+}
+
+impl<B> Job<B> {
+    /// The kind of the record.
+    pub const fn kind(&self) -> Kind {
+        self.head.kind
+    }
+
+    /// How many lines the record has, where that is known yet.
+    pub const fn lines(&self) -> usize {
+        self.head.lines as usize
     }
 }
 

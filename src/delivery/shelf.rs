@@ -85,6 +85,11 @@ impl Storing {
 }
 
 impl<B: Buf> View<'_, B> {
+    /// Whether there is a store that takes nothing at the moment: it is full, or does not work.
+    pub fn store_refuses(&self) -> bool {
+        self.core.storing.refuses
+    }
+
     /// Whether a lane has lines that only the store has.
     pub(super) fn is_behind(&self, lane: &Lane) -> bool {
         lane.shelf.records > 0 || self.core.storing.scanning

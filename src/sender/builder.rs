@@ -11,9 +11,11 @@ use super::error::BuildError;
 use super::handle::Settings;
 use super::hub::Carry;
 use super::incident::Incident;
+use super::keeper::Shelf;
 use super::tell::Hook;
 use super::{Endpoint, EndpointError, Form, Overflow, Ports, Sender};
-use crate::delivery::{Backoff, Config, Overflow as QueuePolicy, Replay};
+use crate::delivery::{Backoff, Config, Keep, Overflow as QueuePolicy, Replay};
+use crate::store::Store;
 #[cfg(feature = "http")]
 use crate::transport::Http;
 use crate::transport::{Token, Transport};
@@ -28,7 +30,8 @@ use crate::{EventForm, Kind, KindSet, Limits};
 /// | [`max_queue_bytes`](Self::max_queue_bytes) | 32 MiB a kind |
 /// | [`batch_size`](Self::batch_size) | 10,000 lines, or 256 KiB |
 /// | [`flush_interval`](Self::flush_interval) | 5 s |
-/// | [`overflow`](Self::overflow) | drop newest |
+/// | [`overflow`](Self::overflow) | drop newest; with a store, leave it to that |
+/// | [`store`](Self::store) | none |
 /// | [`in_flight`](Self::in_flight) | 4 requests over HTTP, 1 over TCP |
 /// | [`request_timeout`](Self::request_timeout) | 30 s |
 /// | [`backoff`](Self::backoff) | [`Backoff::HTTP`] or [`Backoff::TCP`] |
@@ -46,11 +49,12 @@ pub struct SenderBuilder {
     source: Option<String>,
     source_needed: bool,
     limits: Limits,
-    overflow: Overflow,
+    overflow: Option<Overflow>,
     in_flight: Option<usize>,
     request_timeout: Option<Duration>,
     config: Config,
     hook: Option<Hook>,
+    store: Option<(Box<dyn Shelf>, Keep)>,
 }
 
 enum Target {
@@ -101,11 +105,12 @@ impl SenderBuilder {
             source: None,
             source_needed: false,
             limits: Limits::DEFAULT,
-            overflow: Overflow::DropNewest,
+            overflow: None,
             in_flight: None,
             request_timeout: None,
             config: Config { seed: seed(), ..Config::DEFAULT },
             hook: None,
+            store: None,
         }
     }
 
@@ -172,7 +177,35 @@ impl SenderBuilder {
 
     /// What to do when the queue of a kind is full.
     pub fn overflow(mut self, overflow: Overflow) -> Self {
-        self.overflow = overflow;
+        self.overflow = Some(overflow);
+        self
+    }
+
+    /// A store for what an outage or a crash would lose, and what goes there. With it, what is not delivered by the end of
+    /// [`close`](Sender::close) stays in the store for the next sender that opens it, and [`flush`](Sender::flush) returns
+    /// when everything is durable or delivered.
+    ///
+    /// ```
+    /// # #[cfg(feature = "spool")] {
+    /// use std::time::Duration;
+    /// use wavefront_sdk::{Metric, Sender, delivery::{Keep, Mode}, store::Directory};
+    /// # let path = std::env::temp_dir().join(format!("wavefront-doc-{}", std::process::id()));
+    ///
+    /// // Nobody listens there.
+    /// let sender = Sender::builder("proxy://localhost:1").store(Directory::open(&path)?, Keep::new(Mode::Always)).build()?;
+    /// sender.send(Metric::new("a", 1.0).source("localhost"))?;
+    /// sender.flush(Duration::from_secs(10))?;
+    /// assert_eq!(sender.close(Duration::ZERO).total().stored, 1);
+    ///
+    /// // The next one finds it.
+    /// let sender = Sender::builder("proxy://localhost:1").store(Directory::open(&path)?, Keep::default()).build()?;
+    /// assert_eq!(sender.close(Duration::from_secs(1)).total().recovered, 1);
+    /// # std::fs::remove_dir_all(&path)?;
+    /// # }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn store<S: Store + Send + 'static>(mut self, store: S, keep: Keep) -> Self {
+        self.store = Some((Box::new(store), keep));
         self
     }
 
@@ -307,9 +340,11 @@ impl SenderBuilder {
                 routes
             }
         };
-        self.config.overflow = match self.overflow {
+        let overflow =
+            self.overflow.unwrap_or(if self.store.is_some() { Overflow::Store } else { Overflow::DropNewest });
+        self.config.overflow = match overflow {
             Overflow::DropOldest => QueuePolicy::DropOldest,
-            Overflow::DropNewest | Overflow::Block(_) => QueuePolicy::DropNewest,
+            Overflow::DropNewest | Overflow::Block(_) | Overflow::Store => QueuePolicy::DropNewest,
         };
         let settings = Settings {
             default_source: self
@@ -319,10 +354,10 @@ impl SenderBuilder {
             limits: self.limits,
             events,
             kinds,
-            overflow: self.overflow,
+            overflow,
             endpoint: known,
         };
-        let shared = Shared::start(self.config, routes, self.hook).map_err(BuildError::Thread)?;
+        let shared = Shared::start(self.config, routes, self.store, self.hook).map_err(BuildError::Thread)?;
         Ok(Sender::new(shared, settings))
     }
 
@@ -337,6 +372,15 @@ impl SenderBuilder {
             config if config.flush_interval.is_zero() => wrong("flush_interval", "longer than zero"),
             config if !is_window(config.replay_bytes, config.replay_for) => {
                 wrong("replay_window", "from 262144 bytes (256 KiB) to 1 GiB and up to 1 hour, or zero and zero")
+            }
+            _ if self.overflow == Some(Overflow::Store) && self.store.is_none() => {
+                wrong("overflow", "another policy, where there is no store")
+            }
+            _ if self.store.as_ref().is_some_and(|(_, keep)| keep.bytes < self.config.segment_bytes as u64) => {
+                wrong("store bytes", "at least 262144 (256 KiB)")
+            }
+            _ if self.store.as_ref().is_some_and(|(_, keep)| keep.age.is_zero()) => {
+                wrong("store age", "longer than zero")
             }
             _ if self.in_flight.is_some_and(|requests| !(1..=64).contains(&requests)) => {
                 wrong("in_flight", "from 1 to 64")

@@ -9,10 +9,11 @@ use std::time::Instant;
 use std::vec::Vec;
 
 use super::hub::{Carry, Failed, Hub, Phase, lock};
+use super::keeper::{GRACE, Keeper, Shelf};
 use super::news::News;
 use super::stripes::Stripes;
 use super::tell::{Hook, Listener};
-use crate::delivery::{Action, Config, Cut, Delivery, Lane, Millis, Slot, Ticket};
+use crate::delivery::{Action, Config, Cut, Delivery, Keep, Lane, Millis, Slot, Spool, Ticket};
 use crate::transport::Failure;
 use crate::{Kind, KindSet};
 
@@ -38,6 +39,8 @@ pub(super) struct Shared {
     pub(super) batch_lines: u32,
     /// The most bytes of a batch.
     pub(super) segment: usize,
+    /// How long a close may take beyond its time.
+    pub(super) grace: Duration,
 }
 
 impl core::fmt::Debug for Shared {
@@ -48,7 +51,12 @@ impl core::fmt::Debug for Shared {
 
 impl Shared {
     /// Starts the threads that carry lines away: one a carrier.
-    pub(super) fn start(config: Config, routes: Vec<Route>, hook: Option<Hook>) -> std::io::Result<Arc<Self>> {
+    pub(super) fn start(
+        config: Config,
+        routes: Vec<Route>,
+        store: Option<(Box<dyn Shelf>, Keep)>,
+        hook: Option<Hook>,
+    ) -> std::io::Result<Arc<Self>> {
         let route_of = |kind: Kind| routes.iter().position(|route| route.kinds.contains(kind)).unwrap_or(0) as u8;
         let lanes = Kind::ALL.into_iter().map(|kind| Lane::on_route(kind, route_of(kind))).collect();
         let stripes = Stripes::new(config.segment_bytes, config.queue_lines, config.batch_lines as usize);
@@ -56,7 +64,11 @@ impl Shared {
         let per_kind = config.queue_bytes / config.segment_bytes + stripes.count() + 2;
         let slots = Kind::COUNT * per_kind + config.replay_bytes / config.segment_bytes + 2 * carriers + 16;
         let slots = (0..slots.min(usize::from(u16::MAX))).map(|_| Slot::empty()).collect();
-        let hub = Hub::new(Delivery::new(config, slots, lanes), carriers, News::new(hook.is_some()));
+        let mut hub = Hub::new(Delivery::new(config, slots, lanes), carriers, News::new(hook.is_some()));
+        if let Some((store, keep)) = &store {
+            hub.spool = Some(Spool::new(*keep, store.footprint(), &mut hub.delivery.view()));
+            hub.keeper = true;
+        }
         let shared = Arc::new(Self {
             stripes,
             hub: Mutex::new(hub),
@@ -67,7 +79,12 @@ impl Shared {
             flush_interval: config.flush_interval,
             batch_lines: config.batch_lines,
             segment: config.segment_bytes,
+            grace: if store.is_some() { GRACE } else { Duration::ZERO },
         });
+        if let Some((store, _)) = store {
+            let keeper = Keeper { shared: Arc::clone(&shared), store, aside: 0 };
+            std::thread::Builder::new().name("wavefront-store".into()).spawn(move || keeper.run())?;
+        }
         let mut sweeps = true;
         for Route { kinds, carriers } in routes {
             for carrier in carriers {
@@ -135,6 +152,17 @@ impl Shared {
         self.work.notify_all();
     }
 
+    /// Something was settled: tells all who wait for that.
+    pub(super) fn settled(&self) {
+        self.done.notify_all();
+        self.wake();
+    }
+
+    /// Waits for work, at most so long.
+    pub(super) fn rest<'a>(&'a self, hub: MutexGuard<'a, Hub>, wait: Duration) -> MutexGuard<'a, Hub> {
+        self.work.wait_timeout(hub, wait).unwrap_or_else(PoisonError::into_inner).0
+    }
+
     /// Waits until something was settled, at most until `deadline`; `None` once that is over.
     pub(super) fn wait<'a>(&'a self, hub: MutexGuard<'a, Hub>, deadline: Instant) -> Option<MutexGuard<'a, Hub>> {
         if self.is_telling() {
@@ -185,7 +213,7 @@ impl Shared {
         }
         let mut waiting = Some(self.lock()).filter(|hub| hub.is_closing());
         while let Some(hub) = waiting {
-            waiting = self.wait(hub, deadline).filter(|hub| hub.is_closing());
+            waiting = self.wait(hub, deadline + self.grace).filter(|hub| hub.is_closing());
         }
         self.end_close();
     }
@@ -259,6 +287,8 @@ impl Worker {
                 next_sweep = deadline(shared.flush_interval);
                 hub = shared.lock();
             }
+            let Some(told) = shared.tell(hub, false) else { return };
+            hub = told;
             if hub.delivery.view().written(self.kinds) > 0 && self.watch.left().is_zero() {
                 drop(hub);
                 hub = self.look(&shared);
@@ -276,8 +306,7 @@ impl Worker {
                     self.watch.again();
                     hub = shared.lock();
                     hub.settle(token, result, unacknowledged, self.kinds, shared.now());
-                    shared.done.notify_all();
-                    shared.wake();
+                    shared.settled();
                     continue;
                 }
                 Action::WaitUntil(at) => Some(at.since(shared.now())),
@@ -313,12 +342,12 @@ impl Worker {
             Phase::Closing(deadline) => {
                 let left = deadline.saturating_duration_since(Instant::now());
                 let row = hub.delivery.ledger().total_of(self.kinds);
-                if left.is_zero() || row.unsettled() == 0 {
+                if left.is_zero() || hub.is_drained(self.kinds) {
                     drop(hub);
                     let _ = guarded(|| self.carrier.finish(left));
                     return None;
                 }
-                if row.queued == 0 && row.in_flight == 0 {
+                if row.queued == 0 && row.in_flight == 0 && row.written > 0 && row.stored == 0 {
                     // Only written lines are left: the peer's last word tells whether it has them.
                     drop(hub);
                     let finished = guarded(|| self.carrier.finish(left));
@@ -327,7 +356,7 @@ impl Worker {
                     match finished {
                         Ok(()) => hub.delivery.view().confirm(self.kinds),
                         Err(failed) => {
-                            hub.broke(failed, unacknowledged, self.kinds, shared.now());
+                            hub.broke(failed, self.kinds, unacknowledged, shared.now());
                             hub.delivery.flush();
                         }
                     }
@@ -338,7 +367,7 @@ impl Worker {
         }
         // Never for ever: a wake-up that was missed costs a second, not the data.
         let wait = wait.unwrap_or(Duration::from_secs(1)).max(Duration::from_millis(1));
-        Some(shared.work.wait_timeout(hub, wait).unwrap_or_else(PoisonError::into_inner).0)
+        Some(shared.rest(hub, wait))
     }
 
     /// Looks whether the connection still stands, and what its peer has acknowledged.
@@ -352,7 +381,7 @@ impl Worker {
                     hub.delivery.view().acknowledged(self.kinds, last, shared.now());
                 }
             }
-            Err(failed) => hub.broke(failed, unacknowledged, self.kinds, shared.now()),
+            Err(failed) => hub.broke(failed, self.kinds, unacknowledged, shared.now()),
         }
         let acknowledged = hub.delivery.view().unacknowledged(self.kinds) == 0;
         self.watch.later(acknowledged);

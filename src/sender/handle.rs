@@ -30,11 +30,17 @@ pub enum Overflow {
     DropOldest,
     /// Waits for room, at most so long; then as [`DropNewest`](Self::DropNewest).
     Block(Duration),
+    /// Leaves it to the store: waits while that is about to take older lines, at most 10 s, and refuses the new line where
+    /// it is full or does not work: [`SendError::StoreFull`]. The default where there is a store.
+    Store,
 }
+
+/// How long [`Overflow::Store`] waits for a store that does not say no.
+const STORE_PATIENCE: Duration = Duration::from_secs(10);
 
 /// A client of one endpoint. Clones share one queue; any number of threads may send.
 ///
-/// `send` encodes, queues and returns: it never waits (unless [`Overflow::Block`] says so), never panics, and returns an
+/// `send` encodes, queues and returns: it never waits (unless [`Overflow`] says so), never panics, and returns an
 /// error that says whose fault it is. What becomes of each line is in the [`ledger`](Self::ledger).
 ///
 /// ```no_run
@@ -217,6 +223,9 @@ impl Sender {
                 Overflow::Block(timeout) if !shared.is_telling() => {
                     Some(*give_up.get_or_insert_with(|| deadline(timeout)))
                 }
+                Overflow::Store if !shared.is_telling() && hub.store_takes() => {
+                    Some(*give_up.get_or_insert_with(|| deadline(STORE_PATIENCE)))
+                }
                 _ => None,
             };
             // A wake-up that comes between the refusal and the wait is missed: look again soon.
@@ -233,7 +242,7 @@ impl Sender {
     }
 
     /// Sends the lines that wait now, and waits until they have left: the receiver has them, or, over TCP, the peer's
-    /// kernel.
+    /// kernel. With a store, it is done as soon as everything is durable or delivered.
     ///
     /// # Errors
     /// [`FlushError`] where some are left when `timeout` is over; they stay queued.
@@ -264,7 +273,8 @@ impl Sender {
     }
 
     /// Takes no more data, delivers what waits, at most for `timeout`, ends the connections, and returns what became of
-    /// every line. What is not delivered by then is dropped and counted as such. Calling it again does nothing more.
+    /// every line. What is not delivered by then is dropped and counted as such, or is in the store, which has another 2 s
+    /// for that. Calling it again does nothing more.
     pub fn close(&self, timeout: Duration) -> Ledger {
         self.shared().close(timeout);
         self.ledger()

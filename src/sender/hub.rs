@@ -10,14 +10,16 @@ use std::vec::Vec;
 
 use super::error::Cause;
 use super::incident::{Answer, Fate, Incident, Trouble};
+use super::keeper::GRACE;
 use super::news::{Item, News};
 use super::waiting::Waiting;
 use crate::KindSet;
-use crate::delivery::{Delivery, InFlight, Lane, Lost, Millis, Outcome, Slot};
+use crate::delivery::{Delivery, InFlight, Job, Lane, Lost, Millis, Outcome, Reply, Slot, Spool};
+use crate::store::StoreFailure;
 use crate::transport::{Accepted, Batch, Failure, Transport, TransportError};
 
 /// A segment on a server: made on first use.
-type Segment = Box<[u8]>;
+pub(super) type Segment = Box<[u8]>;
 
 /// The queue of a sender: as many segments as its bounds allow.
 pub(super) type Queue = Delivery<Segment, Box<[Slot<Segment>]>, Box<[Lane]>>;
@@ -84,6 +86,9 @@ pub(super) struct Hub {
     pub(super) phase: Phase,
     /// Workers that have not ended.
     pub(super) workers: usize,
+    /// What decides about the store, and whether its thread has not ended.
+    pub(super) spool: Option<Spool>,
+    pub(super) keeper: bool,
     /// Who waits without a thread of his own.
     pub(super) waiting: Waiting,
     /// What the application is to be told.
@@ -99,6 +104,16 @@ pub(super) enum Phase {
     Closed,
 }
 
+impl Phase {
+    /// How long what is there still has, at the end.
+    pub(super) fn left(self) -> Option<Duration> {
+        match self {
+            Self::Closing(deadline) => Some(deadline.saturating_duration_since(Instant::now())),
+            _ => None,
+        }
+    }
+}
+
 impl Hub {
     pub(super) fn new(delivery: Queue, workers: usize, news: News) -> Self {
         Self {
@@ -109,6 +124,8 @@ impl Hub {
             next_tag: 0,
             phase: Phase::Open,
             workers,
+            spool: None,
+            keeper: false,
             waiting: Waiting::default(),
             news,
         }
@@ -123,7 +140,37 @@ impl Hub {
 
     /// Whether somebody still works at the end of it.
     pub(super) fn is_closing(&self) -> bool {
-        self.workers > 0 && !self.is_closed()
+        self.keeper || (self.workers > 0 && !self.is_closed())
+    }
+
+    /// Whether a carrier of `kinds` has nothing more to wait for: what the store has, it may yet bring.
+    pub(super) fn is_drained(&mut self, kinds: KindSet) -> bool {
+        let row = self.delivery.ledger().total_of(kinds);
+        row.unsettled() == 0 && (row.stored == 0 || !self.keeper)
+    }
+
+    /// Whether lines that find no room should wait for the store to take others.
+    pub(super) fn store_takes(&mut self) -> bool {
+        self.keeper && !self.delivery.view().store_refuses()
+    }
+
+    /// Books what the store did.
+    pub(super) fn shelved(&mut self, job: Job<Segment>, result: Result<Reply, (StoreFailure, String)>, now: Millis) {
+        let Self { delivery, spool: Some(spool), .. } = self else { return };
+        let (kind, lines) = (job.kind(), job.lines());
+        let failed = result.as_ref().err().map(|(_, words)| words.clone());
+        let loss =
+            spool.settle(&mut delivery.view(), job, result.as_ref().copied().map_err(|(failure, _)| *failure), now);
+        // Lines that are lost with their record are found in the ledger.
+        if let (None, Some(words), Err((failure, _))) = (loss, failed, &result) {
+            self.news.note(Incident::of_store(Some(kind), *failure, lines, &words), now);
+        }
+    }
+
+    /// Drops what is left, but for what the store has.
+    pub(super) fn give_up(&mut self) {
+        self.phase = Phase::Closed;
+        self.delivery.view().abandon();
     }
 
     pub(super) fn is_closed(&self) -> bool {
@@ -191,13 +238,12 @@ impl Hub {
         self.last_error = Some(failed.text);
     }
 
-    /// The connection that carried `kinds` broke with no batch on it, or its end was not confirmed: what was written there
-    /// is sent again, or is in doubt.
-    pub(super) fn broke(&mut self, failed: Failed, unacknowledged: Option<u32>, kinds: KindSet, now: Millis) {
+    /// As [`lost`](Self::lost), where no batch was under way that would tell of it.
+    pub(super) fn broke(&mut self, failed: Failed, kinds: KindSet, unacknowledged: Option<u32>, now: Millis) {
         let lost = self.lost(kinds, unacknowledged, now);
-        let lines = kinds.iter().map(|kind| lost.again(kind) as usize).sum();
-        if lines > 0 {
-            let incident = Incident::new(Trouble::Failed(failed.failure), None, lines, Fate::Kept);
+        for kind in kinds.iter().filter(|kind| lost.again(*kind) > 0) {
+            let again = lost.again(kind) as usize;
+            let incident = Incident::new(Trouble::Failed(failed.failure), Some(kind), again, Fate::Kept);
             self.news.note(incident.in_words(&failed.text), now);
         }
         self.failed(failed);
@@ -205,11 +251,11 @@ impl Hub {
 
     /// Drops what is left if the time of the close is over, or nobody is there to carry it. Whether it is all over.
     pub(super) fn conclude(&mut self) -> bool {
-        if let Phase::Closing(deadline) = self.phase
-            && (self.workers == 0 || Instant::now() >= deadline)
-        {
-            self.phase = Phase::Closed;
-            self.delivery.view().abandon();
+        if let Phase::Closing(deadline) = self.phase {
+            let (ended, grace) = if self.keeper { (false, GRACE) } else { (self.workers == 0, Duration::ZERO) };
+            if ended || Instant::now() >= deadline + grace {
+                self.give_up();
+            }
         }
         self.is_closed()
     }

@@ -141,7 +141,6 @@ impl Incident {
     }
 
     /// A store that failed, in its own words: what became of lines is not known by that, so they count as kept.
-    #[allow(dead_code)]
     pub(super) fn of_store(kind: Option<Kind>, failure: StoreFailure, lines: usize, words: &str) -> Self {
         Self::new(Trouble::Store(failure), kind, lines, Fate::Kept).in_words(words)
     }

@@ -12,6 +12,7 @@ mod error;
 mod handle;
 mod hub;
 mod incident;
+mod keeper;
 #[cfg(any(feature = "log", feature = "tracing"))]
 mod limiter;
 mod news;

@@ -140,7 +140,7 @@ impl Shared {
     pub(super) fn attend_close(self: &Arc<Self>) {
         let mut hub = self.lock();
         let Phase::Closing(deadline) = hub.phase else { return };
-        let none = hub.waiting.put(&mut 0, Awaits::Close, deadline, None);
+        let none = hub.waiting.put(&mut 0, Awaits::Close, deadline + self.grace, None);
         drop(hub);
         drop(none);
         self.attend();
@@ -169,7 +169,10 @@ impl Wait {
         let shared = self.sender.shared();
         let state = self.state.get_or_insert_with(|| {
             let deadline = deadline(self.timeout);
-            State { awaits: begin(shared, deadline), deadline, id: 0 }
+            let awaits = begin(shared, deadline);
+            // The store may have its own time at the end.
+            let grace = if matches!(awaits, Awaits::Close) { shared.grace } else { Duration::ZERO };
+            State { awaits, deadline: deadline + grace, id: 0 }
         });
         // Code of the executor: not under the lock.
         let waker = context.waker().clone();
