@@ -104,7 +104,7 @@ pub fn check<R: Rig>(rig: &mut R) -> Result<Report, Violation> {
         play(rig, &steps).map_err(|what| Violation { law, what })?;
         report.kept.push(law);
     }
-    let laws: [(&'static str, fn(&mut R) -> Result<bool, String>); 2] = [
+    let laws: [Law<R>; 2] = [
         ("a damaged record is set aside, and stands in nobody's way", damaged),
         ("a crash leaves every record whole or away", crashed),
     ];
@@ -116,6 +116,9 @@ pub fn check<R: Rig>(rig: &mut R) -> Result<Report, Violation> {
     }
     Ok(report)
 }
+
+/// A law's name, and what checks it: whether it could be checked, else what broke it.
+type Law<R> = (&'static str, fn(&mut R) -> Result<bool, String>);
 
 /// Does `steps` to the rig's store, which is empty at first.
 fn play<R: Rig>(rig: &mut R, steps: &[(Op, Answer)]) -> Result<(), String> {
@@ -450,7 +453,7 @@ mod tests {
             let records = self.memory.records();
             let mut others = records.iter().map(|(head, _)| *head).filter(|head| head.key >= from);
             Ok(match self.fault {
-                Fault::Unordered => others.filter(|head| head.kind == kind).last(),
+                Fault::Unordered => others.rfind(|head| head.kind == kind),
                 Fault::MixesKinds => found.or_else(|| others.next()),
                 _ => found,
             })

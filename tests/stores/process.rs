@@ -88,7 +88,8 @@ fn write_for_ever(directory: &Path) {
     let mut say = |what: &str, head: Head| {
         writeln!(out, "{what} {} {} {} {}", head.kind.index(), head.key, head.bytes, head.born).unwrap();
     };
-    writeln!(std::io::stdout()).unwrap();
+    // The harness has begun a line.
+    println!();
     let mut found = heads(&mut store);
     found.sort_by_key(|head| head.born);
     let mut born = found.last().map_or(0, |head| head.born);
@@ -96,10 +97,12 @@ fn write_for_ever(directory: &Path) {
     loop {
         born += 1;
         let kind = Kind::ALL[born as usize % 3];
-        let bytes = if born % 8 == 0 { 200_000 } else { 100 + born as u32 % 9000 };
+        let bytes = if born.is_multiple_of(8) { 200_000 } else { 100 + born as u32 % 9000 };
         // Every fifth takes the place of an older one.
-        let place =
-            (kind, if born % 5 == 0 { live.iter().find(|it| it.0 == kind).map_or(1, |it| it.1) } else { born as u32 });
+        let place = (
+            kind,
+            if born.is_multiple_of(5) { live.iter().find(|it| it.0 == kind).map_or(1, |it| it.1) } else { born as u32 },
+        );
         let record = head(place.0, place.1, bytes, born);
         put(&mut store, record).unwrap();
         say("put", record);

@@ -61,9 +61,12 @@ pub struct Script {
     pub steps: Vec<(Op, Answer)>,
 }
 
+/// A law's name, and what makes its script.
+type Law = (&'static str, fn(Size) -> Model);
+
 /// The laws that need nothing but a store.
 pub fn scripts(size: Size) -> Vec<Script> {
-    let laws: [(&'static str, fn(Size) -> Model); 6] = [
+    let laws: [Law; 6] = [
         ("every kind and length comes back", every_kind_and_length),
         ("records are found in the order of their keys", order_of_keys),
         ("a put under a taken key replaces the record", replaced),
