@@ -30,7 +30,7 @@ fn setup() -> impl Strategy<Value = Setup> {
     let segment = prop_oneof![Just(32_usize), Just(64), 32..=256_usize];
     let slots = prop_oneof![2 => 1..=6_usize, 1 => Just(AMPLE)];
     let overflow = prop_oneof![Just(Overflow::DropNewest), Just(Overflow::DropOldest)];
-    let receiver = prop_oneof![3 => Just(Receiver::Answers), 3 => Just(Receiver::Stream), 1 => Just(Receiver::Both)];
+    let receiver = prop_oneof![3 => Just(Receiver::Answers), 3 => Just(Receiver::Stream), 3 => Just(Receiver::Acks), 1 => Just(Receiver::Both)];
     let replay = (
         prop_oneof![Just(KindSet::ALL), Just(KindSet::ALL.without(Kind::Delta)), Just(KindSet::NONE)],
         prop_oneof![2 => Just(PLENTY), 1 => 0..=512_usize],
@@ -69,12 +69,14 @@ fn op(receiver: Receiver) -> impl Strategy<Value = Op> {
     let good = match receiver {
         Receiver::Answers => Just(Outcome::Delivered).boxed(),
         Receiver::Stream => Just(Outcome::Written).boxed(),
+        Receiver::Acks => (0..200_u32).prop_map(Outcome::Unacknowledged).boxed(),
         Receiver::Both => prop_oneof![Just(Outcome::Delivered), Just(Outcome::Written)].boxed(),
     };
     // A stream does not answer, so it does not refuse either.
-    let refusals = if receiver == Receiver::Stream { 0 } else { 3 };
+    let stream = matches!(receiver, Receiver::Stream | Receiver::Acks);
+    let refusals = if stream { 0 } else { 3 };
     let after = prop::option::of((0..3_000_u64).prop_map(Duration::from_millis));
-    let done = if receiver == Receiver::Stream { 0..=0_u32 } else { 0..=3_u32 };
+    let done = if stream { 0..=0_u32 } else { 0..=3_u32 };
     let outcome = prop_oneof![
         6 => good,
         2 => (done, after).prop_map(|(done, after)| Outcome::Retry { done, after }),
@@ -98,6 +100,8 @@ fn op(receiver: Receiver) -> impl Strategy<Value = Op> {
         8 => Just(Op::Flush),
         4 => kinds().prop_map(Op::Lost),
         2 => kinds().prop_map(Op::Confirm),
+        if receiver == Receiver::Acks { 8 } else { 1 } => (kinds(), 0..200_u32)
+            .prop_map(|(kinds, last)| Op::Acknowledged(kinds, last)),
         1 => (0..3_usize).prop_map(|lane| Op::Note { lane }),
         1 => prop_oneof![3 => Just(Op::Close), 1 => Just(Op::Abandon)],
     ]

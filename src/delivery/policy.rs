@@ -15,6 +15,8 @@ pub enum Outcome {
     /// It was written to a stream without answers, of which the peer's kernel has not acknowledged the last so many bytes:
     /// of everything written on the connection, not only of this batch. Such lines are kept until
     /// [`acknowledged`](super::View::acknowledged) says more.
+    ///
+    /// For connections that carry one batch at a time; with more, some lines may be kept for not acknowledged that are.
     Unacknowledged(u32),
     /// The receiver finds it too large: half of it is tried next; a single line is dropped.
     TooLarge,

@@ -359,7 +359,7 @@ fn setup(u: &mut Unstructured<'_>) -> Result<(Setup, bool)> {
         replay_for: if bool::arbitrary(u)? { u.int_in_range(0..=2_000)? } else { LONG },
         flush_every: *u.choose(&[0, 50, 5_000])?,
         most_out: u.int_in_range(1..=5)?,
-        receiver: *u.choose(&[Receiver::Answers, Receiver::Stream, Receiver::Both])?,
+        receiver: *u.choose(&[Receiver::Answers, Receiver::Stream, Receiver::Both, Receiver::Acks, Receiver::Acks])?,
     };
     Ok((setup, bool::arbitrary(u)?))
 }
@@ -377,7 +377,7 @@ fn op(u: &mut Unstructured<'_>, receiver: Receiver) -> Result<Op> {
         let some = some.filter(|(at, _)| chosen >> at & 1 == 1).map(|(_, kind)| kind);
         Ok(if chosen == 8 { KindSet::ALL } else { some.collect() })
     };
-    Ok(match u.int_in_range(0..=31_u8)? {
+    Ok(match u.int_in_range(0..=33_u8)? {
         0..=8 => Op::Push {
             lane: lane(u)?,
             way: *u.choose(&[Way::Push, Way::Push, Way::TryPush, Way::Urgent])?,
@@ -403,6 +403,7 @@ fn op(u: &mut Unstructured<'_>, receiver: Receiver) -> Result<Op> {
         28 => Op::Lost(kinds(u)?),
         29 => Op::Confirm(kinds(u)?),
         30 => Op::Note { lane: lane(u)? },
+        32 | 33 => Op::Acknowledged(kinds(u)?, u.int_in_range(0..=199)?),
         _ => match u.int_in_range(0..=7_u8)? {
             0 => Op::Abandon,
             1 => Op::Close,
@@ -413,9 +414,10 @@ fn op(u: &mut Unstructured<'_>, receiver: Receiver) -> Result<Op> {
 
 /// A stream does not answer, so it does not refuse either.
 fn outcome(u: &mut Unstructured<'_>, receiver: Receiver) -> Result<Outcome> {
-    let stream = receiver == Receiver::Stream;
+    let stream = matches!(receiver, Receiver::Stream | Receiver::Acks);
     Ok(match u.int_in_range(0..=if stream { 5_u8 } else { 7 })? {
         0 if receiver == Receiver::Answers => Outcome::Delivered,
+        0 | 1 if receiver == Receiver::Acks => Outcome::Unacknowledged(u.int_in_range(0..=199)?),
         0 => Outcome::Written,
         1 if stream => Outcome::Written,
         1 => Outcome::Delivered,

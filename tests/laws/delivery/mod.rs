@@ -36,6 +36,8 @@ pub(crate) struct Setup {
 pub(crate) enum Receiver {
     Answers,
     Stream,
+    /// Does not answer, but its kernel acknowledges what it has.
+    Acks,
     /// Now one, now the other: nothing that makes sense, but nothing may break.
     Both,
 }
@@ -59,6 +61,7 @@ pub(crate) enum Op {
     Flush,
     Lost(KindSet),
     Confirm(KindSet),
+    Acknowledged(KindSet, u32),
     Note { lane: usize },
     Close,
     Abandon,
@@ -84,6 +87,8 @@ struct Harness<B> {
     tickets: Vec<(Ticket, [usize; Kind::COUNT])>,
     /// Lines before these numbers are settled: a ticket said so.
     done: [usize; Kind::COUNT],
+    /// Bytes that each connection carried in all.
+    streams: [u64; 3],
     tags: u32,
     urgent: bool,
     limited: bool,
@@ -106,9 +111,14 @@ impl<B: Buf + Debug> Harness<B> {
         config.flush_interval = Duration::from_millis(setup.flush_every);
         config.backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
         let slots = (0..setup.slots).map(|_| slot(setup.segment)).collect();
+        let mut setup = setup.clone();
+        if setup.receiver == Receiver::Acks {
+            // What is not acknowledged can be told only of one batch after the other.
+            setup.most_out = 1;
+        }
         let lanes = setup.lanes.iter().map(|&(kind, route)| Lane::on_route(kind, route)).collect();
         Self {
-            setup: setup.clone(),
+            setup,
             delivery: Delivery::new(config, slots, lanes),
             model: Model::default(),
             stripe,
@@ -117,6 +127,7 @@ impl<B: Buf + Debug> Harness<B> {
             leases: vec![],
             tickets: vec![],
             done: [0; Kind::COUNT],
+            streams: [0; 3],
             tags: 0,
             urgent: false,
             limited: false,
@@ -169,6 +180,7 @@ impl<B: Buf + Debug> Harness<B> {
             Op::Flush => self.flush(),
             Op::Lost(kinds) => self.lost(kinds),
             Op::Confirm(kinds) => self.confirm(kinds),
+            Op::Acknowledged(kinds, last) => self.acknowledged(kinds, last),
             Op::Note { lane } => {
                 let kind = self.kind(lane);
                 self.view().note(kind, 2, 3);
@@ -297,8 +309,11 @@ impl<B: Buf + Debug> Harness<B> {
             Action::Idle => {
                 let total = self.delivery.ledger().total_of(kinds);
                 let tainted = self.model.lanes.iter().any(|lane| lane.tainted);
-                assert!(total.written == 0 || tainted, "idle with lines in the window: {total:?}");
-                assert!(total.queued == 0 || !self.out.is_empty() || tight, "idle with lines waiting: {total:?}");
+                // For an acknowledgement there is no time to wait until.
+                let unacked = self.delivery.view().unacknowledged(kinds) > 0;
+                assert!(total.written == 0 || tainted || unacked, "idle with lines in the window: {total:?}");
+                let reason = !self.out.is_empty() || tight || unacked;
+                assert!(total.queued == 0 || reason, "idle with lines waiting: {total:?}");
             }
         }
     }
@@ -350,7 +365,7 @@ impl<B: Buf + Debug> Harness<B> {
         let count = ids.len();
         let report = self.delivery.outcome(token, outcome, now);
         let written = match (lost, self.setup.replay_bytes) {
-            (_, 0) => State::Delivered,
+            (_, 0) if self.setup.receiver != Receiver::Acks => State::Delivered,
             (true, _) => State::Limbo,
             (false, _) => State::Written,
         };
@@ -368,14 +383,24 @@ impl<B: Buf + Debug> Harness<B> {
         for (n, &id) in ids.iter().enumerate() {
             let line = &mut self.model.lines[id];
             line.state = if n < settled { to } else { State::Queued };
-            line.tried |= matches!(outcome, Outcome::Retry { .. } | Outcome::Written);
-            line.written |= outcome == Outcome::Written;
+            let written = matches!(outcome, Outcome::Written | Outcome::Unacknowledged(_));
+            line.tried |= written || matches!(outcome, Outcome::Retry { .. });
+            line.written |= written;
             if outcome == Outcome::TooLarge {
                 line.window = count / 2;
             }
         }
         if outcome == Outcome::Unreachable {
             self.model.lane(kind).again -= again;
+        }
+        if let Outcome::Unacknowledged(last) = outcome {
+            let route = self.route(kind);
+            for &id in &ids {
+                self.streams[route] += self.model.lines[id].bytes.len() as u64;
+                self.model.lines[id].end = self.streams[route];
+            }
+            let kinds = self.setup.lanes.iter().map(|lane| lane.0).filter(|&kind| self.route(kind) == route).collect();
+            self.hear(kinds, last);
         }
         // Whoever waits for an urgent push was told.
         let waits = self.model.lines.iter().any(|line| line.tag == tag && line.state == State::Queued);
@@ -398,13 +423,50 @@ impl<B: Buf + Debug> Harness<B> {
         self.tickets.insert(0, (ticket, upto));
     }
 
-    fn lost(&mut self, kinds: KindSet) {
+    fn route(&self, kind: Kind) -> usize {
+        self.setup.lanes.iter().find(|lane| lane.0 == kind).map_or(0, |lane| usize::from(lane.1))
+    }
+
+    fn acknowledged(&mut self, kinds: KindSet, last: u32) {
         let now = self.now;
-        self.view().lost(kinds, now);
+        self.view().acknowledged(kinds, last, now);
+        self.hear(kinds, last);
+    }
+
+    /// The peer's kernel has not acknowledged the last `last` bytes of the connections of `kinds`.
+    fn hear(&mut self, kinds: KindSet, last: u32) {
+        for kind in kinds.iter() {
+            let acked = self.streams[self.route(kind)].saturating_sub(last.into());
+            let lane = self.model.lane(kind);
+            lane.acked = lane.acked.max(acked);
+        }
+    }
+
+    fn lost(&mut self, kinds: KindSet) {
+        let acks = self.setup.receiver == Receiver::Acks;
+        if acks {
+            // As drivers have to: the outcomes of what the connection carried last come first.
+            while let Some(at) = self.out.iter().position(|out| kinds.contains(out.token.kind())) {
+                let out = self.out.swap_remove(at);
+                self.outcome(out, Outcome::Retry { done: 0, after: None });
+            }
+        }
+        let (before, now) = (self.delivery.ledger(), self.now);
+        let lost = self.view().lost(kinds, now);
+        let after = self.delivery.ledger();
         for kind in kinds.iter() {
             let again = self.setup.replay.contains(kind);
+            let doubtful = after.row(kind).doubtful - before.row(kind).doubtful;
+            let queued = after.row(kind).queued - before.row(kind).queued;
+            assert_eq!((lost.doubtful(kind) as usize, lost.again(kind) as usize), (doubtful, queued), "{kind}");
+            let acked = self.model.lanes[kind.index()].acked;
             for line in self.model.lines.iter_mut().filter(|line| line.kind == kind && line.state == State::Written) {
-                line.state = if again { State::Limbo } else { State::Doubtful };
+                line.state = match again {
+                    // Nobody can have taken it for delivered.
+                    _ if line.end > acked => State::Queued,
+                    true => State::Limbo,
+                    false => State::Doubtful,
+                };
             }
             for out in self.out.iter_mut().filter(|out| again && out.token.kind() == kind) {
                 out.lost = true;
@@ -423,9 +485,14 @@ impl<B: Buf + Debug> Harness<B> {
         self.view().abandon();
         (self.closed, self.abandoned) = (true, true);
         let exact = Kind::ALL.map(|kind| self.model.is_exact(kind));
+        let acked = Kind::ALL.map(|kind| self.model.lanes[kind.index()].acked);
+        // Where one of its batches is out, a segment that is acknowledged in part is not looked into.
+        let blind = Kind::ALL.map(|kind| self.out.iter().any(|out| out.token.kind() == kind));
         for line in &mut self.model.lines {
             line.state = match line.state {
                 State::Queued | State::Out => State::Closed,
+                State::Written if line.end > acked[line.kind.index()] => State::Closed,
+                State::Written if line.end > 0 && blind[line.kind.index()] => State::Limbo,
                 State::Written => State::Doubtful,
                 State::Limbo if exact[line.kind.index()] => State::Closed,
                 state => state,
@@ -447,6 +514,8 @@ impl<B: Buf + Debug> Harness<B> {
         for at in 0..self.setup.lanes.len() {
             let kind = self.kind(at);
             let before = self.model.lanes[kind.index()].row;
+            let unacked = self.delivery.view().unacknowledged(kind.into());
+            assert_eq!(unacked, self.model.unacknowledged(kind), "{kind}: bytes that are not acknowledged");
             if self.abandoned && self.model.count(kind, State::Limbo) > 0 {
                 // Whether such a line was written or queued in the end, only their sum tells.
                 continue;
@@ -465,7 +534,8 @@ impl<B: Buf + Debug> Harness<B> {
                 let was = core::mem::replace(&mut self.model.lane(kind).bytes, bytes);
                 assert!(bytes <= self.setup.queue_bytes.max(was) || back, "{kind}: bytes over the bound");
                 let held = self.model.of(kind).filter(|line| line.state == State::Written);
-                assert!(held.map(|line| line.bytes.len()).sum::<usize>() <= self.setup.replay_bytes);
+                let held = held.map(|line| line.bytes.len()).sum::<usize>();
+                assert!(held <= self.setup.replay_bytes || self.model.unacknowledged(kind) > 0);
             }
         }
         if self.abandoned {
@@ -497,7 +567,11 @@ impl<B: Buf + Debug> Harness<B> {
         for (kind, lease) in core::mem::take(&mut self.leases) {
             self.end_lease(kind, lease, false, &[]);
         }
-        let good = if self.setup.receiver == Receiver::Stream { Outcome::Written } else { Outcome::Delivered };
+        let good = match self.setup.receiver {
+            Receiver::Stream => Outcome::Written,
+            Receiver::Acks => Outcome::Unacknowledged(0),
+            Receiver::Answers | Receiver::Both => Outcome::Delivered,
+        };
         while let Some(out) = self.out.pop() {
             self.outcome(out, good);
             self.check();
@@ -506,6 +580,7 @@ impl<B: Buf + Debug> Harness<B> {
             assert_eq!(self.delivery.ledger().total().unsettled(), 0);
             return;
         }
+        self.acknowledged(KindSet::ALL, 0);
         self.limited = false;
         self.flush();
         let mut steps = 4 * self.model.lines.len() + 2 * self.setup.lanes.len() + 8;

@@ -37,6 +37,8 @@ pub(crate) struct Line {
     pub(crate) written: bool,
     /// The most lines that its next batch may have.
     pub(crate) window: usize,
+    /// Where its last byte is in all that its connection carried; 0 where nobody asks.
+    pub(crate) end: u64,
 }
 
 /// One kind's own counts.
@@ -51,6 +53,8 @@ pub(crate) struct Lane {
     pub(crate) level: usize,
     pub(crate) bytes: usize,
     pub(crate) again: usize,
+    /// How far the peer's kernel has acknowledged what the lane's connection carried.
+    pub(crate) acked: u64,
     /// The connection was lost while a batch was out.
     pub(crate) tainted: bool,
     pub(crate) row: Row,
@@ -101,6 +105,7 @@ impl Model {
                 tried: false,
                 written: false,
                 window,
+                end: 0,
             });
         }
     }
@@ -116,6 +121,18 @@ impl Model {
             id
         };
         bytes.split_inclusive(|&byte| byte == b'\n').map(read).collect()
+    }
+
+    /// Whether a line was written and the peer's kernel has it.
+    pub(crate) fn is_acked(&self, line: &Line) -> bool {
+        line.end <= self.lanes[line.kind.index()].acked
+    }
+
+    /// The bytes of a kind that were written and are not acknowledged.
+    pub(crate) fn unacknowledged(&self, kind: Kind) -> usize {
+        let acked = self.lanes[kind.index()].acked;
+        let written = self.of(kind).filter(|line| line.state == State::Written);
+        written.map(|line| line.bytes.len().min(line.end.saturating_sub(acked) as usize)).sum()
     }
 
     /// Lines evicted so far.
@@ -152,6 +169,8 @@ impl Model {
         let (evicted, released) = (self.evicted(kind), self.released(kind));
         assert!(may_evict || evicted == 0, "{kind}: {evicted} lines evicted");
         assert!(may_release || released == 0, "{kind}: {released} written lines taken for delivered");
+        let unacked = self.of(kind).filter(|line| line.state == State::Written && !self.is_acked(line)).count();
+        assert!(row.written >= unacked, "{kind}: {unacked} lines are not acknowledged, and not all are kept: {row:?}");
         assert!(row.written <= written + limbo && row.queued <= queued + limbo, "{kind}: {row:?}");
         assert!(row.doubtful <= doubtful && doubtful <= row.doubtful + released, "{kind} doubtful: {row:?}");
         assert!(row.dropped.closed <= closed && closed <= row.dropped.closed + evicted + released, "{kind} closed");
