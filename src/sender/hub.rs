@@ -195,9 +195,9 @@ impl Hub {
     /// is sent again, or is in doubt.
     pub(super) fn broke(&mut self, failed: Failed, unacknowledged: Option<u32>, kinds: KindSet, now: Millis) {
         let lost = self.lost(kinds, unacknowledged, now);
-        let lines = kinds.iter().map(|kind| lost.again(kind) as usize).sum();
-        if lines > 0 {
-            let incident = Incident::new(Trouble::Failed(failed.failure), None, lines, Fate::Kept);
+        for kind in kinds.iter().filter(|kind| lost.again(*kind) > 0) {
+            let again = lost.again(kind) as usize;
+            let incident = Incident::new(Trouble::Failed(failed.failure), Some(kind), again, Fate::Kept);
             self.news.note(incident.in_words(&failed.text), now);
         }
         self.failed(failed);

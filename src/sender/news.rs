@@ -102,14 +102,6 @@ impl News {
                 _ => {}
             }
         }
-        if incident.fate == Fate::Kept {
-            let Outage { kinds, since, failures } = &mut self.outage;
-            if kinds.is_empty() {
-                (*since, *failures) = (now, 0);
-            }
-            *kinds = kinds.with(kind);
-            *failures += 1;
-        }
         self.note(incident.in_words(&failed.text).answered(failed.answer.clone()), now);
     }
 
@@ -117,6 +109,14 @@ impl News {
     pub(super) fn note(&mut self, incident: Incident, now: Millis) {
         if !self.wanted {
             return;
+        }
+        if let (Some(kind), Trouble::Failed(_) | Trouble::Auth(_)) = (incident.kind, incident.trouble) {
+            let Outage { kinds, since, failures } = &mut self.outage;
+            if kinds.is_empty() {
+                (*since, *failures) = (now, 0);
+            }
+            *kinds = kinds.with(kind);
+            *failures += 1;
         }
         #[cfg(any(feature = "log", feature = "tracing"))]
         if let Some((incident, kept_back)) = self.limiter.offer(incident.class(), incident.clone(), now) {

@@ -86,8 +86,13 @@ impl Stripes {
     pub(super) fn new(segment: usize, queue_lines: usize, batch_lines: usize) -> Self {
         let count = std::thread::available_parallelism().map_or(1, |cores| cores.get().min(8));
         let stripes = (0..count).map(|_| Stripe::default()).collect();
-        let share = (queue_lines / 16).clamp(1, batch_lines);
-        Self { stripes, segment, share, batch: batch_lines, pid: std::process::id() }
+        Self {
+            stripes,
+            segment,
+            share: (queue_lines / 16).clamp(1, batch_lines),
+            batch: batch_lines,
+            pid: std::process::id(),
+        }
     }
 
     /// Whether this process is a fork of the one that made the sender.
@@ -129,7 +134,7 @@ impl Stripes {
         let Some(mut opens) = self.hold_here(stripe) else { return Err(Full::Forked) };
         let Some(open) = opens.get_mut(kind.index()) else { return Err(Full::NoRoom) };
         if open.append(bytes, lines) {
-            return Ok(self.hand_over_full(open, kind, hub));
+            return self.hand_over_full(open, kind, hub);
         }
         if bytes.len() > self.segment {
             return Err(Full::Refused(Refused::TooLarge));
@@ -154,17 +159,20 @@ impl Stripes {
         if !open.append(bytes, lines) {
             return Err(Full::Refused(Refused::TooLarge));
         }
-        let filled = self.hand_over_full(open, kind, hub);
+        let filled = self.hand_over_full(open, kind, hub)?;
         Ok(if handed_over { Filled::Yes } else { filled })
     }
 
     /// A full batch does not wait for the line after it.
-    fn hand_over_full(&self, open: &mut Open, kind: Kind, hub: &Mutex<Hub>) -> Filled {
-        if open.lines < self.batch || self.forked() {
-            return Filled::No;
+    fn hand_over_full(&self, open: &mut Open, kind: Kind, hub: &Mutex<Hub>) -> Result<Filled, Full> {
+        if open.lines < self.batch {
+            return Ok(Filled::No);
+        }
+        if self.forked() {
+            return Err(Full::Forked);
         }
         open.hand_over(kind, &mut lock(hub));
-        Filled::Yes
+        Ok(Filled::Yes)
     }
 
     /// Hands over what all stripes hold.
