@@ -340,8 +340,8 @@ fn an_impatient_close_leaves_a_patient_one_its_time() {
             let sender = sender.clone();
             move || sender.close(LONG)
         });
-        wait_for(|| sender.send(Metric::new("m", 1.0)) == Err(SendError::Closed));
         wait_for(|| sender.ledger().total().in_flight == 1);
+        assert_eq!(sender.send(Metric::new("m", 1.0)), Err(SendError::Closed));
         assert_eq!(sender.close(Duration::ZERO).total().in_flight, 1);
         drop(sender);
         open.send(Ok(Accepted::Delivered)).unwrap();
