@@ -192,6 +192,9 @@ fn connect(peer: &Peer, timeout: Duration) -> Result<TcpStream, TcpError> {
     for (tried, address) in addresses.iter().enumerate() {
         let share = deadline.left() / u32::try_from(addresses.len() - tried).unwrap_or(u32::MAX);
         match TcpStream::connect_timeout(address, share.max(Deadline::LEAST)) {
+            Ok(stream) if is_own_end(&stream) => {
+                last = io::Error::new(ErrorKind::ConnectionRefused, "nobody listens: it met itself");
+            }
             Ok(stream) => {
                 // Whole batches are written at once: waiting for more would only delay them.
                 let prepared = stream.set_nodelay(true);
@@ -235,6 +238,12 @@ fn unacknowledged(stream: &TcpStream) -> Option<u64> {
 #[cfg(not(target_os = "linux"))]
 fn unacknowledged(_: &TcpStream) -> Option<u64> {
     None
+}
+
+/// Whether both ends are one: where nobody listens on a port that the system gives to clients too, it may give us that
+/// very port, and what we write we would read ourselves.
+fn is_own_end(stream: &TcpStream) -> bool {
+    matches!((stream.local_addr(), stream.peer_addr()), (Ok(own), Ok(peer)) if own == peer)
 }
 
 /// Fails if the peer has closed or reset the connection.
