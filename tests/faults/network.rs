@@ -98,14 +98,14 @@ fn lines(receiver: &Receiver) -> usize {
     receiver.text().lines().count()
 }
 
-fn settle(fault: &str, sender: &Sender, count: usize, receivers: &mut [Receiver]) {
+fn settle(scheme: &str, fault: &str, sender: &Sender, count: usize, receivers: &mut [Receiver]) {
     let ledger = sender.close(LONG);
     // They have written whatever has come.
     receivers.iter_mut().for_each(Receiver::kill);
     let text: String = receivers.iter().map(Receiver::text).collect();
     let account = Account::whole(names(count), text.lines(), &ledger);
     assert!(account.missing.is_empty(), "{account:?}");
-    account.note(fault);
+    account.note(&format!("{}: {fault}", scheme.to_uppercase()));
 }
 
 pub(crate) fn a_cable_is_pulled_and_put_back(scheme: &str) {
@@ -128,7 +128,7 @@ pub(crate) fn a_cable_is_pulled_and_put_back(scheme: &str) {
         }
     }
     cable.plug();
-    settle(&format!("{scheme}: the cable pulled for half a second, three times"), &sender, sent, &mut [receiver]);
+    settle(scheme, "the cable pulled for half a second, three times", &sender, sent, &mut [receiver]);
 }
 
 /// It goes while nobody can hear it: the connection stays open on our side only.
@@ -150,12 +150,7 @@ pub(crate) fn a_half_open_peer(scheme: &str) {
         cable.plug();
         receiver.revive();
     }
-    settle(
-        &format!("{scheme}: the receiver gone while the cable was pulled, three times"),
-        &sender,
-        sent,
-        &mut [receiver],
-    );
+    settle(scheme, "the receiver gone while the cable was pulled, three times", &sender, sent, &mut [receiver]);
 }
 
 pub(crate) fn a_name_whose_address_changes(scheme: &str) {
@@ -180,7 +175,7 @@ pub(crate) fn a_name_whose_address_changes(scheme: &str) {
         receivers.push(Receiver::on(&format!("{address}:2878"), &[], "address"));
         until("the next address", || receivers.last().is_some_and(|receiver| lines(receiver) > 0));
     }
-    settle(&format!("{scheme}: a name whose address changes, twice"), &sender, sent, &mut receivers);
+    settle(scheme, "a name whose address changes, twice", &sender, sent, &mut receivers);
     run("umount /etc/hosts");
 }
 
@@ -194,7 +189,8 @@ pub(crate) fn a_connection_to_itself_delivers_nothing() {
         send(&sender, 0..100);
         let _ = sender.flush(Duration::from_millis(300));
         let ledger = sender.close(Duration::from_millis(300));
-        Account::settle(names(100), [], &ledger).note(&format!("{scheme}: connected to itself until the end"));
+        Account::settle(names(100), [], &ledger)
+            .note(&format!("{}: connected to itself until the end", scheme.to_uppercase()));
         assert_eq!(ledger.total().delivered, 0, "{scheme}: {ledger:?}");
     }
 }
