@@ -299,6 +299,10 @@ fn farewell(stream: &mut TcpStream, timeout: Duration) -> io::Result<()> {
     loop {
         stream.set_read_timeout(Some(deadline.left_or_timeout()?))?;
         match stream.read(&mut scrap) {
+            // The end of a peer that has seen ours acknowledges it. One that does not is of a peer that went before.
+            Ok(0) if unacknowledged(stream).is_some_and(|left| left > 0) => {
+                return Err(io::Error::new(ErrorKind::UnexpectedEof, "closed by the peer before it had everything"));
+            }
             Ok(0) => return Ok(()),
             Ok(_) => {}
             Err(failure) => go_on(failure)?,

@@ -1,6 +1,7 @@
 //! The network between sender and receiver: a cable that is pulled, a peer that is gone without a word, a name that
 //! moves, and a connection that meets itself.
 
+use std::collections::HashSet;
 use std::fs;
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -94,8 +95,9 @@ fn sender(scheme: &str, to: &str) -> Sender {
         .unwrap()
 }
 
+/// How many different lines are there.
 fn lines(receiver: &Receiver) -> usize {
-    receiver.text().lines().count()
+    receiver.text().lines().collect::<HashSet<_>>().len()
 }
 
 fn settle(scheme: &str, fault: &str, sender: &Sender, count: usize, receivers: &mut [Receiver]) {
