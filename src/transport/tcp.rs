@@ -192,6 +192,9 @@ fn connect(peer: &Peer, timeout: Duration) -> Result<TcpStream, TcpError> {
     for (tried, address) in addresses.iter().enumerate() {
         let share = deadline.left() / u32::try_from(addresses.len() - tried).unwrap_or(u32::MAX);
         match TcpStream::connect_timeout(address, share.max(Deadline::LEAST)) {
+            Ok(stream) if is_own_end(&stream) => {
+                last = io::Error::new(ErrorKind::ConnectionRefused, "nobody listens: it met itself");
+            }
             Ok(stream) => {
                 // Whole batches are written at once: waiting for more would only delay them.
                 let prepared = stream.set_nodelay(true);
@@ -235,6 +238,12 @@ fn unacknowledged(stream: &TcpStream) -> Option<u64> {
 #[cfg(not(target_os = "linux"))]
 fn unacknowledged(_: &TcpStream) -> Option<u64> {
     None
+}
+
+/// Whether both ends are one: where nobody listens on a port that the system gives to clients too, it may give us that
+/// very port, and what we write we would read ourselves.
+fn is_own_end(stream: &TcpStream) -> bool {
+    matches!((stream.local_addr(), stream.peer_addr()), (Ok(own), Ok(peer)) if own == peer)
 }
 
 /// Fails if the peer has closed or reset the connection.
@@ -290,6 +299,10 @@ fn farewell(stream: &mut TcpStream, timeout: Duration) -> io::Result<()> {
     loop {
         stream.set_read_timeout(Some(deadline.left_or_timeout()?))?;
         match stream.read(&mut scrap) {
+            // The end of a peer that has seen ours acknowledges it. One that does not is of a peer that went before.
+            Ok(0) if unacknowledged(stream).is_some_and(|left| left > 0) => {
+                return Err(io::Error::new(ErrorKind::UnexpectedEof, "closed by the peer before it had everything"));
+            }
             Ok(0) => return Ok(()),
             Ok(_) => {}
             Err(failure) => go_on(failure)?,

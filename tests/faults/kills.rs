@@ -28,8 +28,12 @@ fn each_run(plan: &Plan, scheme: &str) {
     let first = seed();
     for run in 0..runs() {
         let receiver = Receiver::start("kills");
-        let builder = Sender::builder(&format!("{scheme}://127.0.0.1:{}", receiver.port));
-        plan.run(first.wrapping_add(run as u64), builder.flush_interval(Duration::from_millis(100)), receiver);
+        let builder = Sender::builder(&format!("{scheme}://{}", receiver.address));
+        plan.run(
+            first.wrapping_add(run as u64),
+            builder.batch_size(2_000).flush_interval(Duration::from_millis(100)),
+            receiver,
+        );
     }
 }
 

@@ -47,7 +47,10 @@ pub(crate) fn quiet_port() -> u16 {
 }
 
 pub(crate) struct Receiver {
-    pub(crate) port: u16,
+    /// Where it listens: an address and a port.
+    pub(crate) address: String,
+    /// What stands before its command.
+    before: Vec<String>,
     scratch: Scratch,
     lives: usize,
     child: Option<Child>,
@@ -55,7 +58,13 @@ pub(crate) struct Receiver {
 
 impl Receiver {
     pub(crate) fn start(name: &str) -> Self {
-        let mut receiver = Self { port: quiet_port(), scratch: Scratch::new(name), lives: 0, child: None };
+        Self::on(&format!("127.0.0.1:{}", quiet_port()), &[], name)
+    }
+
+    /// One that listens at `address`, started by the command `before`.
+    pub(crate) fn on(address: &str, before: &[&str], name: &str) -> Self {
+        let before = before.iter().map(ToString::to_string).collect();
+        let mut receiver = Self { address: address.into(), before, scratch: Scratch::new(name), lives: 0, child: None };
         receiver.revive();
         receiver
     }
@@ -79,9 +88,10 @@ impl Receiver {
     /// Starts the next life, on the same port.
     pub(crate) fn revive(&mut self) {
         self.lives += 1;
-        let address = format!("127.0.0.1:{}", self.port);
-        let mut child = Command::new(env!("CARGO_BIN_EXE_wavefront"))
-            .args(["collect", "--listen", &address, "--out"])
+        let words: Vec<_> = self.before.iter().map(String::as_str).chain([env!("CARGO_BIN_EXE_wavefront")]).collect();
+        let mut child = Command::new(words[0])
+            .args(&words[1..])
+            .args(["collect", "--listen", &self.address, "--out"])
             .arg(self.file(self.lives))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -91,7 +101,7 @@ impl Receiver {
         let mut line = String::new();
         BufReader::new(child.stderr.take().unwrap()).read_line(&mut line).unwrap();
         self.child = Some(child);
-        assert_eq!(line.trim_end(), format!("listening on {address}"));
+        assert_eq!(line.trim_end(), format!("listening on {}", self.address));
     }
 
     fn file(&self, life: usize) -> PathBuf {
