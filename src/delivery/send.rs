@@ -236,7 +236,10 @@ impl<B: Buf> View<'_, B> {
                 let unsafe_yet = self.core.storing.first && slot.tag == 0 && !slot.is_durable();
                 if !(full || due || slot.urgent || slot.tried > 0 || slot.key != 0) {
                     next = Next::Filling;
-                } else if !unsafe_yet && limits.takes_one_of(slot.rest()) {
+                } else if unsafe_yet {
+                    // The store has it soon; nothing overtakes it.
+                    return next;
+                } else if limits.takes_one_of(slot.rest()) {
                     return Next::Ready(here);
                 }
             }

@@ -990,6 +990,24 @@ mod tests {
         assert_eq!(disk.lines(), [b"1\n", b"2\n"], "a late answer changes nothing");
     }
 
+    #[test]
+    fn what_came_back_before_it_was_stored_is_not_overtaken() {
+        let mut disk = Disk { fails: Some(StoreFailure::Unavailable), ..Disk::default() };
+        let mut process = Process::new(keep(Mode::Always), |_| {});
+        process.work(&mut disk, 0);
+        process.push(b"1\n");
+        process.delivery.flush();
+        let token = process.send(0).expect("the store does not work");
+        process.push(b"2\n");
+        process.delivery.flush();
+        disk.fails = None;
+        process.work(&mut disk, 100_000);
+        assert_eq!(disk.lines(), [b"2\n"]);
+        process.outcome(token, Outcome::Retry { done: 0, after: None }, 100_000);
+        assert!(process.send(200_000).is_none());
+        assert_eq!(process.drain(&mut disk, 200_000), b"1\n2\n");
+    }
+
     /// Random clients, receivers, stores and crashes. Nothing that was durable is lost, lines arrive in their order
     /// where one batch is out at a time, and the ledger balances after every operation.
     #[test]
