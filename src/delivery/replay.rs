@@ -471,6 +471,20 @@ mod tests {
     }
 
     #[test]
+    fn lines_behind_what_is_not_acknowledged_are_not_dropped() {
+        let mut delivery = small(|config| (config.overflow, config.batch_lines) = (Overflow::DropOldest, 1));
+        delivery.push(METRIC, b"1\n2\n", 2).unwrap();
+        let token = delivery.send(0);
+        delivery.outcome(token, Outcome::Unacknowledged(2), Millis(0));
+        for _ in 0..3 {
+            delivery.push(Kind::Delta, b"a line of 32 bytes with its end\n", 1).unwrap();
+        }
+        assert_eq!(delivery.push(METRIC, b"a line of 32 bytes with its end\n", 1), Err(Refused::Full));
+        let row = *delivery.ledger().row(METRIC);
+        assert_eq!((row.written, row.queued, row.dropped.queue_full), (1, 1, 1), "only the new one");
+    }
+
+    #[test]
     fn an_acknowledgement_counts_what_other_kinds_wrote_behind() {
         let mut delivery = small(|config| config.replay = KindSet::NONE);
         written_in_part(&mut delivery, b"111\n", 4, 0);
