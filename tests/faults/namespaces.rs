@@ -11,11 +11,12 @@ mod receiver;
 
 use std::process::{Command, ExitCode, Stdio};
 
-const TESTS: [(&str, fn()); 7] = [
+const TESTS: [(&str, fn()); 8] = [
     ("a_cable_is_pulled_and_put_back_tcp", || network::a_cable_is_pulled_and_put_back("tcp")),
     ("a_cable_is_pulled_and_put_back_http", || network::a_cable_is_pulled_and_put_back("http")),
     ("a_half_open_peer_tcp", || network::a_half_open_peer("tcp")),
     ("a_half_open_peer_http", || network::a_half_open_peer("http")),
+    ("a_silent_peer_is_given_up", network::a_silent_peer_is_given_up),
     ("a_name_whose_address_changes_tcp", || network::a_name_whose_address_changes("tcp")),
     ("a_name_whose_address_changes_http", || network::a_name_whose_address_changes("http")),
     ("a_connection_to_itself_delivers_nothing", network::a_connection_to_itself_delivers_nothing),

@@ -3,12 +3,15 @@
 
 use std::collections::HashSet;
 use std::fs;
+use std::ops::Range;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
 use wavefront_sdk::delivery::Backoff;
-use wavefront_sdk::{Metric, Sender};
+use wavefront_sdk::sender::SenderBuilder;
+use wavefront_sdk::transport::Tcp;
+use wavefront_sdk::{DeltaCounter, Kind, Metric, Sender};
 
 use super::account::{Account, LONG, until};
 use super::receiver::{Receiver, Scratch};
@@ -80,7 +83,7 @@ fn names(count: usize) -> impl Iterator<Item = String> {
     (0..count).map(|number| format!("m{number}"))
 }
 
-fn send(sender: &Sender, range: std::ops::Range<usize>) {
+fn send(sender: &Sender, range: Range<usize>) {
     range.for_each(|number| sender.send(Metric::new(&format!("m{number}"), 1.0)).unwrap());
 }
 
@@ -153,6 +156,40 @@ pub(crate) fn a_half_open_peer(scheme: &str) {
         receiver.revive();
     }
     settle(scheme, "the receiver gone while the cable was pulled, three times", &sender, sent, &mut [receiver]);
+}
+
+/// The peer is there all the time and hears nothing, nor is it heard; we have nothing more to say. Our kernel gives it up.
+pub(crate) fn a_silent_peer_is_given_up() {
+    let cable = Cable::new();
+    let receiver = cable.receiver("silent");
+    let (host, port) = receiver.address.split_once(':').unwrap();
+    let silence = Duration::from_secs(1);
+    let tcp = Tcp::new(host, port.parse().unwrap()).ack_timeout(silence).connect_timeout(silence);
+    let sender = SenderBuilder::over(tcp).source("s").backoff(Backoff::TCP).build().unwrap();
+    let delta = |n: usize| format!("d{n}");
+    let deltas = |range: Range<usize>| range.for_each(|n| sender.send(DeltaCounter::new(&delta(n), 1.0)).unwrap());
+    send(&sender, 0..500);
+    deltas(0..500);
+    sender.flush(LONG).unwrap();
+    until("the lines before", || lines(&receiver) == 1_000);
+    cable.pull();
+    send(&sender, 500..1_000);
+    deltas(500..1_000);
+    sender.flush(LONG).unwrap();
+    // What was not acknowledged goes again whatever its kind. With what was, it may be that the answer was lost.
+    until("the silence is noticed", || sender.ledger().row(Kind::Delta).queued >= 500);
+    assert!(sender.last_error().is_some());
+    cable.plug();
+    let ledger = sender.close(LONG);
+    let mut receiver = receiver;
+    receiver.kill();
+    let arrives = |n| format!("\u{2206}{}", delta(n));
+    let (text, sent) = (receiver.text(), names(1_000).chain((0..1_000).map(arrives)));
+    let account = Account::settle(sent, text.lines(), &ledger);
+    assert!(account.missing.is_empty(), "{account:?}");
+    assert_eq!((ledger.total().dropped.total(), ledger.row(Kind::Metric).doubtful), (0, 0), "{ledger:?}");
+    assert!(ledger.row(Kind::Delta).doubtful <= 500, "{ledger:?}");
+    account.note("TCP: a peer that is silent for longer than we wait");
 }
 
 pub(crate) fn a_name_whose_address_changes(scheme: &str) {

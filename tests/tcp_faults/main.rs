@@ -1,16 +1,14 @@
 //! TCP at least once: what becomes of lines when connections, peers and names fail. Each test ends with the ledger compared
 //! with what the receiver really has.
 //!
-//! Peers that are killed are processes of their own: this program again, with the one test that is its receiver. The tests
-//! of names and of lost packets run in namespaces of their own, as any user may make them; `unshare`, `nsenter` and `mount`
-//! are util-linux's, `ip` is iproute2's, and without them these tests fail.
+//! Peers that are killed are processes of their own: this program again, with the one test that is its receiver. Names that
+//! move and packets that get lost are in `faults/namespaces.rs`.
 
 #![cfg(all(feature = "std", target_os = "linux"))]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::std_instead_of_core)]
 
 mod breaks;
 mod closes;
-mod namespaces;
 mod peer;
 
 use std::collections::BTreeMap;

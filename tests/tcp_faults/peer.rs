@@ -29,21 +29,8 @@ pub(crate) struct Process {
 
 impl Peer {
     pub(crate) fn start(self, scratch: &Scratch, name: &str, port: u16) -> Process {
-        self.start_under(&[], scratch, name, port)
-    }
-
-    /// As the argument of another command.
-    pub(crate) fn start_under(self, under: &[&str], scratch: &Scratch, name: &str, port: u16) -> Process {
         let file = scratch.path(name);
-        let program = std::env::current_exe().unwrap();
-        let mut command = match under {
-            [] => Command::new(program),
-            [first, rest @ ..] => {
-                let mut command = Command::new(first);
-                command.args(rest).arg(program);
-                command
-            }
-        };
+        let mut command = Command::new(std::env::current_exe().unwrap());
         command.args(["--exact", "peer::a_peer_in_a_process_of_its_own", "--nocapture"]);
         command.env(ROLE, format!("{self:?} {port} {}", file.display()));
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
@@ -54,10 +41,6 @@ impl Peer {
 }
 
 impl Process {
-    pub(crate) fn id(&self) -> u32 {
-        self.child.id()
-    }
-
     /// SIGKILL: the kernel closes its sockets.
     pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();
