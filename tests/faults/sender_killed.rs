@@ -125,11 +125,11 @@ fn killed_fifty_times(mode: Mode, name: &str) {
     thread::scope(|scope| {
         scope.spawn(|| {
             while !over.load(Ordering::SeqCst) {
-                thread::sleep(flapping.millis(100..500));
+                thread::sleep(flapping.millis(50..250));
                 if listened.load(Ordering::SeqCst) {
                     let mut receiver = receiver.lock().unwrap();
                     receiver.revive();
-                    thread::sleep(flapping.millis(50..300));
+                    thread::sleep(flapping.millis(200..800));
                     receiver.kill();
                 }
             }
