@@ -125,6 +125,24 @@ fn what_close_cannot_deliver_stays_for_the_next_sender() {
     }
 }
 
+#[test]
+fn a_close_right_after_the_beginning_delivers_what_was_stored_before() {
+    let (switch, store) = (Switch::new(false), MemoryStore::new());
+    for number in 0..500 {
+        let sender = builder(&switch).store(store.reopen(), Keep::new(Mode::Overflow)).build().unwrap();
+        send(&sender, number).unwrap();
+        assert_eq!(sender.close(Duration::ZERO).total().dropped.total(), 0);
+        if number % 50 == 49 {
+            switch.set(true);
+            let sender = builder(&switch).store(store.reopen(), Keep::new(Mode::Overflow)).build().unwrap();
+            let total = sender.close(LONG).total();
+            assert_eq!((total.recovered, total.delivered, total.stored), (50, 50, 0), "{total:?}");
+            switch.set(false);
+        }
+    }
+    assert!(switch.arrived().into_iter().eq(0..500));
+}
+
 /// A receiver that takes a batch and says nothing for as long as the test likes.
 struct Hung(mpsc::Receiver<()>);
 

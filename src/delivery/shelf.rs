@@ -90,6 +90,11 @@ impl<B: Buf> View<'_, B> {
         self.core.storing.refuses
     }
 
+    /// Whether the store was not looked through to its end yet, so that the ledger does not know all that it has.
+    pub fn store_is_unread(&self) -> bool {
+        self.core.storing.scanning
+    }
+
     /// Whether a lane has lines that only the store has.
     pub(super) fn is_behind(&self, lane: &Lane) -> bool {
         lane.shelf.records > 0 || self.core.storing.scanning

@@ -146,7 +146,7 @@ impl Hub {
     /// Whether a carrier of `kinds` has nothing more to wait for: what the store has, it may yet bring.
     pub(super) fn is_drained(&mut self, kinds: KindSet) -> bool {
         let row = self.delivery.ledger().total_of(kinds);
-        row.unsettled() == 0 && (row.stored == 0 || !self.keeper)
+        row.unsettled() == 0 && (!self.keeper || row.stored == 0 && !self.delivery.view().store_is_unread())
     }
 
     /// Whether lines that find no room should wait for the store to take others.

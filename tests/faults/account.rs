@@ -80,23 +80,27 @@ impl Account {
 
     /// Notes a row of the table of faults.
     pub(crate) fn note(&self, fault: &str) -> &Self {
-        note(fault, self.sent, self.sent - self.missing.len(), self.told, self.duplicates, self.resent);
+        note(fault, self.sent, self.sent - self.missing.len(), self.told, self.duplicates, Some(self.resent));
         self
     }
 }
 
 /// Notes what belongs to a row of the table of faults: the cases of one run are added up, the next run begins anew.
-pub(crate) fn note(fault: &str, sent: usize, arrived: usize, told: usize, duplicates: usize, resent: usize) {
+pub(crate) fn note(fault: &str, sent: usize, arrived: usize, told: usize, duplicates: usize, resent: Option<usize>) {
     static ROWS: Mutex<BTreeMap<String, [usize; 6]>> = Mutex::new(BTreeMap::new());
     let lost = (sent - arrived).saturating_sub(told);
     let mut rows = ROWS.lock().unwrap();
     let row = rows.entry(fault.to_owned()).or_default();
-    for (sum, count) in row.iter_mut().zip([sent, arrived, told, duplicates, resent, lost]) {
+    for (sum, count) in row.iter_mut().zip([sent, arrived, told, duplicates, resent.unwrap_or(0), lost]) {
         *sum += count;
     }
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("faults");
     fs::create_dir_all(&folder).unwrap();
-    let row: String = row.iter().map(|count| format!("\t{count}")).collect();
+    let mut row = row.map(|count| format!("\t{count}"));
+    if resent.is_none() {
+        row[4] = "\t–".into();
+    }
+    let row = row.concat();
     let file = fault.replace(|c: char| !c.is_ascii_alphanumeric(), "-");
     fs::write(folder.join(file), format!("{fault}{row}\n")).unwrap();
 }

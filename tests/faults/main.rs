@@ -10,4 +10,5 @@ mod policy;
 mod random;
 mod receiver;
 mod requests;
+mod sender_killed;
 mod server;

@@ -5,13 +5,16 @@
 
 #[allow(dead_code)]
 mod account;
+mod disk;
 mod network;
 #[allow(dead_code)]
 mod receiver;
 
 use std::process::{Command, ExitCode, Stdio};
 
-const TESTS: [(&str, fn()); 8] = [
+use wavefront_sdk::delivery::Mode;
+
+const TESTS: [(&str, fn()); 12] = [
     ("a_cable_is_pulled_and_put_back_tcp", || network::a_cable_is_pulled_and_put_back("tcp")),
     ("a_cable_is_pulled_and_put_back_http", || network::a_cable_is_pulled_and_put_back("http")),
     ("a_half_open_peer_tcp", || network::a_half_open_peer("tcp")),
@@ -20,6 +23,10 @@ const TESTS: [(&str, fn()); 8] = [
     ("a_name_whose_address_changes_tcp", || network::a_name_whose_address_changes("tcp")),
     ("a_name_whose_address_changes_http", || network::a_name_whose_address_changes("http")),
     ("a_connection_to_itself_delivers_nothing", network::a_connection_to_itself_delivers_nothing),
+    ("a_disk_is_full_always", || disk::a_disk_is_full(Mode::Always)),
+    ("a_disk_is_full_overflow", || disk::a_disk_is_full(Mode::Overflow)),
+    ("a_disk_becomes_read_only_always", || disk::a_disk_becomes_read_only(Mode::Always)),
+    ("a_disk_becomes_read_only_overflow", || disk::a_disk_becomes_read_only(Mode::Overflow)),
 ];
 
 /// The name of the test to run, for the process that is in the namespaces.

@@ -17,7 +17,7 @@ use super::account::{Account, LONG, until};
 use super::receiver::{Receiver, Scratch};
 
 #[track_caller]
-fn run(command: &str) {
+pub(crate) fn run(command: &str) {
     let words: Vec<_> = command.split(' ').collect();
     let status = Command::new(words[0]).args(&words[1..]).status().unwrap();
     assert!(status.success(), "{command}");
