@@ -330,31 +330,6 @@ fn every_kind_is_counted_in_its_own_row() {
 }
 
 #[test]
-fn wrong_options_are_errors_that_name_them() {
-    let build =
-        |change: fn(SenderBuilder) -> SenderBuilder| change(Sender::builder("tcp://localhost")).build().unwrap_err();
-    let named = |error: BuildError| match error {
-        BuildError::Option { name, .. } => name,
-        other => panic!("{other}"),
-    };
-    assert_eq!(named(build(|builder| builder.max_queue_size(0))), "max_queue_size");
-    assert_eq!(named(build(|builder| builder.max_queue_bytes(1))), "max_queue_bytes");
-    assert_eq!(named(build(|builder| builder.batch_size(0))), "batch_size");
-    assert_eq!(named(build(|builder| builder.flush_interval(Duration::ZERO))), "flush_interval");
-    assert_eq!(named(build(|builder| builder.in_flight(0))), "in_flight");
-    assert_eq!(named(build(|builder| builder.request_timeout(Duration::ZERO))), "request_timeout");
-    assert_eq!(named(build(|builder| builder.replay_window(0, Duration::from_secs(1)))), "replay_window");
-    assert_eq!(named(build(|builder| builder.replay_window(1, Duration::from_secs(1)))), "replay_window");
-    assert_eq!(named(build(|builder| builder.replay_window(1 << 20, Duration::ZERO))), "replay_window");
-    assert_eq!(named(build(|builder| builder.replay_window(1 << 20, Duration::MAX))), "replay_window");
-    assert_eq!(named(build(|builder| builder.replay_window(usize::MAX, Duration::from_secs(1)))), "replay_window");
-    for url in ["", "localhost:2878", "ftp://x", "tcp://", "tcp://h?trace=1", "http://token@example.com"] {
-        assert!(matches!(Sender::builder(url).build(), Err(BuildError::Endpoint(_))), "{url}");
-    }
-    assert!(matches!(Sender::builder("proxy://h").token("t").build(), Err(BuildError::Endpoint(_))));
-}
-
-#[test]
 fn the_proxy_client_needs_a_port_and_names_the_one_that_is_missing() {
     let client = WavefrontProxyClient::new("localhost");
     assert!(matches!(client.clone().build(), Err(BuildError::Endpoint(_))));

@@ -19,7 +19,7 @@ use crate::store::Store;
 #[cfg(feature = "http")]
 use crate::transport::Http;
 use crate::transport::{Token, Transport};
-use crate::{EventForm, Kind, KindSet, Limits};
+use crate::{Encode, EventForm, Kind, KindSet, Limits, Metric, Rules};
 
 /// Makes a [`Sender`]. Building it never connects: a dead endpoint does not keep an application from starting.
 ///
@@ -305,6 +305,10 @@ impl SenderBuilder {
         let target = match self.target {
             Target::Own(carrier) => Err(carrier),
             Target::Endpoint(endpoint) => Ok(endpoint),
+            // As an endpoint it is the same as `http://`, which may take one.
+            Target::Url(url) if self.token.is_some() && is_proxy(&url) => {
+                return Err(EndpointError::TokenForProxy.into());
+            }
             Target::Url(url) if self.plain_token => Ok(Endpoint::parse_allowing_plain_token(&url)?),
             Target::Url(url) => Ok(Endpoint::parse(&url)?),
         };
@@ -388,9 +392,42 @@ impl SenderBuilder {
             _ if self.request_timeout.is_some_and(|timeout| timeout.is_zero()) => {
                 wrong("request_timeout", "longer than zero")
             }
+            config if !is_wait(config.backoff) => wrong("backoff", WAITS),
+            config if !is_wait(config.auth_backoff) => wrong("auth_backoff", WAITS),
+            _ if self.trace_port == Some(0) => wrong("trace_port", "from 1 to 65535"),
+            _ if self.histogram_port == Some(0) => wrong("histogram_port", "from 1 to 65535"),
+            _ if !takes_anything(&self.limits) => wrong("limits", "at least 1, each of them but the numbers of tags"),
+            _ if !self.is_source() => wrong("source", "what a line may have for a source, within the limits"),
             _ => Ok(()),
         }
     }
+
+    /// Whether lines could have the source that was given. A blank one stands for the machine's name.
+    fn is_source(&self) -> bool {
+        let source = self.source.as_deref().filter(|source| !source.trim().is_empty());
+        let Some(source) = source else { return true };
+        let mut line = Vec::new();
+        Metric::new("m", 0.0).source(source).encode(&Rules::new().limits(self.limits), &mut line).is_ok()
+    }
+}
+
+fn is_proxy(url: &str) -> bool {
+    url.trim().split_once("://").is_some_and(|(scheme, _)| scheme.eq_ignore_ascii_case("proxy"))
+}
+
+const WAITS: &str = "longer than zero, first and most";
+
+const fn is_wait(backoff: Backoff) -> bool {
+    !backoff.first.is_zero() && !backoff.most.is_zero()
+}
+
+/// Whether there is anything that the limits let pass.
+fn takes_anything(limits: &Limits) -> bool {
+    let Limits { metric_name, source, tag_key, tag, tags: _, span_name, span_tag_key, span_tags: _, .. } = *limits;
+    let Limits { metric_line, histogram_line, trace_line, .. } = *limits;
+    [metric_name, source, tag_key, tag, span_name, span_tag_key, metric_line, histogram_line, trace_line]
+        .iter()
+        .all(|&limit| limit > 0)
 }
 
 fn is_window(bytes: usize, duration: Duration) -> bool {
