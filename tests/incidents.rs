@@ -190,10 +190,11 @@ fn lines_in_doubt_are_told() {
     });
     let (builder, told) = told(SenderBuilder::over(stream));
     let sender = builder.build().unwrap();
-    for _ in 0..2 {
-        sender.send(DeltaCounter::new("d", 1.0)).unwrap();
-        sender.flush(LONG).unwrap();
-    }
+    sender.send(DeltaCounter::new("d", 1.0)).unwrap();
+    sender.flush(LONG).unwrap();
+    sender.send(DeltaCounter::new("d", 1.0)).unwrap();
+    assert_eq!(sender.flush(LONG).unwrap_err().lost, 1, "the flush says it too");
+    sender.flush(LONG).expect("once");
     let ledger = sender.close(LONG);
     let incidents: Vec<_> = told.try_iter().collect();
     assert_eq!(sums(&incidents), losses(&ledger));
