@@ -36,10 +36,13 @@ mod ledger;
 mod lists;
 mod machine;
 mod policy;
+#[cfg(test)]
+mod power;
 mod replay;
 mod segment;
 mod send;
 mod shelf;
+mod shelved;
 mod spool;
 
 pub use backoff::{Backoff, Millis};

@@ -3,19 +3,19 @@
 use core::time::Duration;
 
 use super::backoff::{Backoff, Gate, Jitter, Millis};
-use super::errand::{Errand, Job, Keep, Loss, Mode, Reason, Reply, Task};
+use super::errand::{Errand, Job, Keep, Mode, Reason, Task};
 use super::lane::{Lane, is_before};
 use super::machine::{Overflow, View};
 use super::segment::{Buf, NONE, State};
 use super::shelf::Shelf;
 use crate::Kind;
-use crate::store::{Footprint, Head, StoreFailure};
+use crate::store::{Footprint, Head};
 
 /// How many segments of a lane are read ahead of their turn.
 const AHEAD: usize = 6;
 
 /// How long a store that does not work is left alone.
-const STORE: Backoff = Backoff::new(Duration::from_millis(500), Duration::from_secs(30));
+pub(super) const STORE: Backoff = Backoff::new(Duration::from_millis(500), Duration::from_secs(30));
 
 /// Decides what goes into a store and what comes out of it, for one [`Delivery`](super::Delivery).
 ///
@@ -49,30 +49,30 @@ const STORE: Backoff = Backoff::new(Duration::from_millis(500), Duration::from_s
 /// ```
 #[derive(Debug)]
 pub struct Spool {
-    keep: Keep,
-    footprint: Footprint,
+    pub(super) keep: Keep,
+    pub(super) footprint: Footprint,
     /// What the records take of the medium.
-    bytes: u64,
+    pub(super) bytes: u64,
     /// Whether the store works, and whether it has room.
-    works: Gate,
-    room: Gate,
-    jitter: Jitter,
+    pub(super) works: Gate,
+    pub(super) room: Gate,
+    pub(super) jitter: Jitter,
     /// The lane that is looked through at the beginning, and the key to go on from.
-    scan: Option<(u8, u32)>,
-    heads: [Next; Kind::COUNT],
-    turn: u8,
-    busy: bool,
-    hurry: bool,
+    pub(super) scan: Option<(u8, u32)>,
+    pub(super) heads: [Next; Kind::COUNT],
+    pub(super) turn: u8,
+    pub(super) busy: bool,
+    pub(super) hurry: bool,
 }
 
 /// The next record that is to be read, as it was found when everything below `from` was read, in that turn of the shelf.
 #[derive(Debug, Clone, Copy)]
-struct Next {
-    from: u32,
-    turn: u16,
-    head: Option<Head>,
+pub(super) struct Next {
+    pub(super) from: u32,
+    pub(super) turn: u16,
+    pub(super) head: Option<Head>,
     /// Where to go on seeking while there is none.
-    seek: u32,
+    pub(super) seek: u32,
 }
 
 impl Next {
@@ -124,7 +124,7 @@ impl Spool {
         !self.busy && (safe || view.core.storing.refuses && !self.is_shut()) && (removed || self.is_shut())
     }
 
-    fn is_shut(&self) -> bool {
+    pub(super) fn is_shut(&self) -> bool {
         self.works.is_shut()
     }
 
@@ -374,7 +374,7 @@ impl Spool {
     }
 
     /// The next record of a lane, if it is known.
-    fn head(&self, lane: &Lane) -> Option<Head> {
+    pub(super) fn head(&self, lane: &Lane) -> Option<Head> {
         self.next(lane)?.head
     }
 
@@ -384,412 +384,18 @@ impl Spool {
         let age = unix.checked_sub(head.born).filter(|_| head.born > 0)?;
         Some(self.keep.age.saturating_sub(Duration::from_millis(age)))
     }
-
-    /// What became of a job. Says which lines were lost with their record, if any were.
-    pub fn settle<B: Buf>(
-        &mut self,
-        view: &mut View<'_, B>,
-        job: Job<B>,
-        result: Result<Reply, StoreFailure>,
-        now: Millis,
-    ) -> Option<Loss> {
-        self.busy = false;
-        self.works.back(job.pass);
-        match result {
-            Ok(_) | Err(StoreFailure::Damaged) => self.works.succeeded(),
-            Err(StoreFailure::Full) if matches!(job.task, Task::Put { .. }) => {
-                self.works.succeeded();
-                let pass = self.room.leave();
-                self.room.back(pass);
-                self.room.failed(pass, now, STORE, None, &mut self.jitter);
-            }
-            Err(_) => self.works.failed(job.pass, now, STORE, None, &mut self.jitter),
-        }
-        let storing = &mut view.core.storing;
-        storing.broken = self.works.is_shut();
-        if storing.broken || self.room.is_shut() {
-            storing.refuses = true;
-            storing.first = false;
-        }
-        let Job { task, head, buf, slot: index, lane, .. } = job;
-        let at = usize::from(lane);
-        match task {
-            Task::Scan => self.scanned(view, at, head, result),
-            Task::Seek { turn } => return self.sought(view, at, head, turn, result),
-            Task::Put { copy } => self.was_put(view, at, head, index, buf.filter(|_| !copy), result.is_ok()),
-            Task::Read => return self.was_read(view, at, head, index, buf, result),
-            Task::Remove => {
-                let Some(slot) = view.slots.get_mut(usize::from(index)) else { return None };
-                if result.is_ok() {
-                    self.bytes = self.bytes.saturating_sub(self.footprint.of(slot.record));
-                    self.room.succeeded();
-                    view.give_free(index);
-                } else {
-                    view.retire(at, index);
-                }
-            }
-            Task::Drop(reason) if result.is_ok() => {
-                self.room.succeeded();
-                return self.gone(
-                    view,
-                    at,
-                    head,
-                    match reason {
-                        Reason::Expired => None,
-                        Reason::StoreFull => Some(StoreFailure::Full),
-                    },
-                );
-            }
-            Task::Drop(_) => {}
-        }
-        None
-    }
-
-    fn scanned<B: Buf>(&mut self, view: &mut View<'_, B>, at: usize, asked: Head, result: Result<Reply, StoreFailure>) {
-        let Some(lane) = view.lanes.get_mut(at) else { return };
-        match result {
-            Ok(Reply::Found(Some(head))) if head.kind == lane.kind && head.key >= asked.key && head.key > 0 => {
-                let shelf = &mut lane.shelf;
-                shelf.records = shelf.records.saturating_add(1);
-                (shelf.first, shelf.last) = (shelf.first.min(head.key), shelf.last.max(head.key));
-                (shelf.upto, shelf.tried) = (head.key, head.key);
-                lane.row.recovered = lane.row.recovered.wrapping_add(head.lines as usize);
-                lane.row.stored = lane.row.stored.wrapping_add(head.lines as usize);
-                self.bytes = self.bytes.saturating_add(self.footprint.of(head.bytes));
-                self.scan = match head.key.checked_add(1) {
-                    Some(from) => Some((at as u8, from)),
-                    None => Some((at as u8 + 1, 0)),
-                };
-            }
-            Ok(_) | Err(StoreFailure::Damaged) => self.scan = Some((at as u8 + 1, 0)),
-            // It is asked again; what is new does not wait for it meanwhile.
-            Err(_) => view.core.storing.scanning = false,
-        }
-    }
-
-    fn sought<B: Buf>(
-        &mut self,
-        view: &mut View<'_, B>,
-        at: usize,
-        asked: Head,
-        turn: u16,
-        result: Result<Reply, StoreFailure>,
-    ) -> Option<Loss> {
-        let reply = result.ok()?;
-        let lane = view.lanes.get(at).filter(|lane| lane.shelf.turns == turn)?;
-        let (kind, from) = (lane.kind, lane.shelf.from);
-        let found = match reply {
-            Reply::Found(Some(head)) if head.kind == kind && head.key >= asked.key => Some(head),
-            _ => None,
-        };
-        let Some(head) = found else {
-            // Somebody took them away: nobody knows how many each had, but together they are known.
-            let lane = view.lanes.get_mut(at)?;
-            let lines = core::mem::take(&mut lane.row.stored);
-            (lane.shelf.records, lane.shelf.gap) = (0, NONE);
-            lane.row.dropped.damaged = lane.row.dropped.damaged.wrapping_add(lines);
-            return Some(Loss { kind, lines, failure: Some(StoreFailure::Damaged) });
-        };
-        // What memory has too is not what is sought.
-        let head = Some(head).filter(|head| !view.has_key(at, head.key));
-        let seek = found.map_or(from, |head| head.key.saturating_add(1));
-        *self.heads.get_mut(kind.index())? = Next { from, turn, head, seek };
-        None
-    }
-
-    fn was_put<B: Buf>(
-        &mut self,
-        view: &mut View<'_, B>,
-        at: usize,
-        head: Head,
-        index: u16,
-        buf: Option<B>,
-        durable: bool,
-    ) {
-        if durable {
-            self.bytes = self.bytes.saturating_add(self.footprint.of(head.bytes));
-            self.room.succeeded();
-        }
-        let Some(slot) = view.slots.get_mut(usize::from(index)) else { return };
-        let came_back = buf.is_some();
-        if came_back {
-            slot.buf = buf;
-        }
-        if slot.key != head.key {
-            // Settled and gone while it was copied; the record is found in the next life.
-            return;
-        }
-        if durable {
-            slot.record = head.bytes;
-        } else if slot.record == 0 {
-            slot.key = 0;
-        }
-        match slot.state {
-            State::Storing => {
-                slot.state = State::Ready;
-                view.release_if_empty(at, index);
-            }
-            State::Abandoned => {
-                if let (true, Some(lane)) = (durable, view.lanes.get_mut(at)) {
-                    // It was given up for lost a moment too early.
-                    let lines = slot.lines as usize;
-                    lane.row.dropped.closed = lane.row.dropped.closed.wrapping_sub(lines);
-                    lane.row.stored = lane.row.stored.wrapping_add(lines);
-                }
-                if came_back {
-                    view.give_free(index);
-                } else {
-                    slot.key = 0;
-                }
-            }
-            _ => {}
-        }
-    }
-
-    fn was_read<B: Buf>(
-        &mut self,
-        view: &mut View<'_, B>,
-        at: usize,
-        head: Head,
-        index: u16,
-        buf: Option<B>,
-        result: Result<Reply, StoreFailure>,
-    ) -> Option<Loss> {
-        let slot = view.slots.get_mut(usize::from(index))?;
-        slot.buf = buf;
-        let lane = view.lanes.get(at)?;
-        if result.is_ok() && lane.shelf.records > 0 && !view.core.abandoned {
-            self.pass(view, at, head);
-            let slot = view.slots.get_mut(usize::from(index))?;
-            slot.begin(0);
-            (slot.key, slot.record, slot.len, slot.lines) = (head.key, head.bytes, head.bytes, head.lines);
-            view.shelve(at, index);
-            return None;
-        }
-        view.give_free(index);
-        if result == Err(StoreFailure::Damaged) {
-            return self.gone(view, at, head, Some(StoreFailure::Damaged));
-        }
-        None
-    }
-
-    /// The next record comes behind this one, unless others came before it meanwhile.
-    fn pass<B: Buf>(&self, view: &mut View<'_, B>, at: usize, head: Head) {
-        let Some(lane) = view.lanes.get_mut(at) else { return };
-        if self.head(lane) == Some(head) {
-            lane.shelf.from = head.key.saturating_add(1);
-        }
-    }
-
-    /// A record of the gap is no more, and its lines with it.
-    fn gone<B: Buf>(
-        &mut self,
-        view: &mut View<'_, B>,
-        at: usize,
-        head: Head,
-        failure: Option<StoreFailure>,
-    ) -> Option<Loss> {
-        self.pass(view, at, head);
-        let lane = view.lanes.get_mut(at)?;
-        let lines = head.lines as usize;
-        self.bytes = self.bytes.saturating_sub(self.footprint.of(head.bytes));
-        lane.shelf.records = lane.shelf.records.saturating_sub(1);
-        if lane.shelf.records == 0 {
-            lane.shelf.gap = NONE;
-        }
-        lane.row.stored = lane.row.stored.wrapping_sub(lines);
-        let dropped = &mut lane.row.dropped;
-        let reason = match failure {
-            None => &mut dropped.expired,
-            Some(StoreFailure::Damaged) => &mut dropped.damaged,
-            Some(_) => &mut dropped.store_full,
-        };
-        *reason = reason.wrapping_add(lines);
-        Some(Loss { kind: lane.kind, lines, failure })
-    }
 }
 
 #[cfg(test)]
 mod tests {
     extern crate std;
 
-    use std::boxed::Box;
-    use std::collections::{BTreeMap, BTreeSet};
     use std::vec::Vec;
 
+    use super::super::power::{Disk, METRIC, Process, keep};
     use super::*;
-    use crate::KindSet;
-    use crate::delivery::{Action, Config, Delivery, InFlight, Outcome, Refused, Slot};
-    use crate::store::{Store, StoreError};
-
-    const METRIC: Kind = Kind::Metric;
-
-    /// A medium that outlives everything, and fails when told to.
-    #[derive(Debug, Default)]
-    struct Disk {
-        records: BTreeMap<(usize, u32), (Head, Vec<u8>)>,
-        fails: Option<StoreFailure>,
-    }
-
-    #[derive(Debug)]
-    struct Failed(StoreFailure);
-
-    impl core::fmt::Display for Failed {
-        fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-            self.0.fmt(f)
-        }
-    }
-
-    impl core::error::Error for Failed {}
-
-    impl StoreError for Failed {
-        fn kind(&self) -> StoreFailure {
-            self.0
-        }
-    }
-
-    impl Disk {
-        fn works(&self) -> Result<(), Failed> {
-            self.fails.map_or(Ok(()), |failure| Err(Failed(failure)))
-        }
-
-        fn lines(&self) -> Vec<&[u8]> {
-            self.records.values().flat_map(|(_, lines)| lines.split_inclusive(|&byte| byte == b'\n')).collect()
-        }
-    }
-
-    impl Store for Disk {
-        type Error = Failed;
-
-        fn put(&mut self, head: Head, lines: &[u8]) -> Result<(), Failed> {
-            self.works()?;
-            assert_eq!(head.bytes as usize, lines.len());
-            assert_eq!(head.lines as usize, lines.iter().filter(|&&byte| byte == b'\n').count());
-            self.records.insert((head.kind.index(), head.key), (head, lines.into()));
-            Ok(())
-        }
-
-        fn next(&mut self, kind: Kind, from: u32) -> Result<Option<Head>, Failed> {
-            self.works()?;
-            let mut range = self.records.range((kind.index(), from)..(kind.index() + 1, 0));
-            Ok(range.next().map(|(_, (head, _))| *head))
-        }
-
-        fn read(&mut self, head: Head, into: &mut [u8]) -> Result<(), Failed> {
-            self.works()?;
-            let Some((_, lines)) = self.records.get(&(head.kind.index(), head.key)) else {
-                return Err(Failed(StoreFailure::Damaged));
-            };
-            into.copy_from_slice(lines);
-            Ok(())
-        }
-
-        fn remove(&mut self, kind: Kind, key: u32) -> Result<(), Failed> {
-            self.works()?;
-            self.records.remove(&(kind.index(), key));
-            Ok(())
-        }
-    }
-
-    type Buffer = Box<[u8]>;
-
-    /// A process: its queue, and its spool on a disk that outlives it.
-    struct Process {
-        delivery: Delivery<Buffer, Vec<Slot<Buffer>>, [Lane; 2]>,
-        spool: Spool,
-    }
-
-    impl Process {
-        fn new(keep: Keep, change: impl FnOnce(&mut Config)) -> Self {
-            let mut config = Config { queue_lines: 20, segment_bytes: 32, batch_lines: 4, ..Config::DEFAULT };
-            change(&mut config);
-            let slots = (0..12).map(|_| Slot::empty()).collect();
-            let mut delivery = Delivery::new(config, slots, [Lane::new(METRIC), Lane::new(Kind::Delta)]);
-            let spool = Spool::new(keep, Footprint::EXACT, &mut delivery.view());
-            Self { delivery, spool }
-        }
-
-        fn job(&mut self, now: u64, unix: u64) -> Option<Job<Buffer>> {
-            match self.spool.poll(&mut self.delivery.view(), Millis(now), unix) {
-                Errand::Do(job) => Some(job),
-                _ => None,
-            }
-        }
-
-        fn settle(&mut self, disk: &mut Disk, mut job: Job<Buffer>, now: u64) -> Option<Loss> {
-            let result = job.run(disk).map_err(|error| error.kind());
-            let loss = self.spool.settle(&mut self.delivery.view(), job, result, Millis(now));
-            self.delivery.view().check();
-            if self.spool.scan.is_none() {
-                self.check_gap(disk);
-            }
-            loss
-        }
-
-        /// All that there is to do.
-        fn work(&mut self, disk: &mut Disk, now: u64) -> Vec<Loss> {
-            let mut losses = Vec::new();
-            for _ in 0..500 {
-                let Some(job) = self.job(now, now) else { return losses };
-                losses.extend(self.settle(disk, job, now));
-            }
-            panic!("the store is never left alone");
-        }
-
-        fn push(&mut self, line: &[u8]) {
-            self.delivery.push(METRIC, line, 1).unwrap();
-        }
-
-        fn send(&mut self, now: u64) -> Option<InFlight<Buffer>> {
-            match self.delivery.poll(Millis(now), KindSet::ALL) {
-                Action::Send(token) => Some(token),
-                _ => None,
-            }
-        }
-
-        fn outcome(&mut self, token: InFlight<Buffer>, outcome: Outcome, now: u64) {
-            self.delivery.outcome(token, outcome, Millis(now));
-            self.delivery.view().check();
-        }
-
-        /// The lines that leave, with all errands done between.
-        fn drain(&mut self, disk: &mut Disk, now: u64) -> Vec<u8> {
-            let mut all = Vec::new();
-            loop {
-                self.delivery.flush();
-                self.work(disk, now);
-                let Some(token) = self.send(now) else { return all };
-                all.extend_from_slice(token.batch().bytes);
-                self.outcome(token, Outcome::Delivered, now);
-            }
-        }
-
-        /// The gap holds what is on the disk and not in memory, but for what could not be removed.
-        fn check_gap(&mut self, disk: &Disk) {
-            let view = self.delivery.view();
-            for lane in view.lanes.iter() {
-                let mut known = BTreeSet::new();
-                for mut here in [lane.head, lane.shelf.done] {
-                    while let Some(slot) = view.slots.get(usize::from(here)) {
-                        known.extend((slot.record > 0).then_some(slot.key));
-                        here = slot.next;
-                    }
-                }
-                let keys = disk.records.keys().filter(|(kind, _)| *kind == lane.kind.index()).map(|(_, key)| *key);
-                let gap: Vec<u32> = keys.filter(|key| *key >= lane.shelf.floor && !known.contains(key)).collect();
-                assert_eq!(lane.shelf.records as usize, gap.len(), "{:?}: {gap:?} {known:?}", lane.shelf);
-                assert!(gap.iter().all(|key| *key >= lane.shelf.from), "{:?}: {gap:?}", lane.shelf);
-            }
-        }
-
-        fn row(&mut self) -> crate::delivery::Row {
-            *self.delivery.ledger().row(METRIC)
-        }
-    }
-
-    fn keep(mode: Mode) -> Keep {
-        Keep { mode, ..Keep::DEFAULT }
-    }
+    use crate::delivery::{Loss, Outcome, Refused};
+    use crate::store::StoreFailure;
 
     #[test]
     fn always_means_before_it_is_sent_and_until_it_is_delivered() {
@@ -857,8 +463,7 @@ mod tests {
             let mut disk = Disk::default();
             let mut process = Process::new(keep(mode), |_| {});
             let mut expected = Vec::new();
-            let mut numbers = 10..90_u8;
-            while let Some(number) = numbers.next() {
+            for number in 10..90_u8 {
                 let line = std::format!("{number}\n").into_bytes();
                 expected.extend_from_slice(&line);
                 process.push(&line);
@@ -1007,111 +612,5 @@ mod tests {
         process.outcome(token, Outcome::Retry { done: 0, after: None }, 100_000);
         assert!(process.send(200_000).is_none());
         assert_eq!(process.drain(&mut disk, 200_000), b"1\n2\n");
-    }
-
-    /// Random clients, receivers, stores and crashes. Nothing that was durable is lost, lines arrive in their order
-    /// where one batch is out at a time, and the ledger balances after every operation.
-    #[test]
-    fn nothing_durable_is_lost_and_nothing_overtakes() {
-        for seed in 1..300_u32 {
-            let mut random = seed.wrapping_mul(0x9e37_79b9) | 1;
-            let mut dice = move |sides: u32| {
-                random ^= random << 13;
-                random ^= random >> 17;
-                random ^= random << 5;
-                random % sides
-            };
-            let mode = if dice(2) == 0 { Mode::Always } else { Mode::Overflow };
-            let most_out = 1 + dice(3) as usize;
-            let stream = dice(3) == 0;
-            let queue_lines = 6 + dice(40) as usize;
-            let start = |config: &mut Config| config.queue_lines = queue_lines;
-            let mut disk = Disk::default();
-            let mut process = Process::new(keep(mode), start);
-            let (mut out, mut pending): (Vec<InFlight<Buffer>>, Option<Job<Buffer>>) = (Vec::new(), None);
-            let (mut now, mut next) = (0_u64, 0_u32);
-            // Lines that must arrive some day, and those that have, in the order of their first arrival.
-            let (mut owed, mut arrived) = (BTreeSet::new(), Vec::new());
-            let mut ordered = most_out == 1 && !stream;
-            let number = |line: &[u8]| core::str::from_utf8(line).unwrap().trim().parse::<u32>().unwrap();
-            for step in 0..600 {
-                let is_last = step == 599;
-                match dice(40) {
-                    0..14 => {
-                        let line = std::format!("{next}\n");
-                        if process.delivery.push(METRIC, line.as_bytes(), 1).is_ok() {
-                            owed.insert(next);
-                        }
-                        next += 1;
-                    }
-                    14..17 => drop(process.delivery.flush()),
-                    17..25 if out.len() < most_out => out.extend(process.send(now)),
-                    25..32 if !out.is_empty() => {
-                        let token = out.swap_remove(dice(out.len() as u32) as usize);
-                        let came = dice(3) > 0;
-                        if came {
-                            arrived.extend(token.batch().bytes.split_inclusive(|&byte| byte == b'\n').map(number));
-                        }
-                        let outcome = match (came, stream, dice(3)) {
-                            (true, false, 0) => Outcome::Retry { done: 0, after: None },
-                            (true, false, _) => Outcome::Delivered,
-                            (true, true, _) => Outcome::Written,
-                            (false, _, 0) => Outcome::Unreachable,
-                            (false, _, _) => Outcome::Retry { done: 0, after: None },
-                        };
-                        process.outcome(token, outcome, now);
-                    }
-                    32..37 if pending.is_none() => pending = process.job(now, now + 1),
-                    32..37 => {
-                        disk.fails = match dice(12) {
-                            0 => Some(StoreFailure::Unavailable),
-                            1 => Some(StoreFailure::Full),
-                            _ => None,
-                        };
-                        // Nobody waits for a store that cannot say what it has.
-                        ordered &= disk.fails.is_none() || process.spool.scan.is_none();
-                        process.settle(&mut disk, pending.take().unwrap(), now);
-                        disk.fails = None;
-                    }
-                    37 if stream && out.is_empty() => drop(process.delivery.view().lost(KindSet::ALL, Millis(now))),
-                    38 => now += u64::from(dice(40_000)),
-                    39 if dice(4) == 0 => {
-                        // Power off: what is written by now may have arrived and is not sent again.
-                        let stored: BTreeSet<u32> = disk.lines().into_iter().map(number).collect();
-                        owed.retain(|line| stored.contains(line));
-                        (out, pending) = (Vec::new(), None);
-                        process = Process::new(keep(mode), start);
-                    }
-                    _ => {}
-                }
-                if pending.is_none() && process.spool.scan.is_none() {
-                    process.check_gap(&disk);
-                }
-                let ledger = process.delivery.ledger();
-                assert!(ledger.is_balanced(), "{seed} {step} {ledger:?}");
-                if !is_last {
-                    process.delivery.view().check();
-                }
-            }
-            // From now on all is well.
-            for token in out {
-                process.outcome(token, Outcome::Retry { done: 0, after: None }, now);
-            }
-            pending.map(|job| process.settle(&mut disk, job, now));
-            process.delivery.view().lost(KindSet::ALL, Millis(now));
-            now += 10_000_000;
-            arrived.extend(process.drain(&mut disk, now).split_inclusive(|&byte| byte == b'\n').map(number));
-            let row = process.row();
-            assert_eq!((row.unsettled(), row.stored, row.dropped.damaged), (0, 0, 0), "{seed} {row:?}");
-            assert!(disk.records.is_empty(), "{seed}");
-            let all: BTreeSet<u32> = arrived.iter().copied().collect();
-            let missing: Vec<_> = owed.difference(&all).collect();
-            assert!(missing.is_empty() || stream, "{seed} {mode:?}: {missing:?}");
-            if ordered {
-                let mut seen = BTreeSet::new();
-                let firsts: Vec<u32> = arrived.into_iter().filter(|line| seen.insert(*line)).collect();
-                assert!(firsts.is_sorted(), "{seed} {mode:?}: {firsts:?}");
-            }
-        }
     }
 }

@@ -116,12 +116,15 @@ impl From<InvalidInput> for SendError {
     }
 }
 
-/// The time was over before everything had left.
+/// Not everything was delivered: the time was over, or lines were lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FlushError {
     /// Lines from before the flush that are still queued or in flight.
     pub left: usize,
+    /// Lines that `send` had taken and that were lost since the last flush that said so: refused by the receiver, in doubt,
+    /// expired or damaged in a store, or dropped as the oldest. Those that `send` refused itself are not among them.
+    pub lost: usize,
     /// What the last batch that failed failed of, if one did.
     pub last_failure: Option<Failure>,
     /// Whether this process is a fork of the one that made the sender: nothing was tried.
@@ -129,7 +132,7 @@ pub struct FlushError {
 }
 
 impl FlushError {
-    pub(super) const FORKED: Self = Self { left: 0, last_failure: None, forked: true };
+    pub(super) const FORKED: Self = Self { left: 0, lost: 0, last_failure: None, forked: true };
 }
 
 const FORKED: &str = "this process is a fork of the one that made the sender: make another one here";
@@ -139,7 +142,11 @@ impl fmt::Display for FlushError {
         if self.forked {
             return f.write_str(FORKED);
         }
-        write!(f, "{} lines have not left yet", self.left)?;
+        match (self.left, self.lost) {
+            (left, 0) => write!(f, "{left} lines have not left yet")?,
+            (0, lost) => write!(f, "{lost} lines were lost")?,
+            (left, lost) => write!(f, "{left} lines have not left yet, {lost} were lost")?,
+        }
         match self.last_failure {
             Some(failure) => write!(f, "; the last failure: {}", Cause::of(failure)),
             None => Ok(()),

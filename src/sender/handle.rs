@@ -235,6 +235,7 @@ impl Sender {
                 Some(until) => drop(shared.wait(hub, until)),
                 None => {
                     let refused = hub.delivery.view().refuse(kind, lines);
+                    hub.refused = hub.refused.wrapping_add(lines as usize);
                     return Err(refusal(kind, refused));
                 }
             }
@@ -245,7 +246,8 @@ impl Sender {
     /// kernel. With a store, it is done as soon as everything is durable or delivered.
     ///
     /// # Errors
-    /// [`FlushError`] where some are left when `timeout` is over; they stay queued.
+    /// [`FlushError`] where some are left when `timeout` is over; they stay queued. And where lines were lost that
+    /// [`send`](Self::send) had taken, since the last flush that said so.
     pub fn flush(&self, timeout: Duration) -> Result<(), FlushError> {
         let deadline = deadline(timeout);
         let shared = self.shared();
@@ -255,12 +257,13 @@ impl Sender {
         let ticket = shared.flush();
         let mut hub = shared.lock();
         loop {
-            let left = hub.delivery.left(&ticket);
-            if left == 0 {
-                return Ok(());
+            if let Some(result) = hub.flushed(&ticket, false) {
+                return result;
             }
-            let last_failure = hub.last_failure;
-            hub = shared.wait(hub, deadline).ok_or(FlushError { left, last_failure, forked: false })?;
+            hub = match shared.wait(hub, deadline) {
+                Some(hub) => hub,
+                None => return shared.lock().flushed(&ticket, true).unwrap_or(Ok(())),
+            };
         }
     }
 

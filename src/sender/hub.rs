@@ -8,13 +8,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 use std::vec::Vec;
 
-use super::error::Cause;
+use super::error::{Cause, FlushError};
 use super::incident::{Answer, Fate, Incident, Trouble};
 use super::keeper::GRACE;
 use super::news::{Item, News};
 use super::waiting::Waiting;
 use crate::KindSet;
-use crate::delivery::{Delivery, InFlight, Job, Lane, Lost, Millis, Outcome, Reply, Slot, Spool};
+use crate::delivery::{Delivery, InFlight, Job, Lane, Lost, Millis, Outcome, Reply, Slot, Spool, Ticket};
 use crate::store::StoreFailure;
 use crate::transport::{Accepted, Batch, Failure, Transport, TransportError};
 
@@ -82,6 +82,9 @@ pub(super) struct Hub {
     pub(super) watches: BTreeMap<u32, Watch>,
     pub(super) last_failure: Option<Failure>,
     pub(super) last_error: Option<String>,
+    /// Lines that were dropped with a word to their sender, and all others that were lost when a flush last said so.
+    pub(super) refused: usize,
+    lost: usize,
     next_tag: u32,
     pub(super) phase: Phase,
     /// Workers that have not ended.
@@ -121,6 +124,8 @@ impl Hub {
             watches: BTreeMap::new(),
             last_failure: None,
             last_error: None,
+            refused: 0,
+            lost: 0,
             next_tag: 0,
             phase: Phase::Open,
             workers,
@@ -129,6 +134,19 @@ impl Hub {
             waiting: Waiting::default(),
             news,
         }
+    }
+
+    /// What a flush has come to, if it is done, or its time is `over`. Lost lines are told of once.
+    pub(super) fn flushed(&mut self, ticket: &Ticket, over: bool) -> Option<Result<(), FlushError>> {
+        let left = self.delivery.left(ticket);
+        if left > 0 && !over {
+            return None;
+        }
+        let total = self.delivery.ledger().total();
+        let all = total.dropped.total().wrapping_add(total.doubtful).wrapping_sub(self.refused);
+        let lost = all.wrapping_sub(core::mem::replace(&mut self.lost, all));
+        let last_failure = self.last_failure;
+        Some(if left == 0 && lost == 0 { Ok(()) } else { Err(FlushError { left, lost, last_failure, forked: false }) })
     }
 
     /// A tag that nobody waits for yet.

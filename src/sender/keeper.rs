@@ -70,6 +70,11 @@ impl Keeper {
                     hub = shared.lock();
                     hub.shelved(job, result, shared.now());
                     shared.settled();
+                    let Some(told) = shared.tell(hub, false) else {
+                        core::mem::forget(self);
+                        return;
+                    };
+                    hub = told;
                     continue;
                 }
                 Errand::WaitUntil(at) => at.since(now),

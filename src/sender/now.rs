@@ -9,6 +9,7 @@ use super::driver::deadline;
 use super::error::{Cause, NowError, SendError};
 use super::handle::refusal;
 use super::hub::Watch;
+use crate::delivery::Refused;
 use crate::parse::{self, Line};
 use crate::{Encode, Event, EventForm, Kind};
 
@@ -138,6 +139,9 @@ impl Sender {
         for chunk in chunks {
             let pushed = hub.delivery.view().push_urgent(chunk.kind, &chunk.bytes, chunk.lines, tag);
             let Err(refused) = pushed else { continue };
+            if matches!(refused, Refused::Full | Refused::StoreFull) {
+                hub.refused = hub.refused.wrapping_add(chunk.lines as usize);
+            }
             let untouched = core::ptr::eq(chunk, &chunks[0]);
             if untouched {
                 hub.watches.remove(&tag);

@@ -224,12 +224,11 @@ impl Future for FlushFuture {
         let awaits = wait.state.map(|state| state.awaits);
         wait.end();
         let mut hub = wait.sender.shared().lock();
-        let left = match awaits {
-            Some(Awaits::Flush(ticket)) => hub.delivery.left(&ticket),
-            _ => 0,
+        let result = match awaits {
+            Some(Awaits::Flush(ticket)) => hub.flushed(&ticket, true),
+            _ => None,
         };
-        let last_failure = hub.last_failure;
-        Poll::Ready(if left == 0 { Ok(()) } else { Err(FlushError { left, last_failure, forked: false }) })
+        Poll::Ready(result.unwrap_or(Ok(())))
     }
 }
 

@@ -264,8 +264,11 @@ impl Run {
         };
         match damage {
             Damage::Unfinished(place) => {
-                // Where there is a directory already it stays.
-                let _ = fs::write(self.path.join(place.name() + ".tmp"), "unfinished");
+                let path = self.path.join(place.name() + ".tmp");
+                // What is there may be a link, and lead outside.
+                if !exists(&path) {
+                    fs::write(path, "unfinished").unwrap();
+                }
                 return;
             }
             Damage::UnfinishedDirectory(place) => {

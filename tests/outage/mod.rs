@@ -26,7 +26,7 @@ pub(crate) fn a_thousand_lines_lost() {
     let sender = sender(steps.chain(std::iter::repeat(Step::Connect)));
     for _ in 0..500 {
         (0..2).for_each(|_| sender.send(Metric::new("private", 1.0)).unwrap());
-        sender.flush(LONG).unwrap();
+        assert_eq!(sender.flush(LONG).unwrap_err().lost, 2);
     }
     sender.send(Metric::new("private", 1.0)).unwrap();
     sender.close(Duration::from_millis(50));
