@@ -143,6 +143,33 @@ fn a_close_right_after_the_beginning_delivers_what_was_stored_before() {
     assert!(switch.arrived().into_iter().eq(0..500));
 }
 
+/// Takes everything and acknowledges nothing, as TCP does.
+struct Stream(Memory);
+
+impl Transport for Stream {
+    type Error = std::convert::Infallible;
+
+    fn send(&mut self, batch: Batch<'_>) -> Result<Accepted, Self::Error> {
+        self.0.send(batch).map(|_| Accepted::Written)
+    }
+}
+
+#[test]
+fn what_is_written_holds_up_nothing_that_is_stored() {
+    let mut store = MemoryStore::new();
+    for key in 1..=200 {
+        let line = format!("\"n\" {key}.0 source=\"s\"\n");
+        store.put(Head::new(Kind::Metric, key, 1, line.len() as u32, 0), line.as_bytes()).unwrap();
+    }
+    let memory = Memory::new();
+    let keep = Keep::new(Mode::Overflow);
+    let sender = SenderBuilder::over(Stream(memory.clone())).store(store.reopen(), keep).build().unwrap();
+    // Long before the first is taken for delivered.
+    until("all of them", || memory.lines() == 200);
+    assert_eq!(sender.ledger().total().written, 200);
+    assert_eq!(sender.close(LONG).total().delivered, 200);
+}
+
 /// A receiver that takes a batch and says nothing for as long as the test likes.
 struct Hung(mpsc::Receiver<()>);
 

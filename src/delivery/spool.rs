@@ -309,7 +309,8 @@ impl Spool {
         let mut ahead = 0;
         let mut here = if lane.shelf.gap == NONE { NONE } else { lane.head };
         while let Some(slot) = view.slots.get(usize::from(here)) {
-            ahead += 1;
+            // What is written waits for nothing but its time.
+            ahead += usize::from(slot.lines > slot.held_lines);
             here = if here == lane.shelf.gap { NONE } else { slot.next };
         }
         let config = &view.core.config;

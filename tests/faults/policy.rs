@@ -11,6 +11,7 @@ use wavefront_sdk::transport::Failure;
 use wavefront_sdk::{Histogram, Kind, KindSet, Metric, Sender};
 
 use super::account::{Account, LONG, until};
+use super::receiver::quiet_port;
 use super::server::{Reply, Request, Script, Server, in_turn};
 
 /// So short that a test does not wait, so long that it is one.
@@ -43,7 +44,7 @@ fn bodies(server: &Server) -> Vec<Vec<String>> {
 /// Sends six lines, in batches of two, to a server that answers so; everything has to arrive, in order.
 fn overcome(fault: &str, script: impl Script) -> (Server, Ledger) {
     let server = Server::new(script);
-    let sender = quick(&server.url(), 2).request_timeout(Duration::from_secs(2)).build().unwrap();
+    let sender = quick(&server.url(), 2).request_timeout(LONG).build().unwrap();
     send(&sender, 6);
     let ledger = sender.close(LONG);
     let taken = server.taken();
@@ -347,15 +348,13 @@ fn the_status_is_the_verdict_whatever_follows_it() {
 
 #[test]
 fn a_refused_connection_is_tried_again() {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    drop(listener);
+    let address = format!("127.0.0.1:{}", quiet_port());
     let sender = quick(&format!("http://{address}"), 2).build().unwrap();
     send(&sender, 6);
     until("a failure", || sender.last_failure().is_some());
     assert_eq!(sender.last_failure(), Some(Failure::Connect));
     assert_eq!(sender.ledger().total().queued + sender.ledger().total().in_flight, 6);
-    let server = Server::on(TcpListener::bind(address).unwrap(), |_: &Request| Reply::status(202));
+    let server = Server::on(TcpListener::bind(&address).unwrap(), |_: &Request| Reply::status(202));
     let account = end(&sender, &server, 6);
     account.note("HTTP: connection refused, then a server");
     assert_eq!((account.missing.len(), account.duplicates, sender.ledger().total().resent), (0, 0, 0));
