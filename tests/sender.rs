@@ -165,7 +165,7 @@ fn drop_oldest_keeps_the_newest() {
         sender.send(Metric::new("m", f64::from(value))).unwrap();
     }
     tester.answer(Ok(Accepted::Delivered));
-    flushed.join().unwrap().unwrap();
+    assert_eq!(flushed.join().unwrap().unwrap_err().lost, 91, "a flush says what was dropped of what was taken");
     (0..20).for_each(|_| tester.answer(Ok(Accepted::Delivered)));
     let ledger = sender.close(LONG);
     let values: Vec<f64> = tester

@@ -235,7 +235,7 @@ impl Sender {
                 Some(until) => drop(shared.wait(hub, until)),
                 None => {
                     let refused = hub.delivery.view().refuse(kind, lines);
-                    hub.refused = hub.refused.wrapping_add(lines as usize);
+                    hub.told = hub.told.wrapping_add(lines as usize);
                     return Err(refusal(kind, refused));
                 }
             }

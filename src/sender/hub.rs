@@ -83,7 +83,7 @@ pub(super) struct Hub {
     pub(super) last_failure: Option<Failure>,
     pub(super) last_error: Option<String>,
     /// Lines that were dropped with a word to their sender, and all others that were lost when a flush last said so.
-    pub(super) refused: usize,
+    pub(super) told: usize,
     lost: usize,
     next_tag: u32,
     pub(super) phase: Phase,
@@ -124,7 +124,7 @@ impl Hub {
             watches: BTreeMap::new(),
             last_failure: None,
             last_error: None,
-            refused: 0,
+            told: 0,
             lost: 0,
             next_tag: 0,
             phase: Phase::Open,
@@ -143,7 +143,7 @@ impl Hub {
             return None;
         }
         let total = self.delivery.ledger().total();
-        let all = total.dropped.total().wrapping_add(total.doubtful).wrapping_sub(self.refused);
+        let all = total.dropped.total().wrapping_add(total.doubtful).wrapping_sub(self.told);
         let lost = all.wrapping_sub(core::mem::replace(&mut self.lost, all));
         let last_failure = self.last_failure;
         Some(if left == 0 && lost == 0 { Ok(()) } else { Err(FlushError { left, lost, last_failure, forked: false }) })
@@ -240,7 +240,10 @@ impl Hub {
         }
         match outcome {
             Outcome::Delivered | Outcome::Written | Outcome::Unacknowledged(_) => watch.delivered += lines,
-            Outcome::TooLarge | Outcome::Rejected(_) => watch.dropped += report.settled as usize,
+            Outcome::TooLarge | Outcome::Rejected(_) => {
+                watch.dropped += report.settled as usize;
+                self.told = self.told.wrapping_add(report.settled as usize);
+            }
             _ => {
                 // The whole segment stays in the queue, and brings no more news here.
                 watch.delivered += report.settled as usize;

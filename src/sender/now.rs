@@ -140,7 +140,7 @@ impl Sender {
             let pushed = hub.delivery.view().push_urgent(chunk.kind, &chunk.bytes, chunk.lines, tag);
             let Err(refused) = pushed else { continue };
             if matches!(refused, Refused::Full | Refused::StoreFull) {
-                hub.refused = hub.refused.wrapping_add(chunk.lines as usize);
+                hub.told = hub.told.wrapping_add(chunk.lines as usize);
             }
             let untouched = core::ptr::eq(chunk, &chunks[0]);
             if untouched {
