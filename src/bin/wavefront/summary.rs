@@ -109,7 +109,7 @@ impl Summary {
     /// A table and what there is to say beside it.
     pub(crate) fn to_text(&self) -> String {
         let spooled = self.sum(recovered) + self.sum(stored) > 0;
-        let columns: &[(&str, fn(&Row, u64) -> u64)] = match (self.is_dry(), spooled) {
+        let columns: &[Column] = match (self.is_dry(), spooled) {
             (true, _) => &[("printed", delivered), ("lost", lost_of), ("bad records", bad)],
             (false, false) => {
                 &[("accepted", accepted), ("delivered", delivered), ("lost", lost_of), ("bad records", bad)]
@@ -249,6 +249,9 @@ fn kind_json(row: &Row, invalid: u64) -> Value {
 }
 
 type Count = fn(&Row) -> usize;
+
+/// A column of the table: its name, and what it counts of a kind's row and bad records.
+type Column = (&'static str, fn(&Row, u64) -> u64);
 
 /// Why lines were lost, and how many.
 fn reasons(rows: &[Row]) -> impl Iterator<Item = (&'static str, u64)> {
