@@ -316,7 +316,8 @@ impl Worker {
             hub = resumed;
         }
         shared.lock().workers -= 1;
-        shared.done.notify_all();
+        // The store's thread may wait for that, too.
+        shared.settled();
     }
 
     /// Waits for work; `None` where there will be none.

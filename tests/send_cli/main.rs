@@ -22,6 +22,7 @@ use wavefront_sdk::parse::{Line, Text};
 mod printed;
 mod refused;
 mod sent;
+mod spool;
 mod wrong;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_wavefront");

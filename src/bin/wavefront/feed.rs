@@ -243,7 +243,11 @@ impl Deliver {
 
     fn note(&mut self, sent: Result<(), SendError>) -> Result<(), Fault> {
         self.closed |= sent == Err(SendError::Closed);
-        Ok(sent?)
+        match sent {
+            // Nothing is wrong with the record: the ledger counts it, and the summary tells of it.
+            Err(SendError::QueueFull(_) | SendError::StoreFull(_)) => Ok(()),
+            sent => Ok(sent?),
+        }
     }
 }
 

@@ -21,6 +21,8 @@ mod secrets;
 mod send;
 mod shown;
 mod signals;
+mod size;
+mod spool;
 mod summary;
 mod tags;
 mod watch;

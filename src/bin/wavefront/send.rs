@@ -20,6 +20,7 @@ use crate::json;
 use crate::secrets::Secret;
 use crate::shown::printable;
 use crate::signals::Interrupt;
+use crate::spool::{self, Choice};
 use crate::summary::Summary;
 use crate::tags::Added;
 use crate::watch;
@@ -44,6 +45,9 @@ Examples:
   wavefront send records.jsonl --to proxy://localhost:2878
   tail -f app.jsonl | wavefront send --source web-1 --to tcp://localhost:2878
   WAVEFRONT_TOKEN=… wavefront send records.jsonl --to https://example.wavefront.com
+  wavefront send records.jsonl --to proxy://localhost:2878 --spool waiting
+  wavefront send --to proxy://localhost:2878 --spool waiting < /dev/null
+      what an earlier run left in the spool, and nothing new
   wavefront send records.jsonl --dry-run
 
 Records (optional: timestamp, source, tags, parents, follows_from, span_logs, end_time, annotations):
@@ -61,9 +65,12 @@ Records (optional: timestamp, source, tags, parents, follows_from, span_logs, en
 
 Ready lines are checked and sent byte for byte: --source and --tag do not touch them. A line may have 2 MiB.
 Ctrl-C stops reading; what was read is sent for 5 s more.
+With --spool it reads on while nothing can be sent; what has not arrived when it
+ends or gives up stays there, and is what the next run sends first.
 
-Exit status: 0 if everything arrived, 1 if a record was bad or a line was lost or the end was not reached,
-2 for a wrong command line or configuration.")]
+Exit status: 0 if everything arrived, 1 if a record was bad or a line was lost
+or the end was not reached, 2 for a wrong command line or configuration, 3 if
+nothing was lost, but lines wait in the spool.")]
 pub(crate) struct Args {
     /// Records, one a line; none or - is standard input.
     #[arg(value_name = "FILE", conflicts_with = "metric")]
@@ -105,6 +112,9 @@ pub(crate) struct Args {
     /// Print the summary as one JSON object on standard output.
     #[arg(long)]
     json: bool,
+
+    #[command(flatten)]
+    spool: spool::Options,
 }
 
 /// Sends it all.
@@ -114,7 +124,7 @@ pub(crate) fn run(args: Args) -> ExitCode {
     match Plan::new(args).and_then(Plan::run) {
         Ok(summary) => {
             report(&summary, json, dry);
-            if summary.is_success() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+            ExitCode::from(summary.status())
         }
         Err(text) => {
             say(&format!("error: {text}"));
@@ -147,6 +157,7 @@ struct Plan {
     name: String,
     dry_run: bool,
     give_up: Duration,
+    choice: Choice,
 }
 
 enum Input {
@@ -168,6 +179,7 @@ impl Plan {
                 );
             }
         };
+        let choice = args.spool.check()?;
         let added = Added::parse(&args.tags)?;
         let mut source = args.source.filter(|source| !source.trim().is_empty());
         if let Some(source) = &source {
@@ -196,7 +208,7 @@ impl Plan {
             }
             _ => (Input::Stdin, "-".to_owned()),
         };
-        Ok(Self { endpoint, source, added, input, name, dry_run: args.dry_run, give_up: args.give_up })
+        Ok(Self { endpoint, source, added, input, name, dry_run: args.dry_run, give_up: args.give_up, choice })
     }
 
     fn run(self) -> Result<Summary, String> {
@@ -211,6 +223,7 @@ impl Plan {
 
     fn summary(&self, rows: [Row; Kind::COUNT], read: Option<End>) -> Summary {
         Summary {
+            spool: None,
             endpoint: self.endpoint.as_ref().filter(|_| !self.dry_run).map(ToString::to_string),
             input: self.name.clone(),
             records: 0,
@@ -251,9 +264,8 @@ impl Plan {
 
     fn deliver(mut self, tally: &Arc<Tally>) -> Result<Summary, String> {
         let endpoint = self.endpoint.clone().ok_or("no endpoint")?;
-        let mut builder = SenderBuilder::to_endpoint(endpoint)
+        let mut builder = SenderBuilder::to_endpoint(endpoint.clone())
             .require_source()
-            .overflow(Overflow::Block(Duration::MAX))
             // Enough to keep every connection busy, and a bound for the memory of a file of any size.
             .max_queue_size(100_000)
             .max_queue_bytes(1 << 20)
@@ -263,11 +275,16 @@ impl Plan {
         if let Some(source) = self.source.take() {
             builder = builder.source(source);
         }
+        let input = core::mem::replace(&mut self.input, Input::Stdin);
+        let bar = bar(&input);
+        let warns = bar.clone();
+        let warn = move |text: &str| warns.suspend(|| say(text));
+        // A file can wait.
+        let (builder, spool) =
+            core::mem::take(&mut self.choice).apply(builder, &endpoint, Overflow::Block(Duration::MAX), warn)?;
         let sender = builder.build().map_err(|error| error.to_string())?;
         let interrupt = Interrupt::listen().map_err(|error| format!("cannot listen to signals: {error}"))?;
 
-        let input = core::mem::replace(&mut self.input, Input::Stdin);
-        let bar = bar(&input);
         let mut outlet = Deliver::new(sender.clone());
         let (name, added) = (self.name.clone(), self.added.clone());
         let (counts, shared_bar) = (Arc::clone(tally), bar.clone());
@@ -275,7 +292,7 @@ impl Plan {
             let feed = Feed { name: &name, added: &added, tally: &counts, bar: &shared_bar };
             input.feed(&feed, &mut outlet)
         };
-        let outcome = watch::run(&sender, self.give_up, &bar, tally, &interrupt, read)
+        let outcome = watch::run(&sender, spool.as_ref(), self.give_up, &bar, tally, &interrupt, read)
             .map_err(|error| format!("cannot start a thread: {error}"))?;
 
         let mut rows = [Row::default(); Kind::COUNT];
@@ -283,6 +300,7 @@ impl Plan {
         let mut summary = self.summary(rows, outcome.read);
         (summary.gave_up, summary.interrupted) = (outcome.gave_up, outcome.interrupted);
         summary.last_error = outcome.last_error;
+        summary.spool = spool;
         Ok(summary)
     }
 }

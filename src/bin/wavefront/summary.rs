@@ -8,12 +8,14 @@ use wavefront_sdk::delivery::Row;
 
 use crate::feed::{End, Tally};
 use crate::shown::{grouped, printable};
+use crate::spool::{Spool, WAITING};
 
 /// Everything that a run of `send` has to say at its end.
 #[derive(Debug)]
 pub(crate) struct Summary {
     /// Where the lines went, without the token; none of a dry run.
     pub(crate) endpoint: Option<String>,
+    pub(crate) spool: Option<Spool>,
     /// The input's name.
     pub(crate) input: String,
     pub(crate) records: u64,
@@ -37,13 +39,18 @@ impl Summary {
         invalid
     }
 
-    /// Whether everything was read, was right, and arrived.
-    pub(crate) fn is_success(&self) -> bool {
-        matches!(self.read, Some(End::Whole))
-            && !self.gave_up
-            && !self.interrupted
-            && self.invalid() == 0
-            && self.rows.iter().map(lost).sum::<u64>() == 0
+    /// The exit status: 0 if everything was read, was right, and arrived.
+    pub(crate) fn status(&self) -> u8 {
+        let is_whole = matches!(self.read, Some(End::Whole)) && !self.interrupted && self.invalid() == 0;
+        match (is_whole && self.sum(lost) == 0, self.sum(stored)) {
+            (true, 0) if !self.gave_up => 0,
+            (true, 1..) => WAITING,
+            _ => 1,
+        }
+    }
+
+    fn sum(&self, count: fn(&Row) -> u64) -> u64 {
+        self.rows.iter().map(count).sum()
     }
 
     fn invalid(&self) -> u64 {
@@ -70,7 +77,6 @@ impl Summary {
             .zip(&self.invalid)
             .map(|((kind, row), invalid)| (kind.to_string(), kind_json(row, *invalid)))
             .collect();
-        let sum = |count: fn(&Row) -> u64| self.rows.iter().map(count).sum::<u64>();
         let input_error = match &self.read {
             Some(End::Failed(error)) => Some(error.to_string()),
             _ => None,
@@ -78,15 +84,18 @@ impl Summary {
         json!({
             "endpoint": self.endpoint,
             "dry_run": self.is_dry(),
+            "spool": self.spool.as_ref().map(|spool| &spool.place),
             "input": self.input,
             "records": self.records,
             "invalid": self.invalid(),
             "invalid_unknown_kind": self.invalid.last(),
-            "skipped": sum(|row| row.skipped as u64),
-            "accepted": sum(|row| row.accepted as u64),
-            "delivered": sum(|row| row.delivered as u64),
-            "lost": sum(lost),
-            "resent": sum(|row| row.resent as u64),
+            "skipped": self.sum(|row| row.skipped as u64),
+            "accepted": self.sum(|row| row.accepted as u64),
+            "recovered": self.sum(recovered),
+            "delivered": self.sum(|row| row.delivered as u64),
+            "stored": self.sum(stored),
+            "lost": self.sum(lost),
+            "resent": self.sum(|row| row.resent as u64),
             "kinds": kinds,
             "gave_up": self.gave_up,
             "interrupted": self.interrupted,
@@ -99,36 +108,46 @@ impl Summary {
 
     /// A table and what there is to say beside it.
     pub(crate) fn to_text(&self) -> String {
-        let arrived = if self.is_dry() { "printed" } else { "delivered" };
-        let mut text = String::new();
-        let mut line = |name: &str, counts: [u64; 4]| {
-            let [accepted, delivered, lost, invalid] = counts.map(grouped);
-            let accepted = if self.is_dry() { String::new() } else { format!("{accepted:>14}") };
-            text += &format!("{name:<12}{accepted}{delivered:>14}{lost:>14}{invalid:>14}\n");
-        };
-        let of = |row: &Row, invalid| [row.accepted as u64, row.delivered as u64, lost(row), invalid];
-        let mut total = [0; 4];
-        let mut kinds = 0;
-        for ((kind, row), invalid) in Kind::ALL.into_iter().zip(&self.rows).zip(&self.invalid) {
-            let counts = of(row, *invalid);
-            if counts != [0; 4] {
-                kinds += 1;
-                line(kind.as_str(), counts);
-                total.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
+        let spooled = self.sum(recovered) + self.sum(stored) > 0;
+        let columns: &[Column] = match (self.is_dry(), spooled) {
+            (true, _) => &[("printed", delivered), ("lost", lost_of), ("bad records", bad)],
+            (false, false) => {
+                &[("accepted", accepted), ("delivered", delivered), ("lost", lost_of), ("bad records", bad)]
             }
+            (false, true) => &[
+                ("accepted", accepted),
+                ("recovered", |row, _| recovered(row)),
+                ("delivered", delivered),
+                ("in spool", |row, _| stored(row)),
+                ("lost", lost_of),
+                ("bad records", bad),
+            ],
+        };
+        // All of them on a terminal of 80 columns.
+        let (first, width) = if spooled { (11, 11) } else { (12, 14) };
+        let unknown = (Row::default(), self.invalid.last().copied().unwrap_or_default());
+        let kinds = Kind::ALL.into_iter().map(Kind::as_str).zip(self.rows.iter().copied().zip(self.invalid));
+        let rows: Vec<(&str, Vec<u64>)> = kinds
+            .chain([("unknown", unknown)])
+            .map(|(name, (row, invalid))| (name, columns.iter().map(|(_, count)| count(&row, invalid)).collect()))
+            .filter(|(_, counts): &(_, Vec<u64>)| counts.iter().any(|count| *count > 0))
+            .collect();
+        let total = (0..columns.len()).map(|at| rows.iter().filter_map(|(_, counts)| counts.get(at)).sum()).collect();
+        let total = Some(("total", total)).filter(|_| rows.len() != 1);
+        let mut text = String::new();
+        let mut line = |name: &str, cells: &mut dyn Iterator<Item = String>| {
+            text += &format!("{name:<first$}");
+            for (cell, (name, _)) in cells.zip(columns) {
+                let width = width.max(name.len() + 2);
+                text += &format!("{cell:>width$}");
+            }
+            text += "\n";
+        };
+        line("lines", &mut columns.iter().map(|(name, _)| (*name).to_owned()));
+        for (name, counts) in rows.iter().chain(&total) {
+            line(name, &mut counts.iter().map(|count| grouped(*count)));
         }
-        let unknown = self.invalid.last().copied().unwrap_or_default();
-        if unknown > 0 {
-            kinds += 1;
-            line("unknown", [0, 0, 0, unknown]);
-            total[3] += unknown;
-        }
-        if kinds != 1 {
-            line("total", total);
-        }
-        let accepted = if self.is_dry() { String::new() } else { format!("{:>14}", "accepted") };
-        let head = format!("{:<12}{accepted}{arrived:>14}{:>14}{:>14}\n", "lines", "lost", "bad records");
-        head + &text + &self.remarks()
+        text + &self.remarks()
     }
 
     fn remarks(&self) -> String {
@@ -138,6 +157,15 @@ impl Summary {
             text += &format!(" to {endpoint}");
         }
         let mut say = |remark: String| text += &format!("\n{remark}");
+        if let Some(spool) = &self.spool {
+            let (found, left) = (self.sum(recovered), self.sum(stored));
+            if found > 0 {
+                say(spool.recovered(found));
+            }
+            if left > 0 {
+                say(spool.waiting(left));
+            }
+        }
         let skipped: usize = self.rows.iter().map(|row| row.skipped).sum();
         if skipped > 0 {
             say(format!("{} deltas of zero: nothing to send", grouped(skipped as u64)));
@@ -161,11 +189,35 @@ impl Summary {
             Some(End::Whole) => {}
             None => say("the input was not read to its end".to_owned()),
         }
-        if let Some(error) = self.last_error.as_ref().filter(|_| !self.is_success() || resent > 0) {
+        if let Some(error) = self.last_error.as_ref().filter(|_| self.status() != 0 || resent > 0) {
             say(format!("last error: {}", printable(error)));
         }
         text + "\n"
     }
+}
+
+fn accepted(row: &Row, _: u64) -> u64 {
+    row.accepted as u64
+}
+
+fn delivered(row: &Row, _: u64) -> u64 {
+    row.delivered as u64
+}
+
+fn lost_of(row: &Row, _: u64) -> u64 {
+    lost(row)
+}
+
+fn bad(_: &Row, invalid: u64) -> u64 {
+    invalid
+}
+
+fn recovered(row: &Row) -> u64 {
+    row.recovered as u64
+}
+
+fn stored(row: &Row) -> u64 {
+    row.stored as u64
 }
 
 /// Lines that were accepted and did not arrive for sure.
@@ -176,12 +228,17 @@ fn lost(row: &Row) -> u64 {
 fn kind_json(row: &Row, invalid: u64) -> Value {
     json!({
         "accepted": row.accepted,
+        "recovered": row.recovered,
         "delivered": row.delivered,
+        "stored": row.stored,
         "lost": lost(row),
         "dropped": {
             "queue_full": row.dropped.queue_full,
             "rejected": row.dropped.rejected,
             "too_large": row.dropped.too_large,
+            "expired": row.dropped.expired,
+            "store_full": row.dropped.store_full,
+            "damaged": row.dropped.damaged,
             "closed": row.dropped.closed,
         },
         "doubtful": row.doubtful,
@@ -193,12 +250,18 @@ fn kind_json(row: &Row, invalid: u64) -> Value {
 
 type Count = fn(&Row) -> usize;
 
+/// A column of the table: its name, and what it counts of a kind's row and bad records.
+type Column = (&'static str, fn(&Row, u64) -> u64);
+
 /// Why lines were lost, and how many.
 fn reasons(rows: &[Row]) -> impl Iterator<Item = (&'static str, u64)> {
-    let all: [(&str, Count); 5] = [
+    let all: [(&str, Count); 8] = [
         ("no room in the queue", |row| row.dropped.queue_full),
         ("the receiver rejected them", |row| row.dropped.rejected),
         ("too large for the receiver", |row| row.dropped.too_large),
+        ("in the spool for longer than --spool-age", |row| row.dropped.expired),
+        ("no room in the spool, which --spool-bytes bounds", |row| row.dropped.store_full),
+        ("their file in the spool is damaged", |row| row.dropped.damaged),
         ("not sent before the end", |row| row.dropped.closed + row.unsettled()),
         ("written to a connection that broke, and not sent again: a repeat would falsify them", |row| row.doubtful),
     ];

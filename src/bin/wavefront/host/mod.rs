@@ -22,6 +22,7 @@ use crate::secrets::Secret;
 use crate::send::endpoint;
 use crate::shown::{grouped, printable};
 use crate::signals::Interrupt;
+use crate::spool::{self, Spool, WAITING};
 use crate::tags::Added;
 
 /// A failed command line or set-up.
@@ -38,8 +39,9 @@ const LAST: Duration = Duration::from_secs(5);
 /// Send this machine's processor, memory, load, disk and network figures, over and over.
 ///
 /// A small agent: it reads everything once an interval, sends it, and says nothing more. While the endpoint cannot be
-/// reached it goes on, keeps up to 20,000 lines of each kind (4 MiB), and then drops the oldest for the newest.
-/// Ctrl-C or SIGTERM ends it: what waits is sent first, for 5 seconds at most.
+/// reached it goes on, keeps up to 20,000 lines of each kind (4 MiB), and then drops the oldest for the newest; with
+/// --spool it keeps on disk what does not fit. Ctrl-C or SIGTERM ends it: what waits is sent first, for 5 seconds at most,
+/// and what is left then stays in the spool.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Figures (bytes and percent; each with the source and tags that were given):
@@ -63,11 +65,13 @@ Examples:
       as lines over TCP, with a name and a tag of your own
   WAVEFRONT_TOKEN=… wavefront host --to https://example.wavefront.com
       straight to the service
+  wavefront host --to proxy://gateway.local --spool /var/lib/wavefront
+      where the network comes and goes: what cannot be sent waits on disk
   wavefront collect & wavefront host --to http://127.0.0.1:2878 --once
       a look at what it sends, without any account
 
 Exit status: 0 if everything was delivered, 1 if lines were lost, 2 if it could
-not start.")]
+not start, 3 if nothing was lost, but lines wait in the spool.")]
 pub(crate) struct Args {
     /// Where to send: proxy://HOST, http://HOST:2878, tcp://HOST:2878, or https://HOST with a token.
     #[arg(long, value_name = "URL")]
@@ -96,6 +100,9 @@ pub(crate) struct Args {
     /// Measure for one second, send that, and end.
     #[arg(long, conflicts_with = "lasting")]
     once: bool,
+
+    #[command(flatten)]
+    spool: spool::Options,
 }
 
 /// Runs until a signal comes or the time is over.
@@ -124,6 +131,7 @@ struct Agent {
     sender: Sender,
     /// The endpoint, without its token.
     place: String,
+    spool: Option<Spool>,
     added: Added,
     every: Duration,
     lasting: Option<Duration>,
@@ -132,28 +140,36 @@ struct Agent {
 
 impl Agent {
     fn new(args: Args) -> Result<Self, String> {
-        let Args { to, token, source, tags, every, lasting, once } = args;
+        let Args { to, token, source, tags, every, lasting, once, spool } = args;
         let endpoint = endpoint(&to, token.as_ref())?;
         let place = endpoint.to_string();
+        let choice = spool.check()?;
+        if let Some(Overflow::Block(_)) = choice.overflow {
+            let text = "--overflow block: the figures of this machine do not wait; choose drop-oldest, drop-newest or, \
+                        with --spool, store";
+            return Err(text.to_owned());
+        }
         let added = Added::parse(&tags)?;
         let source = source.map(|source| source.trim().to_owned()).filter(|source| !source.is_empty());
         let source = source.or_else(machine).ok_or("this machine has no name: give one with --source")?;
-        let sender = SenderBuilder::to_endpoint(endpoint)
+        let builder = SenderBuilder::to_endpoint(endpoint.clone())
             .source(source.as_str())
-            .overflow(Overflow::DropOldest)
             .max_queue_size(QUEUE)
             .max_queue_bytes(QUEUE_BYTES)
-            .flush_interval(Duration::from_millis(500))
-            .build()
-            .map_err(|error| error.to_string())?;
+            .flush_interval(Duration::from_millis(500));
+        let (builder, spool) = choice.apply(builder, &endpoint, Overflow::DropOldest, say)?;
+        let sender = builder.build().map_err(|error| error.to_string())?;
         // A source or tags that no line can carry are found now, not in every line.
         sender.prepare("host", "", added.alone()).map_err(|error| format!("--source or --tag: {error}"))?;
         if !once {
             let until = lasting.map_or("; Ctrl-C ends it".to_owned(), |it| format!(", for {}", duration::show(it)));
             let every = duration::show(every);
             say(&format!("sending the figures of {} to {place} every {every}{until}", printable(&source)));
+            if let Some(spool) = spool.as_ref().filter(|spool| spool.found > 0) {
+                say(&spool.recovered(spool.found as u64));
+            }
         }
-        Ok(Self { sender, place, added, every, lasting, once })
+        Ok(Self { sender, place, spool, added, every, lasting, once })
     }
 
     fn run(self, interrupt: &Interrupt) -> ExitCode {
@@ -183,9 +199,9 @@ impl Agent {
             next = (next + every).max(Instant::now());
         }
         let ledger = self.sender.close(LAST);
-        let (text, whole) = last_words(&ledger, &self.place, self.sender.last_error());
+        let (text, status) = last_words(&ledger, &self.place, self.spool.as_ref(), self.sender.last_error());
         say(&text);
-        if whole { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        ExitCode::from(status)
     }
 
     fn send(&self, figure: &Figure) -> Result<(), SendError> {
@@ -222,7 +238,7 @@ impl Link {
     fn look(&mut self, total: &Row, error: Option<String>, now: Instant) -> Option<String> {
         let left = total.delivered + total.written + total.doubtful;
         let moved = core::mem::replace(&mut self.left, left) != left;
-        if moved || total.queued + total.in_flight == 0 {
+        if moved || total.queued + total.in_flight + total.stored == 0 {
             self.well = now;
             let mended = core::mem::replace(&mut self.broken, false) && self.breaks.is_power_of_two();
             return mended.then(|| "lines get through again".to_owned());
@@ -241,37 +257,49 @@ impl Link {
     }
 }
 
-/// The summary, and whether nothing was lost.
-fn last_words(ledger: &Ledger, place: &str, error: Option<String>) -> (String, bool) {
+/// The summary, and the exit status.
+fn last_words(ledger: &Ledger, place: &str, spool: Option<&Spool>, error: Option<String>) -> (String, u8) {
     let total = ledger.total();
-    let Row { accepted, delivered, doubtful, dropped, invalid, .. } = total;
+    let Row { accepted, recovered, delivered, doubtful, dropped, stored, invalid, .. } = total;
     let lines = |count: usize| grouped(count as u64);
+    let waits = spool.filter(|_| stored > 0).map(|spool| spool.waiting(stored as u64));
+    let mut status = if waits.is_some() { WAITING } else { 0 };
     let lost = dropped.total() + doubtful + invalid + total.unsettled();
-    if lost == 0 {
-        return (format!("{} lines delivered to {place}", lines(delivered)), true);
+    let mut text = format!("{} lines delivered to {place}", lines(delivered));
+    if lost > 0 {
+        status = 1;
+        let reasons = [
+            (dropped.queue_full, "were pushed out of the full queue"),
+            (dropped.store_full, "were pushed out of the full spool"),
+            (dropped.expired, "were in the spool for longer than --spool-age"),
+            (dropped.damaged, "were in damaged files of the spool"),
+            (dropped.closed + total.unsettled(), "had not left at the end"),
+            (dropped.rejected, "were refused"),
+            (dropped.too_large, "were too large for it"),
+            (doubtful, "may be lost: the connection broke"),
+            (invalid, "could not be written as a line"),
+        ];
+        let reasons: Vec<String> = reasons
+            .into_iter()
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, what)| format!("{} {what}", lines(count)))
+            .collect();
+        let all = lines(accepted + recovered + invalid);
+        text = format!("error: {} of {all} lines did not reach {place}: {}", lines(lost), reasons.join(", "));
     }
-    let reasons = [
-        (dropped.queue_full, "were pushed out of the full queue"),
-        (dropped.closed + total.unsettled(), "had not left at the end"),
-        (dropped.rejected, "were refused"),
-        (dropped.too_large, "were too large for it"),
-        (doubtful, "may be lost: the connection broke"),
-        (invalid, "could not be written as a line"),
-    ];
-    let reasons: Vec<String> = reasons
-        .into_iter()
-        .filter(|(count, _)| *count > 0)
-        .map(|(count, what)| format!("{} {what}", lines(count)))
-        .collect();
-    let all = lines(accepted + invalid);
-    let mut text = format!("error: {} of {all} lines did not reach {place}: {}", lines(lost), reasons.join(", "));
+    if let Some(waits) = &waits {
+        text += &format!("\n{waits}");
+    }
+    if status == 0 {
+        return (text, status);
+    }
     if let Some(error) = &error {
         text += &format!("\n  the last failure: {error}");
     }
     if delivered == 0 && error.is_none() {
         text += "\n  is the address right, and does something listen there? `wavefront collect` is something to try it with";
     }
-    (text, false)
+    (text, status)
 }
 
 #[cfg(test)]
@@ -286,7 +314,8 @@ mod tests {
         let sender = SenderBuilder::over(memory.clone()).source("pump-3").build().unwrap();
         let tags: Vec<String> = tags.iter().map(|&tag| tag.to_owned()).collect();
         let added = Added::parse(&tags).unwrap();
-        let agent = Agent { sender, place: "tcp://h".into(), added, every: FIRST, lasting: None, once: true };
+        let agent =
+            Agent { sender, place: "tcp://h".into(), spool: None, added, every: FIRST, lasting: None, once: true };
         (agent, memory)
     }
 
@@ -307,7 +336,7 @@ mod tests {
                 r#""∆host.disk.read.bytes" 7.0 source="pump-3" "site"="north" "core"="all""#,
             ]
         );
-        assert_eq!(last_words(&ledger, "tcp://h", None), ("2 lines delivered to tcp://h".into(), true));
+        assert_eq!(last_words(&ledger, "tcp://h", None, None), ("2 lines delivered to tcp://h".into(), 0));
     }
 
     #[test]
@@ -338,9 +367,9 @@ mod tests {
         let (agent, _) = agent(&[]);
         let tag = Some(("mount", "\n".repeat(300)));
         assert!(agent.send(&Figure { name: "host.disk.used", value: f64::NAN, tag, form: Form::Gauge(1) }).is_err());
-        let (text, whole) = last_words(&agent.sender.close(LAST), "tcp://h", Some("no route".into()));
+        let (text, status) = last_words(&agent.sender.close(LAST), "tcp://h", None, Some("no route".into()));
         assert!(
-            !whole
+            status == 1
                 && text.contains("1 of 1 lines")
                 && text.contains("could not be written")
                 && text.contains("no route")
