@@ -3,11 +3,12 @@
 //!
 //! No wait times out here, so a wake-up that is missed is a deadlock, and found.
 
-use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use core::future::Future;
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use core::task::{Context, Poll, Waker};
 use core::time::Duration;
 use std::boxed::Box;
+use std::string::String;
 use std::sync::Arc;
 use std::task::Wake;
 use std::vec::Vec;
@@ -16,10 +17,11 @@ use super::Sender;
 use super::driver::{Route, Shared, deadline};
 use super::error::SendError;
 use super::handle::{Overflow, Settings};
-use super::hub::{Carry, Failed};
+use super::hub::{Carry, Failed, Segment};
+use super::keeper::Shelf;
 use super::sync::{Condvar, Mutex};
-use crate::delivery::{Config, Keep, Mode, Row};
-use crate::store::MemoryStore;
+use crate::delivery::{Config, Job, Keep, Mode, Reply, Row};
+use crate::store::{Footprint, MemoryStore, StoreFailure};
 use crate::transport::{Accepted, Batch, Failure};
 use crate::{EventForm, Kind, KindSet, Limits};
 
@@ -35,6 +37,7 @@ fn model(body: impl Fn() + Send + Sync + 'static) {
     let mut builder = loom::model::Builder::new();
     builder.preemption_bound = builder.preemption_bound.or(Some(2));
     builder.max_branches = 50_000;
+    builder.expect_explicit_explore = true;
     builder.check(move || {
         counted.fetch_add(1, Ordering::Relaxed);
         let body = Arc::clone(&body);
@@ -89,6 +92,27 @@ impl Carry for Receiver {
     }
 }
 
+/// A store that counts its jobs.
+struct Counted {
+    store: MemoryStore,
+    jobs: Arc<AtomicUsize>,
+}
+
+impl Shelf for Counted {
+    fn run(&mut self, job: &mut Job<Segment>) -> Result<Reply, (StoreFailure, String)> {
+        self.jobs.fetch_add(1, Ordering::Relaxed);
+        Shelf::run(&mut self.store, job)
+    }
+
+    fn footprint(&self) -> Footprint {
+        Shelf::footprint(&self.store)
+    }
+
+    fn set_aside(&self) -> usize {
+        Shelf::set_aside(&self.store)
+    }
+}
+
 /// A sender, and what its receiver has got.
 struct Stand {
     sender: Sender,
@@ -104,8 +128,15 @@ impl Stand {
         let carrier = Box::new(Receiver { answer, got: Arc::clone(&got) });
         let routes = Vec::from([Route { kinds: KindSet::ALL, carriers: Vec::from([carrier as Box<dyn Carry>]) }]);
         let store = MemoryStore::new();
-        let keep = mode.map(|mode| (Box::new(store.clone()) as Box<_>, Keep::new(mode)));
+        let jobs = Arc::new(AtomicUsize::new(0));
+        let shelf = Counted { store: store.clone(), jobs: Arc::clone(&jobs) };
+        let keep = mode.map(|mode| (Box::new(shelf) as Box<_>, Keep::new(mode)));
         let shared = Shared::start(config, routes, keep, None).unwrap();
+        // How it is found out that the store is empty is the same each time, and long: that is done in one order only.
+        while mode.is_some() && jobs.load(Ordering::Relaxed) < Kind::COUNT {
+            loom::thread::yield_now();
+        }
+        loom::explore();
         let settings = Settings {
             default_source: None,
             limits: Limits::default(),
