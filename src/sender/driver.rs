@@ -4,14 +4,14 @@ use core::panic::AssertUnwindSafe;
 use core::time::Duration;
 use std::boxed::Box;
 use std::panic::catch_unwind;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
-use std::time::Instant;
+use std::sync::{Arc, PoisonError, TryLockError};
 use std::vec::Vec;
 
 use super::hub::{Carry, Failed, Hub, Phase, lock};
 use super::keeper::{GRACE, Keeper, Shelf};
 use super::news::News;
 use super::stripes::Stripes;
+use super::sync::{Condvar, Instant, Mutex, MutexGuard, spawn};
 use super::tell::{Hook, Listener};
 use crate::delivery::{Action, Config, Cut, Delivery, Keep, Lane, Millis, Slot, Spool, Ticket};
 use crate::transport::Failure;
@@ -83,14 +83,14 @@ impl Shared {
         });
         if let Some((store, _)) = store {
             let keeper = Keeper { shared: Arc::clone(&shared), store, aside: 0 };
-            std::thread::Builder::new().name("wavefront-store".into()).spawn(move || keeper.run())?;
+            spawn("wavefront-store", move || keeper.run())?;
         }
         let mut sweeps = true;
         for Route { kinds, carriers } in routes {
             for carrier in carriers {
                 let mut worker = Worker { shared: Arc::clone(&shared), kinds, carrier, sweeps, watch: Watch::START };
                 sweeps = false;
-                let started = std::thread::Builder::new().name("wavefront".into()).spawn(move || {
+                let started = spawn("wavefront", move || {
                     worker.run();
                     if worker.shared.forked() {
                         // The carrier is the parent's, and so is what it would wait for.
@@ -316,7 +316,7 @@ impl Worker {
             hub = resumed;
         }
         shared.lock().workers -= 1;
-        // The store's thread may wait for that, too.
+        // The keeper of a store waits for the end of the last one too.
         shared.settled();
     }
 

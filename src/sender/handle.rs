@@ -5,12 +5,12 @@ use core::convert::Infallible;
 use core::time::Duration;
 use std::string::String;
 use std::sync::Arc;
-use std::time::Instant;
 use std::vec::Vec;
 
 use super::driver::{Shared, deadline};
 use super::error::{FlushError, SendError};
 use super::stripes::{Filled, Full};
+use super::sync::Instant;
 use super::{Endpoint, SenderBuilder};
 use crate::delivery::{Ledger, Refused};
 use crate::transport::Failure;

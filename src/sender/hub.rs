@@ -4,14 +4,14 @@ use core::time::Duration;
 use std::boxed::Box;
 use std::collections::BTreeMap;
 use std::string::{String, ToString};
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::sync::PoisonError;
 use std::vec::Vec;
 
 use super::error::{Cause, FlushError};
 use super::incident::{Answer, Fate, Incident, Trouble};
 use super::keeper::GRACE;
 use super::news::{Item, News};
+use super::sync::{Instant, Mutex, MutexGuard};
 use super::waiting::Waiting;
 use crate::KindSet;
 use crate::delivery::{Delivery, InFlight, Job, Lane, Lost, Millis, Outcome, Reply, Slot, Spool, Ticket};

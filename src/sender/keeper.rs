@@ -6,12 +6,13 @@ use core::time::Duration;
 use std::boxed::Box;
 use std::panic::catch_unwind;
 use std::string::{String, ToString};
-use std::sync::{Arc, MutexGuard};
-use std::time::{Instant, SystemTime};
+use std::sync::Arc;
+use std::time::SystemTime;
 
 use super::driver::Shared;
 use super::hub::{Hub, Phase, Segment};
 use super::incident::Incident;
+use super::sync::{Instant, MutexGuard};
 use crate::delivery::{Errand, Job, Reply};
 use crate::store::{Footprint, Store, StoreError, StoreFailure};
 

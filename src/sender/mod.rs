@@ -15,10 +15,13 @@ mod incident;
 mod keeper;
 #[cfg(any(feature = "log", feature = "tracing"))]
 mod limiter;
+#[cfg(all(test, models))]
+mod models;
 mod news;
 mod now;
 mod series;
 mod stripes;
+mod sync;
 mod tell;
 mod url;
 mod waiting;

@@ -3,12 +3,11 @@
 //!
 //! Locks are always taken in the order stripe, then delivery. Nothing is encoded and no I/O is done under either.
 
-use core::cell::Cell;
-use core::sync::atomic::{AtomicUsize, Ordering};
 use std::boxed::Box;
-use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::{PoisonError, TryLockError};
 
 use super::hub::{Hub, lock};
+use super::sync::{Mutex, MutexGuard, own_number, parallelism, spin_loop};
 use crate::Kind;
 use crate::delivery::{Buf, Lease, Refused};
 
@@ -84,7 +83,7 @@ pub(super) enum Full {
 
 impl Stripes {
     pub(super) fn new(segment: usize, queue_lines: usize, batch_lines: usize) -> Self {
-        let count = std::thread::available_parallelism().map_or(1, |cores| cores.get().min(8));
+        let count = parallelism().min(8);
         let stripes = (0..count).map(|_| Stripe::default()).collect();
         Self {
             stripes,
@@ -107,7 +106,7 @@ impl Stripes {
             match stripe.try_lock() {
                 Ok(opens) => return Some(opens),
                 Err(TryLockError::Poisoned(opens)) => return Some(opens.into_inner()),
-                Err(TryLockError::WouldBlock) => core::hint::spin_loop(),
+                Err(TryLockError::WouldBlock) => spin_loop(),
             }
         }
         (!self.forked()).then(|| hold(stripe))
@@ -214,19 +213,4 @@ pub(super) enum Filled {
 /// The data behind the lock are whole at every point where a panic could leave them.
 fn hold(stripe: &Stripe) -> MutexGuard<'_, [Open; Kind::COUNT]> {
     stripe.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// A number of the calling thread's own.
-fn own_number() -> usize {
-    static NEXT: AtomicUsize = AtomicUsize::new(0);
-    std::thread_local! {
-        static OWN: Cell<usize> = const { Cell::new(usize::MAX) };
-    }
-    OWN.try_with(|own| {
-        if own.get() == usize::MAX {
-            own.set(NEXT.fetch_add(1, Ordering::Relaxed) % (1 << 16));
-        }
-        own.get()
-    })
-    .unwrap_or(0)
 }

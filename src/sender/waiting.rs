@@ -10,13 +10,13 @@ use core::task::{Context, Poll, Waker};
 use core::time::Duration;
 use std::panic::catch_unwind;
 use std::sync::{Arc, PoisonError};
-use std::time::Instant;
 use std::vec::Vec;
 
 use super::Sender;
 use super::driver::{Shared, deadline};
 use super::error::FlushError;
 use super::hub::{Hub, Phase};
+use super::sync::{Instant, spawn};
 use crate::delivery::{Ledger, Ticket};
 
 /// Who waits without a thread of his own.
@@ -94,7 +94,7 @@ impl Shared {
             }
         }
         let shared = Arc::clone(self);
-        let attends = std::thread::Builder::new().name("wavefront-wait".into()).spawn(move || shared.attending());
+        let attends = spawn("wavefront-wait", move || shared.attending());
         if attends.is_ok() {
             return true;
         }
