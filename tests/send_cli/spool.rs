@@ -224,6 +224,77 @@ fn it_reads_on_while_the_spool_takes_the_lines() {
     assert_eq!((&summary["stored"], &summary["stopped_at_line"]), (&rounds.into(), &Value::Null));
 }
 
+/// More than memory holds goes to disk, however long that takes.
+#[test]
+fn a_large_input_is_read_to_its_end() {
+    let folder = Folder::new();
+    let to = format!("tcp://{}", free_port());
+    let args = ["--to", &to, "--give-up", "500ms", "--spool", folder.path(), "--json"];
+    let summary = run_with(points(0..200_000).as_bytes(), &args).with_status(3).json();
+    assert_eq!((&summary["accepted"], &summary["stored"]), (&200_000.into(), &200_000.into()));
+    let (arrived, ended) = second_run(&folder, "tcp");
+    assert_eq!(ended.with_status(0).json()["delivered"], 200_000);
+    assert_eq!(arrived, sorted(&points(0..200_000)));
+}
+
+#[test]
+fn damaged_files_are_set_aside_and_counted() {
+    let folder = Folder::new();
+    let to = format!("proxy://{}", free_port());
+    let input = [RECORDS, &points(0..3)].concat();
+    run_with(input.as_bytes(), &["--to", &to, "--give-up", "300ms", "--spool", folder.path()]).with_status(3);
+    let mut batches: Vec<PathBuf> = fs::read_dir(&folder.0).unwrap().map(|file| file.unwrap().path()).collect();
+    batches.retain(|path| path.to_str().is_some_and(|path| path.ends_with(".batch")));
+    let (mut lost, mut hidden) = (0, 0);
+    for path in &batches {
+        let (mut bytes, name) = (fs::read(path).unwrap(), path.file_name().unwrap().to_str().unwrap());
+        let last = bytes.len() - 1;
+        match name.split_once('-').unwrap().0 {
+            // Its lines, and its head.
+            "metric" => (bytes[last / 2] ^= 1, lost += 6).0,
+            "delta" => (bytes[0] ^= 1, hidden += 1).0,
+            _ => continue,
+        }
+        fs::write(path, bytes).unwrap();
+    }
+    assert_eq!((lost, hidden), (6, 1));
+    let receiver = Receiver::start(None);
+    let ended = run(&["--to", &receiver.tcp(), "--spool", folder.path()]).with_status(1);
+    let place = folder.path();
+    assert!(ended.err.contains(&format!("warning: a damaged file in {place} was set aside as *.damaged\n")));
+    assert!(ended.err.contains("\n6 lines lost: their file in the spool is damaged\n"), "{}", ended.err);
+    let whole: Vec<&str> =
+        DECODED.into_iter().filter(|line| !line.starts_with("metric") && !line.starts_with("delta")).collect();
+    assert_eq!(receiver.decoded(), whole);
+    let kept = fs::read_dir(&folder.0)
+        .unwrap()
+        .filter(|file| file.as_ref().unwrap().path().extension().is_some_and(|extension| extension == "damaged"));
+    assert_eq!(kept.count(), 2, "nothing is deleted");
+}
+
+#[test]
+fn a_spool_that_fails_is_told_of() {
+    let folder = Folder::new();
+    let to = format!("proxy://{}", free_port());
+    let args = ["--to", &to, "--give-up", "1s", "--spool", folder.path()];
+    let mut child = send(&args).stdin(Stdio::piped()).spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(points(0..1).as_bytes()).unwrap();
+    wait_until("the first line is durable", || folder.lines().len() == 1);
+    fs::remove_dir_all(&folder.0).unwrap();
+    stdin.write_all(points(1..3).as_bytes()).unwrap();
+    drop(stdin);
+    let ended = Ended::of(child).with_status(1);
+    assert!(
+        ended.err.contains(&format!(
+            "warning: --spool: 2 metric lines kept to be sent again: cannot write {}",
+            folder.path()
+        ))
+    );
+    assert!(ended.err.contains("the directory was removed while it was open"), "{}", ended.err);
+    assert!(ended.err.contains(" lines lost: not sent before the end\n"), "{}", ended.err);
+}
+
 #[test]
 fn a_signal_leaves_the_rest_in_the_spool() {
     let folder = Folder::new();

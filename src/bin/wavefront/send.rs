@@ -343,8 +343,8 @@ fn bar(input: &Input) -> ProgressBar {
         return ProgressBar::hidden();
     }
     let (len, template) = match input {
-        Input::File { len: Some(len), .. } => (Some(*len), "{bar:30} {percent:>3}% {msg}"),
-        _ => (None, "{spinner} {msg}"),
+        Input::File { len: Some(len), .. } => (Some(*len), "{bar:30} {percent:>3}% {wide_msg}"),
+        _ => (None, "{spinner} {wide_msg}"),
     };
     let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
     let bar = ProgressBar::with_draw_target(len, ProgressDrawTarget::stderr_with_hz(10));

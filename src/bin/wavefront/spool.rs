@@ -5,8 +5,8 @@ use core::time::Duration;
 use std::path::PathBuf;
 
 use wavefront_sdk::delivery::{Keep, Mode, Replay};
-use wavefront_sdk::sender::{Blame, Endpoint, Form, Incident, SenderBuilder};
-use wavefront_sdk::store::{Directory, DirectoryError, Store};
+use wavefront_sdk::sender::{Endpoint, Form, Incident, SenderBuilder, Trouble};
+use wavefront_sdk::store::{Directory, DirectoryError, Store, StoreFailure};
 use wavefront_sdk::{Kind, Overflow};
 
 use crate::feed::say;
@@ -192,17 +192,17 @@ impl Choice {
             place: printable(&directory.path().display().to_string()),
             found: count(&mut directory).map_err(wrong)?,
         };
-        let damaged = directory.set_aside();
-        if damaged > 0 {
-            let damaged = grouped(damaged as u64);
-            warn(&format!("warning: {damaged} damaged files in {} were set aside as *.damaged", spool.place));
+        match directory.set_aside() {
+            0 => {}
+            1 => warn(&format!("warning: a damaged file in {} was set aside as *.damaged", spool.place)),
+            many => warn(&format!("warning: {many} damaged files in {} were set aside as *.damaged", spool.place)),
         }
         let told = AtomicBool::new(false);
         let hook = move |incident: &Incident| {
-            let about_it = incident.blame() == Blame::Store;
-            // Once: what became of the lines is said at the end.
-            if about_it && !told.swap(true, Ordering::Relaxed) {
-                warn(&format!("warning: {}", printable(&incident.to_string())));
+            // Once, as what became of the lines is said at the end; damaged lines are said there too.
+            let fails = matches!(incident.trouble, Trouble::Store(StoreFailure::Full | StoreFailure::Unavailable));
+            if fails && !told.swap(true, Ordering::Relaxed) {
+                warn(&format!("warning: --spool: {}", printable(&incident.to_string())));
             }
         };
         Ok((builder.store(directory, keep).on_error(hook), Some(spool)))

@@ -162,11 +162,11 @@ fn show(bar: &ProgressBar, tally: &Tally, total: &Row) {
     if !bar.is_hidden() {
         bar.set_position(tally.bytes());
         let (done, waiting) = (total.delivered + total.written, total.queued + total.in_flight);
-        let mut text = format!("{} lines sent, {} waiting", grouped(done as u64), grouped(waiting as u64));
-        if total.stored > 0 {
-            text += &format!(", {} in the spool", grouped(total.stored as u64));
-        }
-        bar.set_message(text);
+        let [done, waiting, stored] = [done, waiting, total.stored].map(|count| grouped(count as u64));
+        bar.set_message(match total.stored {
+            0 => format!("{done} lines sent, {waiting} waiting"),
+            _ => format!("{done} sent, {waiting} waiting, {stored} in the spool"),
+        });
     }
 }
 
@@ -176,9 +176,10 @@ struct Stall {
     give_up: Duration,
     /// Lines that the spool held at the beginning.
     found: usize,
-    /// Lines that were settled or written when it looked last, and most of all times.
+    /// Lines that were settled or written (or, while the input goes on, stored) when it looked last, and most of all times.
     last: usize,
     most: usize,
+    closing: bool,
     /// When they became more than before, and more than ever.
     moved: Instant,
     grew: Instant,
@@ -189,14 +190,20 @@ impl Stall {
     const AGAIN: u32 = 10;
 
     fn new(now: Instant, give_up: Duration, found: usize) -> Self {
-        Self { give_up, found, last: 0, most: 0, moved: now, grew: now }
+        Self { give_up, found, last: 0, most: 0, closing: false, moved: now, grew: now }
     }
 
     /// Whether lines wait, and have not moved for too long.
     fn see(&mut self, total: &Row, closing: bool, now: Instant) -> bool {
         // Lines that found no room have not moved.
         let dropped = total.dropped.total() - total.dropped.queue_full - total.dropped.store_full;
-        let there = total.delivered + total.doubtful + dropped + total.written;
+        let mut there = total.delivered + total.doubtful + dropped + total.written;
+        if !closing {
+            // As long as lines come in, the spool is a place to go to.
+            there += total.stored;
+        } else if !core::mem::replace(&mut self.closing, true) {
+            (self.last, self.most) = (0, 0);
+        }
         let waits = waiting(total, self.found) > 0 || (closing && total.written > 0);
         if there > self.last || !waits {
             self.moved = now;
@@ -279,6 +286,11 @@ mod tests {
         assert!(!stall.is_near(at(4)) && stall.is_near(at(5)));
         let mut total = Row::default();
         (total.recovered, total.stored) = (5, 5);
+        assert!(!stall.see(&total, false, at(6)));
+        total.stored = 6;
+        assert!(!stall.see(&total, false, at(15)), "the spool takes what comes in");
+        stall.rest(at(20));
+        assert!(!stall.see(&total, true, at(29)), "the end");
         stall.rest(at(9));
         assert!(!stall.see(&total, true, at(18)));
         assert!(stall.see(&total, true, at(19)));
