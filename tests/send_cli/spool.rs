@@ -364,17 +364,34 @@ fn directories_that_cannot_be_used() {
         let ended = run(&["--to", &to, "--spool", "/sys/kernel/wavefront"]).with_status(2);
         assert!(ended.err.starts_with("error: --spool: cannot make the directory /sys/kernel/wavefront: "));
     }
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        let folder = Folder::new();
-        fs::create_dir(&folder.0).unwrap();
-        fs::set_permissions(&folder.0, fs::Permissions::from_mode(0o500)).unwrap();
-        // Root may write there all the same, and then there is nothing to refuse.
-        if fs::write(folder.0.join("probe"), b"").is_err() {
-            refused(&folder.0, "give the user of this process the right to");
-        }
-    }
+}
+
+/// Root may write everywhere, so whoever runs the tests as root sees what nobody else's user would.
+#[cfg(unix)]
+#[test]
+fn a_read_only_directory() {
+    use std::os::unix::{fs::PermissionsExt, process::CommandExt};
+    let allow = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    let (folder, binary) = (Folder::new(), Scratch::new(b""));
+    fs::create_dir(&folder.0).unwrap();
+    allow(&folder.0, 0o555);
+    let is_root = fs::write(folder.0.join("probe"), b"").is_ok();
+    let mut command = if is_root {
+        // Not by this process: nothing that is open for writing can be run, in a fork of another test neither.
+        assert!(Command::new("cp").args([BINARY, binary.path()]).status().unwrap().success());
+        allow(&binary.0, 0o755);
+        let mut command = Command::new(&binary.0);
+        command.uid(65_534).current_dir("/");
+        command
+    } else {
+        Command::new(BINARY)
+    };
+    command.args(["send", "--to", "proxy://127.0.0.1:9", "--spool", folder.path()]).stdin(Stdio::null());
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let ended = Ended::of(command.spawn().unwrap()).with_status(2);
+    let text = format!("error: --spool: cannot lock {}/lock: Permission denied", folder.path());
+    assert!(ended.err.starts_with(&text), "{}", ended.err);
+    assert!(ended.err.contains("give the user of this process the right to"), "{}", ended.err);
 }
 
 #[test]
