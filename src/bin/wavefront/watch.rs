@@ -202,7 +202,7 @@ impl Stall {
             // As long as lines come in, the spool is a place to go to.
             there += total.stored;
         } else if !core::mem::replace(&mut self.closing, true) {
-            (self.last, self.most) = (0, 0);
+            (self.last, self.most) = (self.last.min(there), self.most.min(there));
         }
         let waits = waiting(total, self.found) > 0 || (closing && total.written > 0);
         if there > self.last || !waits {
