@@ -17,7 +17,7 @@ use reqwest::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue
 
 use rustls::crypto::CryptoProvider;
 
-use super::{Accepted, Batch, Failure, Token, Transport, TransportError, is_loopback};
+use super::{Accepted, Batch, Failure, Token, Transport, TransportError, is_loopback, report};
 use crate::Format;
 
 /// Lines by `POST {base}/report?f=…`, to a proxy or, with a token, to direct ingestion.
@@ -61,9 +61,7 @@ impl Http {
     /// Bodies from this size on are compressed (feature `gzip`).
     pub const COMPRESS_FROM: usize = 1024;
     /// The longest `Retry-After` that is believed.
-    pub const RETRY_AFTER_MAX: Duration = Duration::from_secs(5 * 60);
-
-    const AGENT: &str = concat!("wavefront-sdk-rust/", env!("CARGO_PKG_VERSION"));
+    pub const RETRY_AFTER_MAX: Duration = report::RETRY_AFTER_MAX;
 
     /// Begins a transport to the receiver at `base`: `https://host[:port][/path]`, or `http://…`.
     pub fn builder(base: &str) -> HttpBuilder {
@@ -98,7 +96,7 @@ impl Http {
 
     fn report(&mut self, batch: Batch<'_>) -> Result<(), HttpError> {
         let query = batch.format().query().map(|format| std::format!("f={format}"));
-        let url = self.url("/report", query.as_deref());
+        let url = self.url(report::REPORT, query.as_deref());
         let mut body = core::mem::take(&mut self.body);
         body.clear();
         let compressed = self.compress(batch.bytes, &mut body);
@@ -106,7 +104,7 @@ impl Http {
             body.clear();
             body.extend_from_slice(batch.bytes);
         }
-        self.post(url, "application/octet-stream", compressed, body)
+        self.post(url, report::LINES, compressed, body)
     }
 
     /// Whether `body` now holds `bytes` as gzip.
@@ -121,13 +119,13 @@ impl Http {
     }
 
     fn events(&mut self, batch: Batch<'_>) -> Result<(), HttpError> {
-        let url = self.url("/api/v2/event", None);
+        let url = self.url(report::EVENT, None);
         let lines = batch.bytes.split(|&byte| byte == b'\n').filter(|line| !line.is_empty());
         for (done, line) in (0..).zip(lines) {
             let mut body = core::mem::take(&mut self.body);
             body.clear();
             body.extend_from_slice(line);
-            let sent = self.post(url.clone(), "application/json", false, body);
+            let sent = self.post(url.clone(), report::JSON, false, body);
             sent.map_err(|error| HttpError { lines_done: done, ..error })?;
         }
         Ok(())
@@ -304,7 +302,7 @@ impl HttpBuilder {
         let base = base_url(&self.base)?;
         let loopback = is_loopback(base.host_str().unwrap_or_default().trim_matches(['[', ']']));
         let mut client = Client::builder()
-            .user_agent(Http::AGENT)
+            .user_agent(report::AGENT)
             .connect_timeout(self.connect_timeout)
             .timeout(self.timeout)
             .pool_idle_timeout(self.idle)

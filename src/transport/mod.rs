@@ -4,6 +4,8 @@
 //! |---|---|---|
 //! | `Http` | an HTTP(S) receiver that answers: direct ingestion, a proxy | `http` |
 //! | `Tcp` | a proxy's port for lines, which does not answer | `std` |
+//! | `Lines` | any stream, without an answer: a UART, a socket | `embedded-io-v0_7`, async `embedded-io-async-v0_7` |
+//! | `Http1` | an HTTP receiver, over any stream that is read and written | `embedded-io-v0_7`, async `embedded-io-async-v0_7` |
 //! | `Memory` | a list of batches, for tests | `std` |
 //! | [`Recorder`] | any [`Sink`](crate::line::Sink), for tests without an allocator | |
 //! | [`Callback`] | a closure | |
@@ -19,6 +21,10 @@ mod http;
 mod memory;
 #[cfg(all(feature = "std", target_os = "linux"))]
 mod outq;
+#[cfg(any(feature = "http", feature = "embedded-io-v0_7"))]
+mod report;
+#[cfg(feature = "embedded-io-v0_7")]
+mod stream;
 #[cfg(feature = "std")]
 mod tcp;
 #[cfg(feature = "std")]
@@ -30,6 +36,10 @@ pub use http::{Http, HttpBuildError, HttpBuilder, HttpError};
 pub use memory::{Callback, Recorder, RecorderFull};
 #[cfg(feature = "std")]
 pub use memory::{Memory, Recorded};
+#[cfg(feature = "embedded-io-async-v0_7")]
+pub use stream::AsyncLink;
+#[cfg(feature = "embedded-io-v0_7")]
+pub use stream::{Http1, Http1Error, InvalidReceiver, Lines, LinesError, Link, Linked, Receiver, Wire};
 #[cfg(feature = "std")]
 pub use tcp::{Tcp, TcpError};
 #[cfg(feature = "std")]
