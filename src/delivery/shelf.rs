@@ -100,6 +100,14 @@ impl<B: Buf> View<'_, B> {
         lane.shelf.records > 0 || self.core.storing.scanning
     }
 
+    /// Whether there is no slot for new lines. One is kept for those that only the store has: newer ones that fill all
+    /// the others have to wait for them.
+    pub(super) fn is_dry(&self) -> bool {
+        self.slots
+            .get(usize::from(self.core.free))
+            .is_none_or(|slot| slot.next == NONE && self.lanes.iter().any(|lane| self.is_behind(lane)))
+    }
+
     /// Whether so much of a lane is in memory that some of it should be given away.
     pub(super) fn is_pressed(&self, at: usize) -> bool {
         let config = &self.core.config;
@@ -124,12 +132,14 @@ impl<B: Buf> View<'_, B> {
             let behind = self.slots.get(usize::from(gap)).map_or(lane.head, |slot| slot.next);
             if !badly || self.is_spare(behind) { behind } else { gap }
         } else {
-            let mut spare = NONE;
+            // What is written does not leave any more: the first of the others does.
+            let (mut spare, mut is_first) = (NONE, true);
             let mut here = lane.head;
             while let Some(slot) = self.slots.get(usize::from(here)) {
-                if slot.is_spare() && (badly || here != lane.head) {
+                if slot.is_spare() && (badly || !is_first) {
                     spare = here;
                 }
+                is_first &= slot.lines == slot.held_lines;
                 here = slot.next;
             }
             spare

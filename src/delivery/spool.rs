@@ -124,6 +124,11 @@ impl Spool {
         !self.busy && (safe || view.core.storing.refuses && !self.is_shut()) && (removed || self.is_shut())
     }
 
+    /// What a record takes of the medium; nothing where there is none.
+    pub(super) fn taken(&self, record: u32) -> u64 {
+        if record == 0 { 0 } else { self.footprint.of(record) }
+    }
+
     pub(super) fn is_shut(&self) -> bool {
         self.works.is_shut()
     }
