@@ -240,7 +240,9 @@ impl Spool {
         let slot = view.slots.get_mut(usize::from(index))?;
         if slot.key == 0 {
             let Some(key) = view.lanes.get_mut(at)?.shelf.new_key(in_front) else {
+                // There is no key in front of a record that could not be removed: it leaves without.
                 view.core.storing.refuses = true;
+                view.core.storing.first = false;
                 return None;
             };
             slot.key = key;
