@@ -69,6 +69,8 @@ pub(super) struct Storing {
     pub(super) attached: bool,
     /// What it holds is not known yet.
     pub(super) scanning: bool,
+    /// Nor has it been, even if nobody waits for that any more.
+    pub(super) unread: bool,
     /// Lines have to be in it before they leave.
     pub(super) first: bool,
     /// It takes nothing at the moment.
@@ -80,8 +82,15 @@ pub(super) struct Storing {
 }
 
 impl Storing {
-    pub(super) const NONE: Self =
-        Self { attached: false, scanning: false, first: false, refuses: false, broken: false, last: false };
+    pub(super) const NONE: Self = Self {
+        attached: false,
+        scanning: false,
+        unread: false,
+        first: false,
+        refuses: false,
+        broken: false,
+        last: false,
+    };
 }
 
 impl<B: Buf> View<'_, B> {
@@ -105,7 +114,11 @@ impl<B: Buf> View<'_, B> {
     pub(super) fn is_dry(&self) -> bool {
         self.slots
             .get(usize::from(self.core.free))
-            .is_none_or(|slot| slot.next == NONE && self.lanes.iter().any(|lane| self.is_behind(lane)))
+            .is_none_or(|slot| slot.next == NONE && (self.core.storing.unread || self.has_records()))
+    }
+
+    fn has_records(&self) -> bool {
+        self.lanes.iter().any(|lane| lane.shelf.records > 0)
     }
 
     /// Whether so much of a lane is in memory that some of it should be given away.

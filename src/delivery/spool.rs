@@ -85,7 +85,7 @@ impl Spool {
     /// Until the store was looked through, which is the first thing that [`poll`](Self::poll) asks for, nothing leaves.
     pub fn new<B: Buf>(keep: Keep, footprint: Footprint, view: &mut View<'_, B>) -> Self {
         view.core.storing.attached = true;
-        view.core.storing.scanning = true;
+        (view.core.storing.scanning, view.core.storing.unread) = (true, true);
         Self {
             keep,
             footprint,
@@ -205,7 +205,7 @@ impl Spool {
         let (at, from) = self.scan?;
         let Some(lane) = view.lanes.get(usize::from(at)) else {
             self.scan = None;
-            view.core.storing.scanning = false;
+            (view.core.storing.scanning, view.core.storing.unread) = (false, false);
             return None;
         };
         Some(Job::of(Task::Scan, Head::new(lane.kind, from, 0, 0, 0), at))

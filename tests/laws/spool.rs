@@ -192,7 +192,12 @@ fn life<B: Buf>(setup: &Setup, slot: fn() -> Slot<B>, seed: u32) -> Life<B> {
     }
 }
 
-fn run<B: Buf + Debug>(setup: Setup, ops: impl Iterator<Item = [u8; 3]>, slot: fn() -> Slot<B>, stripe: fn() -> B) -> usize {
+fn run<B: Buf + Debug>(
+    setup: Setup,
+    ops: impl Iterator<Item = [u8; 3]>,
+    slot: fn() -> Slot<B>,
+    stripe: fn() -> B,
+) -> usize {
     let mut world = World {
         setup,
         slot,
@@ -328,7 +333,10 @@ impl<B: Buf + Debug> World<B> {
         let stored = self.stored();
         for &id in &lines {
             let line = &self.lines[id];
-            assert!(line.kind == token.kind() && matches!(line.state, State::Waiting | State::Written), "{id} leaves twice");
+            assert!(
+                line.kind == token.kind() && matches!(line.state, State::Waiting | State::Written),
+                "{id} leaves twice"
+            );
         }
         let urgent = lines.iter().any(|&id| self.lines[id].urgent);
         let roomy = self.setup.keep.bytes == 1 << 30 && !self.life.troubled && !urgent;
@@ -432,7 +440,12 @@ impl<B: Buf + Debug> World<B> {
     }
 
     /// What the medium does. If it fails to write, it may have done so all the same.
-    fn medium(&mut self, job: &mut Job<B>, failure: Option<StoreFailure>, all_the_same: bool) -> Result<Reply, StoreFailure> {
+    fn medium(
+        &mut self,
+        job: &mut Job<B>,
+        failure: Option<StoreFailure>,
+        all_the_same: bool,
+    ) -> Result<Reply, StoreFailure> {
         let unavailable = StoreFailure::Unavailable;
         match job.request() {
             Request::Put(head, text) => {
@@ -565,7 +578,10 @@ impl<B: Buf + Debug> World<B> {
             self.work(c);
         }
         self.life.spool.last(&mut self.life.delivery.view());
-        assert!(matches!(self.life.delivery.poll(Millis(self.now), KindSet::ALL), Action::Idle), "nothing is sent any more");
+        assert!(
+            matches!(self.life.delivery.poll(Millis(self.now), KindSet::ALL), Action::Idle),
+            "nothing is sent any more"
+        );
         let fails = c & 6 == 0;
         self.work(if fails { c >> 3 & 1 } else { 16 });
         let done = self.life.spool.is_done(&self.life.delivery.view());
@@ -579,7 +595,8 @@ impl<B: Buf + Debug> World<B> {
         for kind in KINDS {
             let row = self.row(kind);
             assert!(row.is_balanced());
-            let out: usize = self.life.out.iter().filter(|out| out.token.kind() == kind).map(|out| out.lines.len()).sum();
+            let out: usize =
+                self.life.out.iter().filter(|out| out.token.kind() == kind).map(|out| out.lines.len()).sum();
             if clean {
                 let most = if self.setup.is_static { out + SEGMENT } else { 0 };
                 assert!(row.dropped.closed <= most, "{kind}: {row:?}");
