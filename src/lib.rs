@@ -33,7 +33,7 @@
 //!
 //! They only add; none changes what another one does.
 //!
-//! - None of them: the core. [`data`], [mod@line], [`parse`], [`delivery`], [`Prepared`] and the traits of [`transport`] and
+//! - None of them: the core. [`data`], [mod@line], [`parse`], [`delivery`], [`uplink`], [`Prepared`] and the traits of [`transport`] and
 //!   [`store`].
 //! - `std` (default): `Sender` with its background driver, TCP lines, in-memory transports for tests.
 //! - `http` (default): direct ingestion, and proxies over HTTP(S), on `reqwest` and `rustls`.
@@ -64,6 +64,7 @@ pub mod parse;
 pub mod sender;
 pub mod store;
 pub mod transport;
+pub mod uplink;
 
 mod error;
 mod kind;

@@ -5,7 +5,7 @@ use core::time::Duration;
 use super::backoff::{Millis, Pass};
 use super::segment::{Buf, NONE};
 use crate::Kind;
-use crate::store::{Head, Store, StoreFailure};
+use crate::store::{AsyncStore, Head, Store, StoreFailure};
 
 /// When lines go into the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
@@ -191,6 +191,21 @@ impl<B: Buf> Job<B> {
             Request::Next(kind, from) => store.next(kind, from).map(Reply::Found),
             Request::Read(head, into) => store.read(head, into).map(|()| Reply::Done),
             Request::Remove(kind, key) => store.remove(kind, key).map(|()| Reply::Done),
+        }
+    }
+
+    /// Asks a store that answers later.
+    ///
+    /// Whoever drops the future before its end still has the job, and may run it again: a record that is put twice is one.
+    ///
+    /// # Errors
+    /// What the store says, as of [`run`](Self::run).
+    pub async fn run_async<S: AsyncStore + ?Sized>(&mut self, store: &mut S) -> Result<Reply, S::Error> {
+        match self.request() {
+            Request::Put(head, lines) => store.put(head, lines).await.map(|()| Reply::Done),
+            Request::Next(kind, from) => store.next(kind, from).await.map(Reply::Found),
+            Request::Read(head, into) => store.read(head, into).await.map(|()| Reply::Done),
+            Request::Remove(kind, key) => store.remove(kind, key).await.map(|()| Reply::Done),
         }
     }
 }

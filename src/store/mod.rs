@@ -9,13 +9,19 @@
 pub mod conformance;
 #[cfg(feature = "spool")]
 mod directory;
+#[cfg(feature = "flash")]
+mod flash;
 #[cfg(feature = "std")]
 mod memory;
 
 #[cfg(feature = "spool")]
 pub use directory::{Directory, DirectoryError};
+#[cfg(feature = "flash")]
+pub use flash::{Blocking, Flash, FlashError, FlashRangeError};
 #[cfg(feature = "std")]
 pub use memory::{MemoryError, MemoryStore, SeededSteps, StoreRates, StoreStep};
+
+use core::future::Future;
 
 use crate::Kind;
 
@@ -42,13 +48,13 @@ impl Head {
     }
 
     /// Whether there can be such a record: every line has an LF at least.
-    #[cfg(feature = "std")]
+    #[cfg(any(feature = "std", feature = "flash"))]
     pub(crate) const fn is_possible(&self) -> bool {
         self.key != 0 && self.lines != 0 && self.lines <= self.bytes
     }
 
     /// Whether it can be the head of `lines`.
-    #[cfg(feature = "std")]
+    #[cfg(any(feature = "std", feature = "flash"))]
     pub(crate) const fn describes(&self, lines: &[u8]) -> bool {
         self.is_possible() && self.bytes as usize == lines.len()
     }
@@ -106,6 +112,49 @@ pub trait Store {
 
     /// Records that were found damaged beyond their head since the store was opened, and set aside: how many lines they
     /// held is not known.
+    fn set_aside(&self) -> usize {
+        0
+    }
+}
+
+/// Keeps records where the power may go, on a medium that answers later: the same contract as [`Store`]'s.
+///
+/// A future that is dropped before its end is a call that never returns: its record is there whole or not at all, and the
+/// store can be used again. The futures need not be `Send`.
+pub trait AsyncStore {
+    /// What can go wrong.
+    type Error: StoreError;
+
+    /// [`Store::put`].
+    ///
+    /// # Errors
+    /// Those of [`Store::put`].
+    fn put(&mut self, head: Head, lines: &[u8]) -> impl Future<Output = Result<(), Self::Error>>;
+
+    /// [`Store::next`].
+    ///
+    /// # Errors
+    /// Those of [`Store::next`].
+    fn next(&mut self, kind: Kind, from: u32) -> impl Future<Output = Result<Option<Head>, Self::Error>>;
+
+    /// [`Store::read`].
+    ///
+    /// # Errors
+    /// Those of [`Store::read`].
+    fn read(&mut self, head: Head, into: &mut [u8]) -> impl Future<Output = Result<(), Self::Error>>;
+
+    /// [`Store::remove`].
+    ///
+    /// # Errors
+    /// Those of [`Store::remove`].
+    fn remove(&mut self, kind: Kind, key: u32) -> impl Future<Output = Result<(), Self::Error>>;
+
+    /// [`Store::footprint`].
+    fn footprint(&self) -> Footprint {
+        Footprint::EXACT
+    }
+
+    /// [`Store::set_aside`].
     fn set_aside(&self) -> usize {
         0
     }
@@ -182,6 +231,34 @@ impl<S: Store + ?Sized> Store for &mut S {
     }
 
     fn remove(&mut self, kind: Kind, key: u32) -> Result<(), S::Error> {
+        (**self).remove(kind, key)
+    }
+
+    fn footprint(&self) -> Footprint {
+        (**self).footprint()
+    }
+
+    fn set_aside(&self) -> usize {
+        (**self).set_aside()
+    }
+}
+
+impl<S: AsyncStore + ?Sized> AsyncStore for &mut S {
+    type Error = S::Error;
+
+    fn put(&mut self, head: Head, lines: &[u8]) -> impl Future<Output = Result<(), S::Error>> {
+        (**self).put(head, lines)
+    }
+
+    fn next(&mut self, kind: Kind, from: u32) -> impl Future<Output = Result<Option<Head>, S::Error>> {
+        (**self).next(kind, from)
+    }
+
+    fn read(&mut self, head: Head, into: &mut [u8]) -> impl Future<Output = Result<(), S::Error>> {
+        (**self).read(head, into)
+    }
+
+    fn remove(&mut self, kind: Kind, key: u32) -> impl Future<Output = Result<(), S::Error>> {
         (**self).remove(kind, key)
     }
 

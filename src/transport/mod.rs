@@ -256,7 +256,7 @@ impl<T: Transport + ?Sized> Transport for std::boxed::Box<T> {
 /// The result of a future that has no need to wait.
 #[cfg(test)]
 #[allow(clippy::panic)]
-fn ready<F: Future>(future: F) -> F::Output {
+pub(crate) fn ready<F: Future>(future: F) -> F::Output {
     let mut context = core::task::Context::from_waker(core::task::Waker::noop());
     match core::pin::pin!(future).poll(&mut context) {
         core::task::Poll::Ready(output) => output,

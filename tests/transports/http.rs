@@ -19,21 +19,21 @@ const TOKEN: &str = "5eCr3t-0123-4567";
 
 /// A request as it came over the wire, its body decompressed.
 #[derive(Debug, Clone)]
-struct Request {
+pub(super) struct Request {
     /// `POST /report?f=wavefront`
-    call: String,
+    pub(super) call: String,
     headers: BTreeMap<String, String>,
-    body: Vec<u8>,
+    pub(super) body: Vec<u8>,
 }
 
 impl Request {
-    fn header(&self, name: &str) -> Option<&str> {
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).map(String::as_str)
     }
 }
 
 /// What a server does with a request.
-enum Reply {
+pub(super) enum Reply {
     /// Bytes of an answer; the connection stays open.
     Raw(Vec<u8>),
     /// Bytes of an answer, then the connection is closed.
@@ -44,7 +44,7 @@ enum Reply {
     Hang,
 }
 
-fn answer(status: u16, headers: &str, body: &str) -> Reply {
+pub(super) fn answer(status: u16, headers: &str, body: &str) -> Reply {
     Reply::Raw(
         format!("HTTP/1.1 {status} Some reason\r\n{headers}Content-Length: {}\r\n\r\n{body}", body.len()).into_bytes(),
     )
@@ -53,8 +53,8 @@ fn answer(status: u16, headers: &str, body: &str) -> Reply {
 type Script = Arc<dyn Fn(&Request) -> Reply + Send + Sync>;
 
 /// An HTTP/1.1 server that notes what it got and answers by a script.
-struct Server {
-    address: SocketAddr,
+pub(super) struct Server {
+    pub(super) address: SocketAddr,
     script: Script,
     requests: Arc<Mutex<Vec<Request>>>,
     accepted: Arc<AtomicUsize>,
@@ -65,7 +65,7 @@ struct Server {
 type Connections = Vec<(TcpStream, JoinHandle<()>)>;
 
 impl Server {
-    fn new(script: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Self {
+    pub(super) fn new(script: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let (requests, accepted, open) = Default::default();
@@ -75,7 +75,7 @@ impl Server {
     }
 
     /// Answers 202 to everything.
-    fn accepting() -> Self {
+    pub(super) fn accepting() -> Self {
         Self::new(|_| answer(202, "", ""))
     }
 
@@ -91,8 +91,14 @@ impl Server {
         Http::builder(&self.url()).timeout(LONG).token(Token::new(TOKEN).unwrap()).build().unwrap()
     }
 
-    fn requests(&self) -> Vec<Request> {
+    pub(super) fn requests(&self) -> Vec<Request> {
         std::mem::take(&mut self.requests.lock().unwrap())
+    }
+
+    /// How many connections there have been.
+    #[cfg(feature = "embedded-io-async-v0_7")]
+    pub(super) fn connections(&self) -> usize {
+        self.accepted.load(Ordering::SeqCst)
     }
 
     fn listen(&mut self, listener: TcpListener) {

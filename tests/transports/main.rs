@@ -6,6 +6,10 @@
 #[cfg(feature = "http")]
 mod http;
 mod memory;
+#[cfg(feature = "embedded-io-async-v0_7")]
+mod stream;
+#[cfg(feature = "embedded-io-async-v0_7")]
+mod stream_laws;
 mod tcp;
 
 use std::time::Duration;

@@ -250,8 +250,8 @@ fn finish_says_what_the_peer_did() {
 }
 
 /// A receiver of lines that can be broken, stopped and started at the same port.
-struct Receiver {
-    address: SocketAddr,
+pub(super) struct Receiver {
+    pub(super) address: SocketAddr,
     received: Arc<Mutex<Vec<u8>>>,
     standing: Option<Standing>,
 }
@@ -264,7 +264,7 @@ struct Standing {
 type Connections = Vec<(TcpStream, JoinHandle<()>)>;
 
 impl Receiver {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let mut receiver = Self { address: listener.local_addr().unwrap(), received: Arc::default(), standing: None };
         receiver.listen(listener);

@@ -1,0 +1,113 @@
+//! Where producers and the driver find the queue.
+
+use core::cell::RefCell;
+
+use crate::delivery::{Buf, Delivery, Lane, Refused, Slot, View};
+use crate::line::{Full, Slice};
+use crate::{Encode, EncodeError, InvalidInput, Kind, Rules};
+
+/// A way to a queue that others may use too.
+///
+/// Implemented by the queue itself, for who has it alone, and by `&RefCell` of it, for tasks that take turns. For
+/// interrupts see [the module](super#interrupts-and-other-tasks).
+pub trait Access {
+    /// What segments are made of.
+    type Buf: Buf;
+
+    /// Does `work` with the queue, which nobody else has meanwhile. It neither waits nor does I/O.
+    ///
+    /// `None`, with nothing done: somebody has the queue who cannot give it back before we return.
+    fn with<R>(&mut self, work: impl FnOnce(&mut View<'_, Self::Buf>) -> R) -> Option<R>;
+
+    /// Queues the lines of `datum`, and those of its companion (a span's logs). They are encoded in `scratch`, which must
+    /// have room for all of them, before the queue is asked for.
+    ///
+    /// # Errors
+    /// [`Unsent`] says what was not queued and why, and whether the ledger has it.
+    fn send<D: Encode>(&mut self, datum: &D, rules: &Rules<'_>, scratch: &mut [u8]) -> Result<(), Unsent> {
+        let kind = datum.kind();
+        let mut slice = Slice::new(scratch);
+        let encoded = datum.encode(rules, &mut slice).and_then(|lines| {
+            let end = slice.len();
+            Ok((lines, end, datum.encode_companion(rules, &mut slice)?))
+        });
+        match encoded {
+            Ok((lines, end, companion)) => {
+                let (first, second) = slice.as_bytes().split_at_checked(end).unwrap_or_default();
+                let pushed = self.push(kind, first, lines);
+                match (pushed, companion) {
+                    (Ok(()), Some(kind)) => self.push(kind, second, 1),
+                    (Err(Unsent::Refused(Refused::Full | Refused::StoreFull)), Some(kind)) => {
+                        // Of no use without the first, and lost like it.
+                        self.with(|queue| queue.refuse(kind, 1));
+                        pushed
+                    }
+                    _ => pushed,
+                }
+            }
+            Err(EncodeError::Full(full)) => Err(Unsent::Scratch(full)),
+            Err(EncodeError::Invalid(invalid)) => {
+                self.with(|queue| queue.note(kind, 1, 0));
+                Err(Unsent::Invalid(invalid))
+            }
+        }
+    }
+
+    /// Queues `count` whole lines of `kind`, each ended by its LF, as [`View::push`] does; 0 lines, as of a delta counter
+    /// that has nothing to add, count as skipped.
+    ///
+    /// # Errors
+    /// [`Unsent::Refused`] and [`Unsent::Busy`].
+    fn push(&mut self, kind: Kind, lines: &[u8], count: u32) -> Result<(), Unsent> {
+        let pushed = self.with(|queue| {
+            if count == 0 {
+                queue.note(kind, 0, 1);
+            }
+            queue.push(kind, lines, count)
+        });
+        pushed.unwrap_or(Ok(())).map_err(Unsent::Refused).and(pushed.map(|_| ()).ok_or(Unsent::Busy))
+    }
+}
+
+/// Why a datum was not queued.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Unsent {
+    /// The datum cannot be said in a line that the receiver takes. Counted as invalid.
+    Invalid(InvalidInput),
+    /// The scratch has no room for its lines. Not counted.
+    Scratch(Full),
+    /// The queue did not take the lines; [`Refused`] says what is counted.
+    Refused(Refused),
+    /// Somebody else has the queue ([`Access::with`]). Not counted.
+    Busy,
+}
+
+impl core::fmt::Display for Unsent {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Invalid(invalid) => invalid.fmt(f),
+            Self::Scratch(full) => full.fmt(f),
+            Self::Refused(refused) => refused.fmt(f),
+            Self::Busy => f.write_str("the queue is in use"),
+        }
+    }
+}
+
+impl core::error::Error for Unsent {}
+
+impl<B: Buf, S: AsMut<[Slot<B>]>, L: AsMut<[Lane]>> Access for Delivery<B, S, L> {
+    type Buf = B;
+
+    fn with<R>(&mut self, work: impl FnOnce(&mut View<'_, B>) -> R) -> Option<R> {
+        Some(work(&mut self.view()))
+    }
+}
+
+impl<B: Buf, S: AsMut<[Slot<B>]>, L: AsMut<[Lane]>> Access for &RefCell<Delivery<B, S, L>> {
+    type Buf = B;
+
+    fn with<R>(&mut self, work: impl FnOnce(&mut View<'_, B>) -> R) -> Option<R> {
+        Some(work(&mut self.try_borrow_mut().ok()?.view()))
+    }
+}

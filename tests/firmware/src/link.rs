@@ -1,0 +1,110 @@
+//! The link to the receiver: UARTs behind modems, whose carrier comes and goes.
+
+use core::fmt;
+
+use decimal::Decimal;
+use wavefront_sdk::Kind;
+use wavefront_sdk::transport::{Accepted, Batch, Failure, Transport, TransportError};
+
+use crate::board::Uart;
+
+/// UART 0 takes lines to the port for metrics, UART 1 to the port for traces. On UART 2 the modem says `+` when there is
+/// a carrier and `-` when there is none, and hears how many lines were written before.
+pub struct Link {
+    lines: Uart,
+    traces: Uart,
+    pub modem: Uart,
+    up: bool,
+    pub written: u32,
+}
+
+/// There is no carrier.
+#[derive(Debug)]
+pub struct NoCarrier;
+
+impl Link {
+    /// A link that has a carrier.
+    pub fn new() -> Self {
+        Self { lines: Uart::new(0), traces: Uart::new(1), modem: Uart::new(2), up: true, written: 0 }
+    }
+
+    /// Says `words` and a number to the modem, as a line.
+    pub fn say(&mut self, words: &[u8], number: u32) {
+        self.modem.put(words);
+        self.modem.put(Decimal::of(number).as_bytes());
+        self.modem.put(b"\n");
+    }
+
+    /// Hears what the modem has to say.
+    pub fn listen(&mut self) -> bool {
+        while let Some(byte) = self.modem.take() {
+            let up = byte == b'+';
+            if self.up && !up {
+                self.say(b"written ", self.written);
+            }
+            self.up = up;
+        }
+        self.up
+    }
+}
+
+impl Default for Link {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Transport for Link {
+    type Error = NoCarrier;
+
+    fn send(&mut self, batch: Batch<'_>) -> Result<Accepted, NoCarrier> {
+        if !self.listen() {
+            return Err(NoCarrier);
+        }
+        let uart = if matches!(batch.kind, Kind::Span | Kind::SpanLogs) { &mut self.traces } else { &mut self.lines };
+        uart.put(batch.bytes);
+        self.written += batch.lines;
+        Ok(Accepted::Written)
+    }
+}
+
+impl fmt::Display for NoCarrier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("no carrier")
+    }
+}
+
+impl core::error::Error for NoCarrier {}
+
+impl TransportError for NoCarrier {
+    fn kind(&self) -> Failure {
+        Failure::Connect
+    }
+}
+
+mod decimal {
+    /// A number's digits.
+    pub struct Decimal {
+        digits: [u8; 10],
+        first: usize,
+    }
+
+    impl Decimal {
+        pub fn of(mut number: u32) -> Self {
+            let (mut digits, mut first) = ([b'0'; 10], 10);
+            for digit in digits.iter_mut().rev() {
+                *digit = b'0' + (number % 10) as u8;
+                number /= 10;
+                first -= 1;
+                if number == 0 {
+                    break;
+                }
+            }
+            Self { digits, first }
+        }
+
+        pub fn as_bytes(&self) -> &[u8] {
+            self.digits.get(self.first..).unwrap_or_default()
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! A queue that interrupts use too.
+
+use core::cell::RefCell;
+
+use critical_section::Mutex;
+use wavefront_sdk::delivery::View;
+use wavefront_sdk::uplink::{Access, Queue};
+
+/// A queue of `S` segments and `L` kinds in a `static`, once it is put there.
+pub struct Shared<const S: usize, const L: usize>(Mutex<RefCell<Option<Queue<'static, S, L>>>>);
+
+impl<const S: usize, const L: usize> Shared<S, L> {
+    /// No queue yet: lines are refused as [`Busy`](wavefront_sdk::uplink::Unsent::Busy).
+    pub const fn empty() -> Self {
+        Self(Mutex::new(RefCell::new(None)))
+    }
+
+    /// Puts the queue there.
+    pub fn put(&self, queue: Queue<'static, S, L>) {
+        critical_section::with(|token| {
+            if let Ok(mut place) = self.0.borrow(token).try_borrow_mut() {
+                *place = Some(queue);
+            }
+        });
+    }
+}
+
+impl<const S: usize, const L: usize> Access for &Shared<S, L> {
+    type Buf = &'static mut [u8];
+
+    fn with<R>(&mut self, work: impl FnOnce(&mut View<'_, Self::Buf>) -> R) -> Option<R> {
+        critical_section::with(|token| Some(work(&mut self.0.borrow(token).try_borrow_mut().ok()?.as_mut()?.view())))
+    }
+}
