@@ -66,3 +66,21 @@ fn lines_for_which_there_is_no_key_in_front_leave_without_one() {
     let end = [&[[181, 16, 0]][..], &[[0, 0, 0]; 5], &[[0, 96, 0], [20, 0, 0]]].concat();
     run([54, 70, 24, 15, 0, 0, 1, 2], &[&start[..], &work, &end].concat());
 }
+
+#[test]
+fn a_key_that_is_kept_for_another_try_has_its_place_in_the_order() {
+    let ops = [
+        [39, 0, 0],
+        [109, 2, 0],
+        [231, 0, 0],
+        [192, 0, 0],
+        [64, 0, 0],
+        [173, 2, 0],
+        [64, 31, 0],
+        [167, 0, 0],
+        [237, 48, 0],
+        [119, 1, 57],
+        [63, 0, 13],
+    ];
+    run([27, 120, 54, 87, 3, 0, 174, 0], &ops);
+}

@@ -264,8 +264,8 @@ impl Spool {
         let gap = view.is_behind(lane).then_some(lane.shelf.gap);
         let pressed = view.is_pressed(at);
         let always = self.keep.mode == Mode::Always;
-        // Whether a record stands before; of what can be stored, the first and the newest that is full, the last before
-        // all records and the first behind one.
+        // Whether a record stands before, or a key that is kept for one; of what can be stored, the first and the newest
+        // that is full, the last before all records and the first behind one.
         let mut beyond = gap == Some(NONE);
         let mut recorded = beyond;
         let (mut first, mut newest, mut front, mut back) = (None, None, None, None);
@@ -273,7 +273,7 @@ impl Spool {
         while let Some(slot) = view.slots.get(usize::from(here)) {
             let due = is_before(slot.first, lane.due) || view.core.closed || slot.urgent || slot.tried > 0;
             let full = slot.lines >= view.core.config.batch_lines || here != lane.tail;
-            recorded |= slot.record > 0;
+            recorded |= slot.key != 0;
             let wanted = self.hurry || pressed || ((due || full) && (always || is_shut || beyond));
             // What is out, or written, or watched, is stored at the end only.
             let possible = match slot.state {
