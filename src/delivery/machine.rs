@@ -158,7 +158,7 @@ const STATUSES: usize = 4;
 /// The queue, the ledger and the state machine of one endpoint.
 ///
 /// `S` holds the slots and `L` the lanes: arrays or slices on a microcontroller, boxes on a server. There should be two
-/// slots more than batches can be in flight. All the logic is in [`View`], of which there is one body a buffer type.
+/// slots more than batches can be in flight, and a third where there is a store: it is kept for what that has. All the logic is in [`View`], of which there is one body a buffer type.
 #[derive(Debug)]
 pub struct Delivery<B, S, L> {
     core: Core,
