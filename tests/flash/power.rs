@@ -82,7 +82,7 @@ fn power_goes_at_every_write_of_a_script_of_500_operations() {
             }
         });
         for (at, left) in torn.into_iter().enumerate() {
-            if (number as usize + at) % 8 == 0 {
+            if (number as usize + at).is_multiple_of(8) {
                 works(left.clone());
             }
             cuts += 1;
