@@ -45,6 +45,11 @@ fn endpoint() {
     replay("endpoint");
 }
 
+#[test]
+fn spool() {
+    replay("spool");
+}
+
 #[cfg(feature = "spool")]
 #[test]
 fn store() {

@@ -224,7 +224,7 @@ impl<B: Buf> View<'_, B> {
         let Some(lane) = self.lanes.get(at) else { return Err(Refused::NoLane) };
         let (tail, next_line) = (lane.tail, lane.next_line);
         // A batch each, so that several can be in flight; where slots run out, as many as there is room for.
-        let dry = self.core.free == NONE;
+        let dry = self.is_dry();
         let most = if dry { u32::MAX } else { self.core.config.batch_lines };
         let written = self.written_by(at);
         let in_tail = self.slots.get_mut(usize::from(tail)).is_some_and(|slot| {

@@ -25,7 +25,7 @@ impl<B: Buf> View<'_, B> {
     pub(super) fn take_free(&mut self, at: usize) -> Option<u16> {
         loop {
             let index = self.core.free;
-            if let Some(slot) = self.slots.get(usize::from(index)) {
+            if let Some(slot) = self.slots.get(usize::from(index)).filter(|_| !self.is_dry()) {
                 self.core.free = slot.next;
                 return Some(index);
             }

@@ -69,6 +69,8 @@ pub(super) struct Storing {
     pub(super) attached: bool,
     /// What it holds is not known yet.
     pub(super) scanning: bool,
+    /// Nor has it been, even if nobody waits for that any more.
+    pub(super) unread: bool,
     /// Lines have to be in it before they leave.
     pub(super) first: bool,
     /// It takes nothing at the moment.
@@ -80,8 +82,15 @@ pub(super) struct Storing {
 }
 
 impl Storing {
-    pub(super) const NONE: Self =
-        Self { attached: false, scanning: false, first: false, refuses: false, broken: false, last: false };
+    pub(super) const NONE: Self = Self {
+        attached: false,
+        scanning: false,
+        unread: false,
+        first: false,
+        refuses: false,
+        broken: false,
+        last: false,
+    };
 }
 
 impl<B: Buf> View<'_, B> {
@@ -98,6 +107,18 @@ impl<B: Buf> View<'_, B> {
     /// Whether a lane has lines that only the store has.
     pub(super) fn is_behind(&self, lane: &Lane) -> bool {
         lane.shelf.records > 0 || self.core.storing.scanning
+    }
+
+    /// Whether there is no slot for new lines. One is kept for those that only the store has: newer ones that fill all
+    /// the others have to wait for them.
+    pub(super) fn is_dry(&self) -> bool {
+        self.slots
+            .get(usize::from(self.core.free))
+            .is_none_or(|slot| slot.next == NONE && (self.core.storing.unread || self.has_records()))
+    }
+
+    fn has_records(&self) -> bool {
+        self.lanes.iter().any(|lane| lane.shelf.records > 0)
     }
 
     /// Whether so much of a lane is in memory that some of it should be given away.
@@ -124,12 +145,14 @@ impl<B: Buf> View<'_, B> {
             let behind = self.slots.get(usize::from(gap)).map_or(lane.head, |slot| slot.next);
             if !badly || self.is_spare(behind) { behind } else { gap }
         } else {
-            let mut spare = NONE;
+            // What is written does not leave any more: the first of the others does.
+            let (mut spare, mut is_first) = (NONE, true);
             let mut here = lane.head;
             while let Some(slot) = self.slots.get(usize::from(here)) {
-                if slot.is_spare() && (badly || here != lane.head) {
+                if slot.is_spare() && (badly || !is_first) {
                     spare = here;
                 }
+                is_first &= slot.lines == slot.held_lines;
                 here = slot.next;
             }
             spare

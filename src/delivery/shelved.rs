@@ -44,7 +44,7 @@ impl Spool {
             Task::Remove => {
                 let slot = view.slots.get_mut(usize::from(index))?;
                 if result.is_ok() {
-                    self.bytes = self.bytes.saturating_sub(self.footprint.of(slot.record));
+                    self.bytes = self.bytes.saturating_sub(self.taken(slot.record));
                     self.room.succeeded();
                     view.give_free(index);
                 } else {
@@ -129,11 +129,12 @@ impl Spool {
         buf: Option<B>,
         durable: bool,
     ) {
+        let Some(slot) = view.slots.get_mut(usize::from(index)) else { return };
         if durable {
-            self.bytes = self.bytes.saturating_add(self.footprint.of(head.bytes));
+            let before = if slot.key == head.key { self.taken(slot.record) } else { 0 };
+            self.bytes = self.bytes.saturating_sub(before).saturating_add(self.footprint.of(head.bytes));
             self.room.succeeded();
         }
-        let Some(slot) = view.slots.get_mut(usize::from(index)) else { return };
         let came_back = buf.is_some();
         if came_back {
             slot.buf = buf;
@@ -142,10 +143,9 @@ impl Spool {
             // Settled and gone while it was copied; the record is found in the next life.
             return;
         }
+        // If it failed, the record may be there all the same: the slot keeps the key, and so replaces or removes it.
         if durable {
             slot.record = head.bytes;
-        } else if slot.record == 0 {
-            slot.key = 0;
         }
         match slot.state {
             State::Storing => {

@@ -85,7 +85,7 @@ impl Spool {
     /// Until the store was looked through, which is the first thing that [`poll`](Self::poll) asks for, nothing leaves.
     pub fn new<B: Buf>(keep: Keep, footprint: Footprint, view: &mut View<'_, B>) -> Self {
         view.core.storing.attached = true;
-        view.core.storing.scanning = true;
+        (view.core.storing.scanning, view.core.storing.unread) = (true, true);
         Self {
             keep,
             footprint,
@@ -122,6 +122,11 @@ impl Spool {
         let safe = Kind::ALL.into_iter().all(|kind| view.is_safe(kind));
         let removed = view.lanes.iter().all(|lane| lane.shelf.done == NONE);
         !self.busy && (safe || view.core.storing.refuses && !self.is_shut()) && (removed || self.is_shut())
+    }
+
+    /// What a record takes of the medium; nothing where there is none.
+    pub(super) fn taken(&self, record: u32) -> u64 {
+        if record == 0 { 0 } else { self.footprint.of(record) }
     }
 
     pub(super) fn is_shut(&self) -> bool {
@@ -200,7 +205,7 @@ impl Spool {
         let (at, from) = self.scan?;
         let Some(lane) = view.lanes.get(usize::from(at)) else {
             self.scan = None;
-            view.core.storing.scanning = false;
+            (view.core.storing.scanning, view.core.storing.unread) = (false, false);
             return None;
         };
         Some(Job::of(Task::Scan, Head::new(lane.kind, from, 0, 0, 0), at))
@@ -235,7 +240,9 @@ impl Spool {
         let slot = view.slots.get_mut(usize::from(index))?;
         if slot.key == 0 {
             let Some(key) = view.lanes.get_mut(at)?.shelf.new_key(in_front) else {
+                // There is no key in front of a record that could not be removed: it leaves without.
                 view.core.storing.refuses = true;
+                view.core.storing.first = false;
                 return None;
             };
             slot.key = key;

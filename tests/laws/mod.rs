@@ -10,6 +10,7 @@ pub(crate) mod encode;
 pub(crate) mod endpoint;
 pub(crate) mod input;
 pub(crate) mod read;
+pub(crate) mod spool;
 #[cfg(feature = "spool")]
 pub(crate) mod store;
 
@@ -22,6 +23,7 @@ pub(crate) const TARGETS: &[(&str, Run)] = &[
     ("parse", read::bytes),
     ("delivery", input::delivery),
     ("endpoint", endpoint::bytes),
+    ("spool", spool::bytes),
     #[cfg(feature = "spool")]
     ("store", store::bytes),
 ];
