@@ -188,23 +188,18 @@ fn post<S: Write + ?Sized>(
     mut head: impl Iterator<Item = u8>,
     body: &[u8],
 ) -> Result<(), What<S::Error>> {
-    while let Some(next) = fill(piece, &mut head) {
-        write(stream, next)?;
+    let mut body = Some(body);
+    while let Some(mut next) = fill(piece, &mut head).or_else(|| body.take()) {
+        while !next.is_empty() {
+            match stream.write(next) {
+                Ok(0) => return Err(What::Refused),
+                Ok(taken) => next = next.get(taken..).unwrap_or_default(),
+                Err(failure) => go_on(failure)?,
+            }
+        }
     }
-    write(stream, body)?;
     while let Err(failure) = stream.flush() {
         go_on(failure)?;
-    }
-    Ok(())
-}
-
-fn write<S: Write + ?Sized>(stream: &mut S, mut bytes: &[u8]) -> Result<(), What<S::Error>> {
-    while !bytes.is_empty() {
-        match stream.write(bytes) {
-            Ok(0) => return Err(What::Refused),
-            Ok(taken) => bytes = bytes.get(taken..).unwrap_or_default(),
-            Err(failure) => go_on(failure)?,
-        }
     }
     Ok(())
 }
@@ -289,27 +284,19 @@ async fn post_async<S: embedded_io_async::Write + ?Sized>(
     mut head: impl Iterator<Item = u8>,
     body: &[u8],
 ) -> Result<(), What<S::Error>> {
-    while let Some(next) = fill(piece, &mut head) {
-        write_async(stream, next).await?;
+    let mut body = Some(body);
+    // One place that waits for a write: the compiler then sees that nothing is polled again once it is done.
+    while let Some(mut next) = fill(piece, &mut head).or_else(|| body.take()) {
+        while !next.is_empty() {
+            match stream.write(next).await {
+                Ok(0) => return Err(What::Refused),
+                Ok(taken) => next = next.get(taken..).unwrap_or_default(),
+                Err(failure) => go_on(failure)?,
+            }
+        }
     }
-    write_async(stream, body).await?;
     while let Err(failure) = stream.flush().await {
         go_on(failure)?;
-    }
-    Ok(())
-}
-
-#[cfg(feature = "embedded-io-async-v0_7")]
-async fn write_async<S: embedded_io_async::Write + ?Sized>(
-    stream: &mut S,
-    mut bytes: &[u8],
-) -> Result<(), What<S::Error>> {
-    while !bytes.is_empty() {
-        match stream.write(bytes).await {
-            Ok(0) => return Err(What::Refused),
-            Ok(taken) => bytes = bytes.get(taken..).unwrap_or_default(),
-            Err(failure) => go_on(failure)?,
-        }
     }
     Ok(())
 }
