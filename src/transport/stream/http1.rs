@@ -285,7 +285,6 @@ async fn post_async<S: embedded_io_async::Write + ?Sized>(
     body: &[u8],
 ) -> Result<(), What<S::Error>> {
     let mut body = Some(body);
-    // One place that waits for a write: the compiler then sees that nothing is polled again once it is done.
     while let Some(mut next) = fill(piece, &mut head).or_else(|| body.take()) {
         while !next.is_empty() {
             match stream.write(next).await {

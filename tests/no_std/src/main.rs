@@ -155,7 +155,6 @@ impl embedded_io::Read for Peer {
     }
 }
 
-// An `async fn` that is called in two places can be asked again after its end, as far as the compiler knows, and panics then.
 impl embedded_io_async::Write for Peer {
     fn write(&mut self, bytes: &[u8]) -> impl Future<Output = Result<usize, Infallible>> {
         ready(Ok(self.take(bytes)))
