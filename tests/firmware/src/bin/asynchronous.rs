@@ -58,6 +58,7 @@ fn block_on<F: Future>(future: F) -> F::Output {
 
 #[entry]
 fn main() -> ! {
+    board::paint_stack();
     let Some(segments) = cortex_m::singleton!(: [[u8; 512]; 12] = [[0; 512]; 12]) else { board::exit(false) };
     QUEUE.put(Queue::over(segments, Kind::ALL, shared::config()));
     let mut uplink = Uplink::new(&QUEUE, Link::new());
@@ -75,6 +76,7 @@ fn main() -> ! {
         .await;
     });
     let ledger = block_on(uplink.close_async(now, wait, Duration::from_secs(60)));
+    uplink.transport().say(b"stack ", board::stack_used());
     report(uplink.transport(), &ledger);
     board::exit(ledger.is_balanced())
 }

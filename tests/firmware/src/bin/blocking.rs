@@ -23,6 +23,7 @@ fn now() -> Millis {
 
 #[entry]
 fn main() -> ! {
+    board::paint_stack();
     let Some(segments) = cortex_m::singleton!(: [[u8; 512]; 12] = [[0; 512]; 12]) else { board::exit(false) };
     QUEUE.put(Queue::over(segments, Kind::ALL, shared::config()));
     let mut uplink = Uplink::new(&QUEUE, Link::new());
@@ -42,6 +43,7 @@ fn main() -> ! {
         }
     }
     let ledger = uplink.close(now, Duration::from_secs(60));
+    uplink.transport().say(b"stack ", board::stack_used());
     report(uplink.transport(), &ledger);
     board::exit(ledger.is_balanced())
 }

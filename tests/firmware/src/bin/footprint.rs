@@ -4,7 +4,6 @@
 #![no_main]
 
 use cortex_m_rt::{entry, exception};
-use embedded_io::{ErrorType, Write};
 use firmware::board::{self, Uart};
 use firmware::plant;
 #[cfg(feature = "delta")]
@@ -29,28 +28,11 @@ const KINDS: [Kind; 7] = Kind::ALL;
 
 const RULES: Rules<'_> = Rules::new().default_source("pump-3");
 
-struct Line(Uart);
-
-impl ErrorType for Line {
-    type Error = core::convert::Infallible;
-}
-
-impl Write for Line {
-    fn write(&mut self, bytes: &[u8]) -> Result<usize, Self::Error> {
-        self.0.put(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> Result<(), Self::Error> {
-        Ok(())
-    }
-}
-
 #[entry]
 fn main() -> ! {
     let Some(segments) = cortex_m::singleton!(: [[u8; 512]; 4] = [[0; 512]; 4]) else { board::exit(false) };
     let queue = Queue::over(segments, KINDS, Config::DEFAULT);
-    let mut uplink = Uplink::new(queue, Lines::new(Line(Uart::new(0))));
+    let mut uplink = Uplink::new(queue, Lines::new(Uart::new(0)));
     let mut modem = Uart::new(2);
     board::start_clock();
     for step in 0..10 {
