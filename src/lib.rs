@@ -42,6 +42,7 @@
 //! - `spool`: a store in a directory, for what an outage or a crash would lose.
 //! - `embedded-io-v0_7`, `embedded-io-async-v0_7`: lines and HTTP/1.1 over any stream with the traits of that crate: a UART, a
 //!   socket, TLS. No `std`, no allocator.
+//! - `flash`: a store in NOR flash, for machines that have neither files nor an allocator.
 //! - `collector`: a local receiver of everything this crate sends, for development, tests and demos.
 //! - `cli`: all that the `wavefront` command needs.
 

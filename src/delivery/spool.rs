@@ -30,7 +30,7 @@ pub(super) const STORE: Backoff = Backoff::new(Duration::from_millis(500), Durat
 ///
 /// ```
 /// use wavefront_sdk::delivery::{Config, Delivery, Errand, Keep, Lane, Millis, Mode, Slot, Spool};
-/// use wavefront_sdk::{Kind, store::{MemoryStore, Store}};
+/// use wavefront_sdk::{Kind, store::{MemoryStore, Store, StoreError}};
 ///
 /// let mut store = MemoryStore::new();
 /// let slots = core::array::from_fn::<_, 4, _>(|_| Slot::new([0_u8; 512]));
@@ -42,7 +42,7 @@ pub(super) const STORE: Backoff = Backoff::new(Duration::from_millis(500), Durat
 /// delivery.push(Kind::Metric, b"\"a\" 1.0 source=\"s\"\n", 1).unwrap();
 /// let ticket = delivery.flush();
 /// while let Errand::Do(mut job) = spool.poll(&mut delivery.view(), Millis(0), 1_700_000_000_000) {
-///     let result = job.run(&mut store).map_err(|error| match error {});
+///     let result = job.run(&mut store).map_err(|error| error.kind());
 ///     spool.settle(&mut delivery.view(), job, result, Millis(0));
 /// }
 /// assert_eq!(delivery.left(&ticket), 0, "it is durable");

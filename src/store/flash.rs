@@ -35,8 +35,10 @@ use nor::{Guarded, word};
 ///   One page of the range is kept free and one is the journal; [`room`](Self::room) is what is left, and belongs into
 ///   [`Keep::bytes`](crate::delivery::Keep::bytes). Near that, records that stay are copied again and again: twice the size
 ///   saves wear.
-/// - **Time**: nothing of the records is held in memory beside the buffer. `next`, `read` and `remove` look through
-///   the range, `put` through a page, unless it has to make room: ranges are to be some tens of KiB.
+/// - **Memory**: 56 bytes and the buffer, and 2 KiB of stack while a call runs (a Cortex-M4, `opt-level = "z"`). The code is
+///   15.5 KB, most of it that of `sequential-storage`, and with it come ways to panic that this crate has not.
+/// - **Time**: nothing of the records is held in memory. `next`, `read` and `remove` look through the range, `put` through a
+///   page, unless it has to make room: ranges are to be some tens of KiB.
 /// - **Flash**: a word has to be writable a second time, with more zeros (`MultiwriteNorFlash`), and must have 32 bytes
 ///   at most. Flash with error correction often is not so.
 /// - The range is erased before it is used for the first time, and again before another major version of

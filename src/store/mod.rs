@@ -4,6 +4,12 @@
 //! A store keeps *records*: the lines of one batch, of one [`Kind`], under a key that the spool chooses. It knows nothing
 //! of order, caps or ages, and need not: a directory, a flash chip and a browser's database implement the same four
 //! functions, and pass the same conformance suite.
+//!
+//! | store | keeps records in | feature |
+//! |---|---|---|
+//! | `Directory` | files | `spool` |
+//! | `Flash` | NOR flash | `flash` |
+//! | `MemoryStore` | memory, for tests | `std` |
 
 #[cfg(feature = "std")]
 pub mod conformance;

@@ -32,6 +32,9 @@ pub(crate) struct Cells {
     chance: Chance,
 }
 
+/// In how many ways an erase can be interrupted.
+const WAYS: usize = 8;
+
 /// The same series on every machine.
 #[derive(Clone)]
 pub(crate) struct Chance(pub(crate) u64);
@@ -97,11 +100,11 @@ impl Cells {
     }
 
     /// Leaves a page as an interrupted erase may leave it.
-    fn erase_torn(&mut self, page: std::ops::Range<usize>) -> Vec<u8> {
+    fn erase_torn(&mut self, page: std::ops::Range<usize>, pattern: usize) -> Vec<u8> {
         let mut left = self.bytes.clone();
         let size = page.len();
         let cells = &mut left[page];
-        let (cut, pattern) = (self.chance.below(size + 1), self.chance.below(8));
+        let cut = self.chance.below(size + 1);
         for (at, cell) in cells.iter_mut().enumerate() {
             let any = self.chance.next();
             *cell = match pattern {
@@ -161,12 +164,15 @@ impl<const WORD: usize, const PAGE: usize> NorFlash for Chip<WORD, PAGE> {
         for from in (from as usize..to as usize).step_by(PAGE) {
             let page = from..from + PAGE;
             if cells.is_cut() {
-                cells.bytes = cells.erase_torn(page);
+                let pattern = cells.chance.below(WAYS);
+                cells.bytes = cells.erase_torn(page, pattern);
                 return Err(NorFlashErrorKind::Other);
             }
             if cells.torn.is_some() {
-                let torn = cells.erase_torn(page.clone());
-                cells.torn.as_mut().unwrap().push(torn);
+                for pattern in 0..WAYS {
+                    let torn = cells.erase_torn(page.clone(), pattern);
+                    cells.torn.as_mut().unwrap().push(torn);
+                }
             }
             cells.bytes[page].fill(0xff);
             cells.erases[from / PAGE] += 1;

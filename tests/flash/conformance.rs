@@ -2,12 +2,15 @@
 
 use wavefront_sdk::Kind;
 use wavefront_sdk::store::conformance::{Rig, Size, check};
+use wavefront_sdk::store::{FlashError, Head, Store};
 
-use super::{Chip, OnChip, open};
+use super::{Chip, OnChip, lines, open};
 
 struct Board<const WORD: usize, const PAGE: usize> {
     chip: Chip<WORD, PAGE>,
     cut_in: Option<u32>,
+    /// Whether it is damaged too, bit by bit, which takes a while.
+    damaged: bool,
 }
 
 impl<const WORD: usize, const PAGE: usize> Board<WORD, PAGE> {
@@ -41,6 +44,9 @@ impl<const WORD: usize, const PAGE: usize> Rig for Board<WORD, PAGE> {
 
     /// Of the lines and what stands before them, then of the receipt.
     fn damage(&mut self, kind: Kind, key: u32, bit: u64) -> bool {
+        if !self.damaged {
+            return false;
+        }
         let what = kind.index() as u8;
         let (lines, receipt) = (self.item(what, key).unwrap(), self.item(what | 0x80, key).unwrap());
         let mut bits = [lines, receipt].into_iter().flat_map(|(at, len)| 8 * at..8 * (at + len));
@@ -55,17 +61,38 @@ impl<const WORD: usize, const PAGE: usize> Rig for Board<WORD, PAGE> {
     }
 }
 
-fn passes<const WORD: usize, const PAGE: usize>(pages: usize) {
-    let report = check(&mut Board { chip: Chip::<WORD, PAGE>::new(pages), cut_in: None }).unwrap();
-    assert_eq!((report.kept.len(), report.skipped), (8, vec![]));
+fn board<const WORD: usize, const PAGE: usize>(pages: usize, damaged: bool) -> Board<WORD, PAGE> {
+    Board { chip: Chip::new(pages), cut_in: None, damaged }
 }
 
 #[test]
 fn words_of_4_bytes_in_pages_of_4_kib() {
-    passes::<4, 4096>(9);
+    let report = check(&mut board::<4, 4096>(9, true)).unwrap();
+    assert_eq!((report.kept.len(), report.skipped), (8, vec![]));
 }
 
 #[test]
 fn long_words_in_short_pages() {
-    passes::<32, 2048>(20);
+    let report = check(&mut board::<32, 2048>(20, false)).unwrap();
+    assert_eq!((report.kept.len(), report.skipped.len()), (7, 1));
+}
+
+#[test]
+fn a_damaged_record_is_not_the_one_it_replaced() {
+    let mut board = board::<4, 1024>(4, true);
+    for bit in 0..8 * (8 + 25 + 64) {
+        let mut store = board.open();
+        let mut head = None;
+        for seed in [1, 2] {
+            let (lines, count) = lines(64, bit + seed);
+            head = Some(Head::new(Kind::Span, 5, count, 64, 0));
+            store.put(head.unwrap(), &lines).unwrap();
+        }
+        let (head, mut into) = (head.unwrap(), [0; 64]);
+        assert!(board.damage(head.kind, head.key, bit));
+        let mut store = board.open();
+        assert_eq!(store.next(head.kind, 0), Ok(Some(head)), "bit {bit}");
+        assert_eq!(store.read(head, &mut into), Err(FlashError::Damaged), "bit {bit}");
+        assert_eq!(store.next(head.kind, 0), Ok(None), "bit {bit}");
+    }
 }

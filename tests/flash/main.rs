@@ -5,6 +5,7 @@
 mod chip;
 mod conformance;
 mod power;
+mod waits;
 mod wear;
 
 use std::collections::BTreeMap;

@@ -1,4 +1,4 @@
-//! Power goes at every single write and erase of a script, and again at every one of what follows: whatever was
+//! Power goes at every single write and erase of a script, and again at every one of the repair: whatever was
 //! acknowledged before is there, whole.
 
 use std::collections::BTreeSet;
@@ -82,11 +82,11 @@ fn power_goes_at_every_write_of_a_script_of_500_operations() {
             }
         });
         for (at, left) in torn.into_iter().enumerate() {
-            if (number as usize + at) % 8 == 0 {
+            if (number as usize + at).is_multiple_of(8) {
                 works(left.clone());
             }
             cuts += 1;
-            nested += survives(left, 2, &|found| {
+            nested += survives(left, 1, &|found| {
                 assert!(*found == before || *found == model, "operation {number}, write {at}");
             });
         }

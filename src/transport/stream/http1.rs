@@ -188,23 +188,18 @@ fn post<S: Write + ?Sized>(
     mut head: impl Iterator<Item = u8>,
     body: &[u8],
 ) -> Result<(), What<S::Error>> {
-    while let Some(next) = fill(piece, &mut head) {
-        write(stream, next)?;
+    let mut body = Some(body);
+    while let Some(mut next) = fill(piece, &mut head).or_else(|| body.take()) {
+        while !next.is_empty() {
+            match stream.write(next) {
+                Ok(0) => return Err(What::Refused),
+                Ok(taken) => next = next.get(taken..).unwrap_or_default(),
+                Err(failure) => go_on(failure)?,
+            }
+        }
     }
-    write(stream, body)?;
     while let Err(failure) = stream.flush() {
         go_on(failure)?;
-    }
-    Ok(())
-}
-
-fn write<S: Write + ?Sized>(stream: &mut S, mut bytes: &[u8]) -> Result<(), What<S::Error>> {
-    while !bytes.is_empty() {
-        match stream.write(bytes) {
-            Ok(0) => return Err(What::Refused),
-            Ok(taken) => bytes = bytes.get(taken..).unwrap_or_default(),
-            Err(failure) => go_on(failure)?,
-        }
     }
     Ok(())
 }
@@ -289,27 +284,18 @@ async fn post_async<S: embedded_io_async::Write + ?Sized>(
     mut head: impl Iterator<Item = u8>,
     body: &[u8],
 ) -> Result<(), What<S::Error>> {
-    while let Some(next) = fill(piece, &mut head) {
-        write_async(stream, next).await?;
+    let mut body = Some(body);
+    while let Some(mut next) = fill(piece, &mut head).or_else(|| body.take()) {
+        while !next.is_empty() {
+            match stream.write(next).await {
+                Ok(0) => return Err(What::Refused),
+                Ok(taken) => next = next.get(taken..).unwrap_or_default(),
+                Err(failure) => go_on(failure)?,
+            }
+        }
     }
-    write_async(stream, body).await?;
     while let Err(failure) = stream.flush().await {
         go_on(failure)?;
-    }
-    Ok(())
-}
-
-#[cfg(feature = "embedded-io-async-v0_7")]
-async fn write_async<S: embedded_io_async::Write + ?Sized>(
-    stream: &mut S,
-    mut bytes: &[u8],
-) -> Result<(), What<S::Error>> {
-    while !bytes.is_empty() {
-        match stream.write(bytes).await {
-            Ok(0) => return Err(What::Refused),
-            Ok(taken) => bytes = bytes.get(taken..).unwrap_or_default(),
-            Err(failure) => go_on(failure)?,
-        }
     }
     Ok(())
 }
@@ -452,5 +438,144 @@ impl<E: Error> TransportError for Http1Error<E> {
 
     fn lines_done(&self) -> u32 {
         self.lines_done
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::vec::Vec;
+
+    use super::*;
+    use crate::Kind;
+
+    const BATCH: Batch<'static> = Batch::new(Kind::Metric, b"a 1 source=s\n", 1);
+    const YES: &[u8] = b"HTTP/1.1 202 x\r\nContent-Length: 0\r\n\r\n";
+    const TOO_LARGE: &[u8] = b"HTTP/1.1 413 x\r\nContent-Length: 0\r\n\r\n";
+
+    /// A stream whose writes fail after `room` bytes, and whose reads fail after `answer`.
+    #[derive(Debug)]
+    struct Peer {
+        room: usize,
+        full: ErrorKind,
+        answer: &'static [u8],
+        end: Result<usize, ErrorKind>,
+        connections: u32,
+    }
+
+    const PEER: Peer = Peer { room: usize::MAX, full: ErrorKind::Other, answer: YES, end: Ok(0), connections: 0 };
+
+    impl embedded_io::ErrorType for Peer {
+        type Error = ErrorKind;
+    }
+
+    impl Write for Peer {
+        fn write(&mut self, bytes: &[u8]) -> Result<usize, ErrorKind> {
+            let taken = bytes.len().min(self.room);
+            self.room -= taken;
+            if taken == 0 { Err(self.full) } else { Ok(taken) }
+        }
+
+        fn flush(&mut self) -> Result<(), ErrorKind> {
+            Ok(())
+        }
+    }
+
+    impl Read for Peer {
+        fn read(&mut self, into: &mut [u8]) -> Result<usize, ErrorKind> {
+            let (now, later) = self.answer.split_at(self.answer.len().min(into.len()));
+            self.answer = later;
+            into[..now.len()].copy_from_slice(now);
+            if now.is_empty() { self.end } else { Ok(now.len()) }
+        }
+    }
+
+    /// A link whose connections are of one kind, and gone as often as it is told.
+    struct Dial {
+        gone: u32,
+    }
+
+    impl Link<Peer> for Dial {
+        fn connect(&mut self, peer: &mut Peer) -> Result<(), ErrorKind> {
+            peer.connections += 1;
+            if peer.end == Err(ErrorKind::ConnectionRefused) { peer.end.map(drop) } else { Ok(()) }
+        }
+
+        fn look(&mut self, _: &mut Peer) -> Result<(), ErrorKind> {
+            let gone = self.gone > 0;
+            self.gone = self.gone.saturating_sub(1);
+            if gone { Err(ErrorKind::ConnectionReset) } else { Ok(()) }
+        }
+    }
+
+    fn http(peer: Peer) -> Http1<'static, Peer, Dial> {
+        Http1::new(Receiver::new("h").unwrap(), peer, Dial { gone: 0 })
+    }
+
+    fn failure(peer: Peer) -> Failure {
+        http(peer).send(BATCH).unwrap_err().kind()
+    }
+
+    #[test]
+    fn a_receiver_that_does_not_read_on_is_heard_if_it_says_no() {
+        let (full, room) = (ErrorKind::BrokenPipe, 100);
+        let too_large = Failure::Status { code: 413, retry_after: None };
+        assert_eq!(failure(Peer { full, room, answer: TOO_LARGE, ..PEER }), too_large);
+        assert_eq!(failure(Peer { full, room, ..PEER }), Failure::Broken, "it cannot have what was not sent");
+        assert_eq!(failure(Peer { full, room, answer: b"HTTP/1.1 4", ..PEER }), Failure::Broken);
+        let stuck = Peer { full: ErrorKind::Other, room, answer: TOO_LARGE, ..PEER };
+        assert_eq!(failure(stuck), Failure::Broken, "nobody waits for an answer where the connection stands");
+    }
+
+    #[test]
+    fn errors_are_told_apart() {
+        let late = Err(ErrorKind::TimedOut);
+        assert_eq!(failure(Peer { answer: b"HTTP/1.1 2", end: late, ..PEER }), Failure::Timeout);
+        assert_eq!(failure(Peer { room: 9, full: ErrorKind::TimedOut, ..PEER }), Failure::Timeout);
+        assert_eq!(failure(Peer { answer: b"", ..PEER }), Failure::Broken);
+        assert_eq!(failure(Peer { answer: b"", end: Ok(999), ..PEER }), Failure::Broken, "a stream that lies");
+        assert_eq!(failure(Peer { end: Err(ErrorKind::ConnectionRefused), ..PEER }), Failure::Connect);
+        let half = Peer { answer: b"HTTP/1.1 503 x\r\nContent-Length: 9\r\n\r\nhalf", end: late, ..PEER };
+        assert_eq!(failure(half), Failure::Status { code: 503, retry_after: None });
+    }
+
+    #[test]
+    fn what_has_gone_while_it_was_idle_is_connected_anew() {
+        let mut http = http(PEER);
+        for (gone, connections) in [(0, 1), (0, 1), (1, 2), (0, 2)] {
+            http.link.gone = gone;
+            http.stream_mut().answer = YES;
+            assert_eq!(Transport::send(&mut http, BATCH).unwrap(), Accepted::Delivered);
+            assert_eq!(http.stream().connections, connections);
+        }
+        http.link.gone = 1;
+        assert_eq!(Transport::probe(&mut http).unwrap_err().kind(), Failure::Broken);
+        assert_eq!(Transport::probe(&mut http), Ok(()), "it is said once");
+        http.replace(PEER);
+        assert_eq!(Transport::send(&mut http, BATCH).unwrap(), Accepted::Delivered);
+        assert_eq!(http.stream().connections, 0, "the one that was given stands");
+    }
+
+    #[test]
+    fn a_batch_is_one_body_and_an_event_each_its_own() {
+        let bodies = |call| {
+            let mut rest: &[u8] = b"one\n\ntwo\nthree";
+            core::iter::from_fn(move || next_body(call, &mut rest)).collect::<Vec<_>>()
+        };
+        assert_eq!(bodies(Call::Report(None)), [b"one\n\ntwo\nthree"]);
+        assert_eq!(bodies(Call::Event), [&b"one"[..], b"two", b"three"]);
+    }
+
+    #[test]
+    fn a_head_of_any_length_goes_in_pieces() {
+        for len in 0..20 {
+            let mut head = 0..len;
+            let mut piece = [0; 7];
+            let mut all = Vec::new();
+            while let Some(filled) = fill(&mut piece, &mut head) {
+                all.extend_from_slice(filled);
+            }
+            assert!(all.into_iter().eq(0..len));
+        }
     }
 }

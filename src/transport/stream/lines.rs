@@ -91,6 +91,15 @@ impl<S, L> Lines<S, Linked<L>> {
         Self { stream, link: Linked(link), state: State::Closed }
     }
 
+    /// Whether there is a connection.
+    fn is_standing<E>(&mut self) -> Result<bool, LinesError<E>> {
+        match self.state {
+            State::Closed => Ok(false),
+            State::LineStart => Ok(true),
+            State::MidLine => Err(self.give_up(Fault { stage: Stage::Abandoned, source: None })),
+        }
+    }
+
     /// A connection that has failed is given up.
     fn give_up<E>(&mut self, fault: Fault<E>) -> LinesError<E> {
         self.state = State::Closed;
@@ -166,9 +175,11 @@ impl<S: Write, L: Link<S>> Transport for Lines<S, Linked<L>> {
     type Error = LinesError<S::Error>;
 
     fn send(&mut self, batch: Batch<'_>) -> Result<Accepted, Self::Error> {
-        self.probe()?;
-        if self.state == State::Closed {
-            self.link.0.connect(&mut self.stream).map_err(|source| self.give_up(Fault::new(Stage::Connect, source)))?;
+        if self.is_standing()? {
+            self.link.0.look(&mut self.stream).map_err(|gone| self.give_up(Fault::new(Stage::Look, gone)))?;
+        } else {
+            let connected = self.link.0.connect(&mut self.stream);
+            connected.map_err(|failure| self.give_up(Fault::new(Stage::Connect, failure)))?;
         }
         self.state = State::LineStart;
         let mut progress = self.begin(batch);
@@ -179,12 +190,10 @@ impl<S: Write, L: Link<S>> Transport for Lines<S, Linked<L>> {
 
     /// Asks the link.
     fn probe(&mut self) -> Result<(), Self::Error> {
-        let seen = match self.state {
-            State::Closed => Ok(()),
-            State::LineStart => self.link.0.look(&mut self.stream).map_err(|source| Fault::new(Stage::Look, source)),
-            State::MidLine => Err(Fault { stage: Stage::Abandoned, source: None }),
-        };
-        seen.map_err(|fault| self.give_up(fault))
+        if self.is_standing()? {
+            self.link.0.look(&mut self.stream).map_err(|gone| self.give_up(Fault::new(Stage::Look, gone)))?;
+        }
+        Ok(())
     }
 
     fn finish(&mut self, timeout: Duration) -> Result<(), Self::Error> {
@@ -192,10 +201,9 @@ impl<S: Write, L: Link<S>> Transport for Lines<S, Linked<L>> {
         if self.state == State::Closed {
             return Ok(());
         }
-        let closed = flush(&mut self.stream)
-            .and_then(|()| self.link.0.close(&mut self.stream, timeout).map_err(|end| Fault::new(Stage::Close, end)));
+        // Every batch that was accepted is flushed.
         self.state = State::Closed;
-        closed.map_err(|fault| self.give_up(fault))
+        self.link.0.close(&mut self.stream, timeout).map_err(|failure| self.give_up(Fault::new(Stage::Close, failure)))
     }
 }
 
@@ -237,10 +245,12 @@ impl<S: embedded_io_async::Write, L: AsyncLink<S>> AsyncTransport for Lines<S, L
     type Error = LinesError<S::Error>;
 
     async fn send(&mut self, batch: Batch<'_>) -> Result<Accepted, Self::Error> {
-        self.probe_async().await?;
-        if self.state == State::Closed {
+        if self.is_standing()? {
+            let seen = self.link.0.look(&mut self.stream).await;
+            seen.map_err(|gone| self.give_up(Fault::new(Stage::Look, gone)))?;
+        } else {
             let connected = self.link.0.connect(&mut self.stream).await;
-            connected.map_err(|source| self.give_up(Fault::new(Stage::Connect, source)))?;
+            connected.map_err(|failure| self.give_up(Fault::new(Stage::Connect, failure)))?;
         }
         self.state = State::LineStart;
         let mut progress = self.begin(batch);
@@ -250,30 +260,16 @@ impl<S: embedded_io_async::Write, L: AsyncLink<S>> AsyncTransport for Lines<S, L
     }
 
     async fn finish(&mut self) -> Result<(), Self::Error> {
-        self.probe_async().await?;
-        if self.state == State::Closed {
+        if !self.is_standing()? {
             return Ok(());
         }
-        // Whoever drops this future has a connection that is no longer of use.
+        // Whoever drops this future has a connection of which nobody knows whether it ends in order.
         self.state = State::MidLine;
-        let closed = match flush_async(&mut self.stream).await {
-            Ok(()) => self.link.0.close(&mut self.stream).await.map_err(|end| Fault::new(Stage::Close, end)),
-            Err(fault) => Err(fault),
-        };
+        let seen = self.link.0.look(&mut self.stream).await;
+        seen.map_err(|gone| self.give_up(Fault::new(Stage::Look, gone)))?;
+        let closed = self.link.0.close(&mut self.stream).await;
         self.state = State::Closed;
-        closed.map_err(|fault| self.give_up(fault))
-    }
-}
-
-#[cfg(feature = "embedded-io-async-v0_7")]
-impl<S: embedded_io_async::Write, L: AsyncLink<S>> Lines<S, Linked<L>> {
-    async fn probe_async(&mut self) -> Result<(), LinesError<S::Error>> {
-        let seen = match self.state {
-            State::Closed => Ok(()),
-            State::LineStart => self.link.0.look(&mut self.stream).await.map_err(|gone| Fault::new(Stage::Look, gone)),
-            State::MidLine => Err(Fault { stage: Stage::Abandoned, source: None }),
-        };
-        seen.map_err(|fault| self.give_up(fault))
+        closed.map_err(|failure| self.give_up(Fault::new(Stage::Close, failure)))
     }
 }
 

@@ -57,6 +57,21 @@ impl Uart {
     }
 }
 
+impl embedded_io::ErrorType for Uart {
+    type Error = core::convert::Infallible;
+}
+
+impl embedded_io::Write for Uart {
+    fn write(&mut self, bytes: &[u8]) -> Result<usize, Self::Error> {
+        self.put(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> Result<(), Self::Error> {
+        Ok(())
+    }
+}
+
 const DATA: usize = 0x0;
 const STATE: usize = 0x4;
 const CONTROL: usize = 0x8;
@@ -83,6 +98,30 @@ pub fn tick() -> u32 {
 /// Milliseconds since the start.
 pub fn millis() -> u32 {
     MILLIS.load(Ordering::Relaxed)
+}
+
+/// Where the stack begins: the end of the RAM in `memory.x`.
+const STACK: usize = 0x2040_0000;
+/// How much of it is looked at.
+const PAINTED: usize = 32 * 1024;
+const PAINT: u32 = 0x5afe_c0de;
+
+/// Paints the stack that is not in use.
+#[inline(never)]
+pub fn paint_stack() {
+    let end = cortex_m::register::msp::read() as usize - 256;
+    for word in (STACK - PAINTED..end).step_by(4) {
+        // SAFETY: nothing lives below the stack pointer, and our own frame is smaller than what is left out.
+        unsafe { (word as *mut u32).write_volatile(PAINT) }
+    }
+}
+
+/// The most bytes of stack that were in use since it was painted.
+pub fn stack_used() -> u32 {
+    // SAFETY: RAM that is there, read only.
+    let painted = |word: &usize| unsafe { (*word as *const u32).read_volatile() == PAINT };
+    let untouched = (STACK - PAINTED..STACK).step_by(4).take_while(painted).count();
+    (PAINTED - untouched * 4) as u32
 }
 
 /// Ends the program, and the emulator with it: status 0 or 1.

@@ -5,10 +5,20 @@
 pub mod board;
 pub mod link;
 pub mod plant;
+pub mod sensors;
 pub mod shared;
 
 #[cfg(feature = "vec")]
 extern crate alloc;
+
+/// What the tests have to notice.
+#[cfg(any(feature = "vec", feature = "panics"))]
+pub fn wrong(at: usize) -> u32 {
+    #[cfg(feature = "vec")]
+    return alloc::vec![1_u32].iter().sum();
+    #[cfg(not(feature = "vec"))]
+    return [1, 2, 3][at];
+}
 
 /// Nothing here panics: were there a way to it, the linker would keep it, and the test find it.
 #[panic_handler]

@@ -1,9 +1,10 @@
 //! A queue that interrupts use too.
 
 use core::cell::RefCell;
+use core::time::Duration;
 
 use critical_section::Mutex;
-use wavefront_sdk::delivery::View;
+use wavefront_sdk::delivery::{Backoff, Config, View};
 use wavefront_sdk::uplink::{Access, Queue};
 
 /// A queue of `S` segments and `L` kinds in a `static`, once it is put there.
@@ -31,4 +32,13 @@ impl<const S: usize, const L: usize> Access for &Shared<S, L> {
     fn with<R>(&mut self, work: impl FnOnce(&mut View<'_, Self::Buf>) -> R) -> Option<R> {
         critical_section::with(|token| Some(work(&mut self.0.borrow(token).try_borrow_mut().ok()?.as_mut()?.view())))
     }
+}
+
+/// Short waits, and nothing kept of what is written: a UART never says that it broke.
+pub fn config() -> Config {
+    let mut config = Config::DEFAULT;
+    config.flush_interval = Duration::from_millis(50);
+    config.backoff = Backoff::new(Duration::from_millis(5), Duration::from_millis(50));
+    config.replay_bytes = 0;
+    config
 }

@@ -1,4 +1,4 @@
-//! Uses every encoder, the parser, the queue and the delivery of the core, without std and without an allocator. Runs on the host:
+//! Uses every encoder, the parser, the queue, the delivery and the transports of the core, without std and without an allocator. Runs on the host:
 //! exit 0 is "all of it did what it should", any other status is the number of the first step that did not.
 
 #![no_std]
@@ -7,11 +7,17 @@
 #[cfg(feature = "vec")]
 extern crate alloc;
 
+use core::convert::Infallible;
+use core::future::ready;
 use core::hint::black_box;
 use core::panic::PanicInfo;
+use core::pin::pin;
+use core::task::{Context, Poll, Waker};
+use core::time::Duration;
 
 use wavefront_sdk::delivery::{Action, Config, Delivery, Lane, Millis, Outcome, Slot};
 use wavefront_sdk::line::{Count, Slice};
+use wavefront_sdk::transport::{Accepted, AsyncTransport, Batch, Http1, Lines, Receiver, Transport};
 use wavefront_sdk::{
     DeltaCounter, Encode, Event, EventForm, Granularities, Histogram, Kind, KindSet, Metric, Rules, SourceDescription,
     SourceTag, Span, SpanLog, SpanLogs, TagAction, Uuid, parse,
@@ -34,7 +40,7 @@ fn panic(_: &PanicInfo<'_>) -> ! {
 extern "C" fn main() -> i32 {
     #[cfg(feature = "vec")]
     black_box(alloc::vec![1_u8]);
-    match encoders().and_then(|()| delivery()) {
+    match encoders().and_then(|()| delivery()).and_then(|()| blocking()).and_then(|()| waiting()) {
         Ok(()) => 0,
         Err(step) => step,
     }
@@ -99,6 +105,110 @@ fn delivery() -> Step {
     ensure(22, batch.batch().lines == 1)?;
     delivery.outcome(batch, black_box(Outcome::Delivered), Millis(5));
     ensure(23, delivery.ledger().row(Kind::Metric).delivered == 1)
+}
+
+/// Takes a few bytes at a time, and answers.
+struct Peer {
+    taken: usize,
+    answer: &'static [u8],
+}
+
+impl Peer {
+    const fn new() -> Self {
+        Self { taken: 0, answer: b"HTTP/1.1 202 Accepted\r\nContent-Length: 2\r\n\r\nok" }
+    }
+
+    fn take(&mut self, bytes: &[u8]) -> usize {
+        let taken = black_box(bytes.len().min(7));
+        self.taken += taken;
+        taken
+    }
+
+    fn give(&mut self, into: &mut [u8]) -> usize {
+        let len = self.answer.len().min(into.len()).min(black_box(9));
+        let Some((now, later)) = self.answer.split_at_checked(len) else { return 0 };
+        for (place, byte) in into.iter_mut().zip(now) {
+            *place = *byte;
+        }
+        self.answer = later;
+        len
+    }
+}
+
+impl embedded_io::ErrorType for Peer {
+    type Error = Infallible;
+}
+
+impl embedded_io::Write for Peer {
+    fn write(&mut self, bytes: &[u8]) -> Result<usize, Infallible> {
+        Ok(self.take(bytes))
+    }
+
+    fn flush(&mut self) -> Result<(), Infallible> {
+        Ok(())
+    }
+}
+
+impl embedded_io::Read for Peer {
+    fn read(&mut self, into: &mut [u8]) -> Result<usize, Infallible> {
+        Ok(self.give(into))
+    }
+}
+
+impl embedded_io_async::Write for Peer {
+    fn write(&mut self, bytes: &[u8]) -> impl Future<Output = Result<usize, Infallible>> {
+        ready(Ok(self.take(bytes)))
+    }
+
+    fn flush(&mut self) -> impl Future<Output = Result<(), Infallible>> {
+        ready(Ok(()))
+    }
+}
+
+impl embedded_io_async::Read for Peer {
+    fn read(&mut self, into: &mut [u8]) -> impl Future<Output = Result<usize, Infallible>> {
+        ready(Ok(self.give(into)))
+    }
+}
+
+const BATCH: Batch<'_> = Batch::new(Kind::Metric, b"\"cpu.load\" 0.5 source=\"pump-3\"\n", 1);
+
+fn blocking() -> Step {
+    let mut lines = Lines::new(Peer::new());
+    ensure(30, Transport::send(&mut lines, BATCH) == Ok(Accepted::Written))?;
+    ensure(31, lines.stream().taken == BATCH.bytes.len() && Transport::finish(&mut lines, Duration::ZERO).is_ok())?;
+    let receiver = Receiver::new("proxy:2878").and_then(|receiver| receiver.token("token"));
+    let dial = |peer: &mut Peer| {
+        *peer = Peer::new();
+        Ok(())
+    };
+    let mut http = Http1::new(receiver.map_err(|_| 32)?, Peer::new(), dial);
+    ensure(33, Transport::send(&mut http, BATCH) == Ok(Accepted::Delivered))?;
+    ensure(34, http.stream().taken > BATCH.bytes.len() && http.stream().answer.is_empty())
+}
+
+fn waiting() -> Step {
+    let mut lines = Lines::connecting(Peer::new(), async |peer: &mut Peer| {
+        peer.taken = 0;
+        Ok(())
+    });
+    ensure(40, now(AsyncTransport::send(&mut lines, BATCH)).ok_or(41)? == Ok(Accepted::Written))?;
+    ensure(42, now(AsyncTransport::finish(&mut lines)).ok_or(43)?.is_ok())?;
+    let receiver = Receiver::new("proxy:2878").map_err(|_| 44)?;
+    let mut http = Http1::new(receiver, Peer::new(), async |peer: &mut Peer| {
+        *peer = Peer::new();
+        Ok(())
+    });
+    ensure(45, now(AsyncTransport::send(&mut http, BATCH)).ok_or(46)? == Ok(Accepted::Delivered))?;
+    ensure(47, http.stream().answer.is_empty())
+}
+
+/// The result of a future that has no need to wait.
+fn now<F: Future>(future: F) -> Option<F::Output> {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(output) => Some(output),
+        Poll::Pending => None,
+    }
 }
 
 fn ensure(step: i32, holds: bool) -> Step {

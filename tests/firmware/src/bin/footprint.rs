@@ -1,0 +1,86 @@
+//! Reads sensors and sends what they say, in as little as that takes: the features choose the kinds.
+
+#![no_std]
+#![no_main]
+
+use cortex_m_rt::{entry, exception};
+use firmware::board::{self, Uart};
+use firmware::plant;
+#[cfg(feature = "delta")]
+use wavefront_sdk::DeltaCounter;
+use wavefront_sdk::delivery::{Config, Millis};
+use wavefront_sdk::transport::Lines;
+use wavefront_sdk::uplink::{Access, Next, Queue, Uplink};
+#[cfg(feature = "event")]
+use wavefront_sdk::{Event, SourceDescription, SourceTag, TagAction};
+#[cfg(feature = "histogram")]
+use wavefront_sdk::{Granularity, Histogram};
+use wavefront_sdk::{Kind, Metric, Rules};
+#[cfg(feature = "span")]
+use wavefront_sdk::{Span, SpanLog, Uuid};
+
+#[cfg(not(feature = "delta"))]
+const KINDS: [Kind; 1] = [Kind::Metric];
+#[cfg(all(feature = "delta", not(feature = "span")))]
+const KINDS: [Kind; 3] = [Kind::Metric, Kind::Delta, Kind::Histogram];
+#[cfg(feature = "span")]
+const KINDS: [Kind; 7] = Kind::ALL;
+
+const RULES: Rules<'_> = Rules::new().default_source("pump-3");
+
+#[entry]
+fn main() -> ! {
+    let Some(segments) = cortex_m::singleton!(: [[u8; 512]; 4] = [[0; 512]; 4]) else { board::exit(false) };
+    let queue = Queue::over(segments, KINDS, Config::DEFAULT);
+    let mut uplink = Uplink::new(queue, Lines::new(Uart::new(0)));
+    let mut modem = Uart::new(2);
+    board::start_clock();
+    for step in 0..10 {
+        send(&mut uplink, step);
+        while uplink.poll(Millis(u64::from(board::millis()))) == Next::Now {}
+        while let Some(byte) = modem.take() {
+            modem.put(&[byte]);
+        }
+    }
+    while board::millis() < 10 {
+        cortex_m::asm::wfi();
+    }
+    board::exit(true)
+}
+
+fn send<T>(uplink: &mut Uplink<impl Access, T>, step: u32) {
+    let mut scratch = [0; 512];
+    let (value, time) = (plant::pressure(step), plant::time(step));
+    let _ = uplink.send(
+        &Metric::new("plant.pressure", value).timestamp(time).tags(&[("valve", "inlet")]),
+        &RULES,
+        &mut scratch,
+    );
+    #[cfg(feature = "delta")]
+    let _ = uplink.send(&DeltaCounter::new("plant.strokes", plant::strokes(step)), &RULES, &mut scratch);
+    #[cfg(feature = "histogram")]
+    let _ = uplink.send(
+        &Histogram::new("plant.spread", &[(value, 1), (plant::strokes(step), 2)]).granularities(Granularity::Minute),
+        &RULES,
+        &mut scratch,
+    );
+    #[cfg(feature = "span")]
+    {
+        let (trace, id) = (Uuid::from_bytes(plant::id(step, 1)), Uuid::from_bytes(plant::id(step, 2)));
+        let logs = [SpanLog::new(time * 1_000_000, &[("event", "opened")])];
+        let tags = [("application", "plant"), ("service", "pump")];
+        let _ =
+            uplink.send(&Span::new("cycle", time * 1000, 5, trace, id).logs(&logs).tags(&tags), &RULES, &mut scratch);
+    }
+    #[cfg(feature = "event")]
+    {
+        let _ = uplink.send(&Event::new("inspection", time * 1000), &RULES, &mut scratch);
+        let _ = uplink.send(&SourceTag::new(TagAction::Add, &["cellar"]), &RULES, &mut scratch);
+        let _ = uplink.send(&SourceDescription::save("the old pump"), &RULES, &mut scratch);
+    }
+}
+
+#[exception]
+fn SysTick() {
+    board::tick();
+}
