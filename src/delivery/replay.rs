@@ -104,6 +104,14 @@ impl<B: Buf> View<'_, B> {
         lost
     }
 
+    /// As [`lost`](Self::lost), of a connection that told at its end how many bytes its peer's kernel had not acknowledged.
+    pub fn broke(&mut self, kinds: KindSet, unacknowledged: Option<u32>, now: Millis) -> Lost {
+        if let Some(last) = unacknowledged {
+            self.acknowledged(kinds, last, now);
+        }
+        self.lost(kinds, now)
+    }
+
     /// Of everything that was written to the connection that carries `kinds`, the peer's kernel has not acknowledged the
     /// last `last` bytes (`SIOCOUTQ` on Linux); a later call never takes an acknowledgement back.
     ///

@@ -197,11 +197,7 @@ impl Hub {
 
     /// Books that the connection of `kinds` broke, and how much of what was written to it was not acknowledged.
     pub(super) fn lost(&mut self, kinds: KindSet, unacknowledged: Option<u32>, now: Millis) -> Lost {
-        let mut view = self.delivery.view();
-        if let Some(last) = unacknowledged {
-            view.acknowledged(kinds, last, now);
-        }
-        view.lost(kinds, now)
+        self.delivery.view().broke(kinds, unacknowledged, now)
     }
 
     /// Books what a carrier did with a batch, and how much of what it wrote is not acknowledged.

@@ -129,10 +129,7 @@ impl<Q: Access, T> Uplink<Q, T> {
             }
             if broken {
                 // What was written on the same connection before may be lost with it.
-                if let Some(last) = last {
-                    queue.acknowledged(*kinds, last, now);
-                }
-                queue.lost(*kinds, now);
+                queue.broke(*kinds, last, now);
             }
         });
     }
