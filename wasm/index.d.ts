@@ -1,3 +1,5 @@
+/// <reference lib="esnext.disposable" />
+
 /**
  * The Wavefront client for pages, edge workers and servers of JavaScript.
  *
@@ -30,6 +32,7 @@ export interface SenderOptions {
   /**
    * Where lines go: `https://HOST` with a token (direct ingestion), `https://HOST:2878`, `http://HOST:2878` or `proxy://HOST`
    * without (a Wavefront proxy). A path is kept. The token may stand in it: `https://TOKEN@HOST`.
+   * With `wavefront-sdk/cloudflare` also `tcp://HOST:2878?traces=30000&histograms=2878` and `tcp+tls://…`, a proxy's lines.
    */
   server: string;
   /** The API token of direct ingestion. In a page it can be read by every visitor: pages talk to a proxy. */

@@ -17,8 +17,9 @@ const TROUBLES = { [KEPT]: 'failed', [AUTH]: 'auth', [TOO_LARGE]: 'too-large', [
 const IN_FLIGHT = 4;
 const EVERYTHING = 0xffffffff;
 
-// Told by the entry: whether promises and timers of one request are of no use to another (Cloudflare Workers).
-export const runtime = { perRequest: false };
+// Told by the entry: whether promises and timers of one request are of no use to another (Cloudflare Workers), and how
+// lines go over TCP, where they can.
+export const runtime = { perRequest: false, tcp: undefined };
 
 // Of senders that nobody closed, the core's part.
 const forgotten = typeof FinalizationRegistry === 'function' ? new FinalizationRegistry((forget) => forget()) : undefined;
@@ -53,12 +54,19 @@ export class Sender {
     this.#onError = onError;
     // One that is not heard of for longer died with whoever made it.
     const patience = this.#timeoutMs + 5_000;
-    const pipe = checked(core.open(write(strings), queue, batch, interval, patience, false));
+    const pipe = checked(core.open(write(strings), queue, batch, interval, patience, runtime.tcp !== undefined));
     this.#pipe = pipe;
     this.#targets = KINDS.map((_, kind) => {
-      if (!checked(core.target(pipe, kind))) return undefined;
-      const [url, contentType, secret] = out().split('\n');
-      return { url, contentType, token: secret };
+      switch (checked(core.target(pipe, kind))) {
+        case 1: {
+          const [url, contentType, secret] = out().split('\n');
+          return { carry: post, url, contentType, token: secret };
+        }
+        case 2: {
+          const [scheme, hostname, port] = out().split('\n');
+          return { carry: runtime.tcp, hostname, port: Number(port), tls: scheme === 'tls' };
+        }
+      }
     });
     forgotten?.register(this, () => core.forget(pipe), this);
     this.#detach = onPage(this, (event) => this.#turn(event));
@@ -225,7 +233,8 @@ export class Sender {
 
   // After what runs now, so that lines that are sent together leave together.
   #soonPump() {
-    if (this.#soon) return;
+    // What a request does not wait for is lost with it: there, only flushes send.
+    if (this.#soon || runtime.perRequest) return;
     this.#soon = true;
     Promise.resolve().then(() => {
       this.#soon = false;
@@ -254,7 +263,7 @@ export class Sender {
   async #post(number, kind, lines, body, keepalive) {
     const target = this.#targets[kind];
     const { failure, status, after } = target
-      ? await post(target, body, { keepalive, timeoutMs: this.#timeoutMs })
+      ? await target.carry(target, body, { keepalive, timeoutMs: this.#timeoutMs })
       : { failure: 5, status: 0, after: -1 };
     if (this.#final) return;
     const fate = core.answer(this.#pipe, number, failure, status, after, Date.now());
@@ -262,6 +271,7 @@ export class Sender {
     this.#failing = fate === KEPT || fate === AUTH;
     const trouble = TROUBLES[fate];
     if (trouble) this.#tell(trouble, kind, this.#failing ? lines : settled, this.#failing ? 'kept' : 'dropped', status);
+    if (runtime.perRequest) return;
     this.#pump();
     this.#wake();
   }
@@ -278,6 +288,8 @@ export class Sender {
   }
 
   #later(wait) {
+    // A timer's number means another timer in the next request.
+    if (runtime.perRequest) return;
     try {
       this.#timer = setTimeout(() => {
         this.#timer = undefined;
@@ -302,14 +314,22 @@ export class Sender {
 
   // Pumps until `done`, at most to the deadline.
   async #until(done, deadline, signal) {
-    let mine = [];
+    // What this call started, and has to wait for where nobody else does.
+    const mine = new Set();
     for (let nap = 5; ; nap = Math.min(nap * 2, 100)) {
-      mine = [...mine, ...this.#pump()];
-      if (done()) return;
-      signal?.throwIfAborted();
+      for (const post of this.#pump()) {
+        mine.add(post);
+        post.then(() => mine.delete(post));
+      }
       const left = deadline - Date.now();
+      if (done()) {
+        // Lines of others may have gone with it, and would go down with this request.
+        if (runtime.perRequest && mine.size > 0) await this.#nap(left, [Promise.all(mine)], signal);
+        return;
+      }
+      signal?.throwIfAborted();
       if (left <= 0) return;
-      await this.#nap(runtime.perRequest ? Math.min(nap, left) : left, runtime.perRequest ? mine : [], signal);
+      await this.#nap(runtime.perRequest ? Math.min(nap, left) : left, runtime.perRequest ? [...mine] : [], signal);
     }
   }
 

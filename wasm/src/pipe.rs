@@ -171,13 +171,22 @@ pub(crate) fn put<T>(places: &mut Vec<Option<T>>, thing: T) -> usize {
     free
 }
 
-/// Where a batch of a kind goes: URL and content type, a line each, and the token of direct ingestion in a third one.
+/// Where a batch of a kind goes. 1: URL, content type and the token of direct ingestion, a line each; 2: `tcp` or `tls`,
+/// host and port of a receiver of lines; 0: nowhere.
 #[wasm_bindgen]
 pub fn target(pipe: u32, kind: u32) -> i32 {
     with(|border| {
         let pipe = border.pipes.get(pipe as usize).and_then(Option::as_ref).ok_or(Fault::Gone)?;
         let kind = Kind::ALL.get(kind as usize).ok_or(Fault::Gone)?;
         border.out.clear();
+        if pipe.endpoint.form() == Form::ProxyTcp {
+            let Some(port) = pipe.endpoint.ports().of(*kind) else { return Ok(0) };
+            let scheme = if pipe.endpoint.is_tls() { "tls" } else { "tcp" };
+            for text in [scheme, "\n", pipe.endpoint.host(), "\n", port.to_string().as_str()] {
+                border.out.extend_from_slice(text.as_bytes());
+            }
+            return Ok(2);
+        }
         let Some(request) = pipe.endpoint.request(kind.format()) else { return Ok(0) };
         for text in
             [request.url.as_str(), "\n", request.content_type, "\n", pipe.endpoint.token().map_or("", Token::expose)]
