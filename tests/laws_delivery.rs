@@ -138,3 +138,34 @@ proptest! {
         );
     }
 }
+
+/// What is refused after giving up was once taken for a line that had been evicted before.
+#[test]
+fn a_loss_is_told_between_two_times_of_giving_up() {
+    let setup = Setup {
+        lanes: vec![(Kind::Metric, 0)],
+        slots: AMPLE,
+        segment: 32,
+        queue_lines: 27,
+        queue_bytes: 115,
+        batch_lines: 2,
+        overflow: Overflow::DropOldest,
+        single: KindSet::NONE,
+        replay: KindSet::ALL,
+        replay_bytes: 22,
+        replay_for: 1_164,
+        flush_every: 0,
+        most_out: 3,
+        receiver: Receiver::Stream,
+    };
+    let ops = [
+        Op::Push { lane: 0, way: Way::Push, lens: vec![23] },
+        Op::Poll { kinds: KindSet::ALL, limits: Cut::NONE },
+        Op::Outcome { token: 0, outcome: Outcome::Written },
+        Op::Lost(KindSet::ALL),
+        Op::Abandon,
+        Op::Note { lane: 0 },
+        Op::Abandon,
+    ];
+    run::<Box<[u8]>>(&setup, &ops, |_| Slot::empty(), |size| vec![0; size].into_boxed_slice());
+}

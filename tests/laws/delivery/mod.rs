@@ -513,7 +513,7 @@ impl<B: Buf + Debug> Harness<B> {
             || self.setup.replay_for < LONG;
         for at in 0..self.setup.lanes.len() {
             let kind = self.kind(at);
-            let before = self.model.lanes[kind.index()].row;
+            let before = core::mem::replace(&mut self.model.lane(kind).row, *ledger.row(kind));
             let unacked = self.delivery.view().unacknowledged(kind.into());
             assert_eq!(unacked, self.model.unacknowledged(kind), "{kind}: bytes that are not acknowledged");
             if self.abandoned && self.model.count(kind, State::Limbo) > 0 {
