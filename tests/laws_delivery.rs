@@ -139,25 +139,29 @@ proptest! {
     }
 }
 
-/// What is refused after giving up was once taken for a line that had been evicted before.
-#[test]
-fn a_loss_is_told_between_two_times_of_giving_up() {
+/// Runs in which the model once was wrong.
+fn runs(most_out: usize, receiver: Receiver, replay_bytes: usize, ops: &[Op]) {
     let setup = Setup {
         lanes: vec![(Kind::Metric, 0)],
         slots: AMPLE,
-        segment: 32,
+        segment: 64,
         queue_lines: 27,
-        queue_bytes: 115,
+        queue_bytes: 1_649,
         batch_lines: 2,
         overflow: Overflow::DropOldest,
         single: KindSet::NONE,
         replay: KindSet::ALL,
-        replay_bytes: 22,
+        replay_bytes,
         replay_for: 1_164,
         flush_every: 0,
-        most_out: 3,
-        receiver: Receiver::Stream,
+        most_out,
+        receiver,
     };
+    run::<Box<[u8]>>(&setup, ops, |_| Slot::empty(), |size| vec![0; size].into_boxed_slice());
+}
+
+#[test]
+fn a_loss_is_told_between_two_times_of_giving_up() {
     let ops = [
         Op::Push { lane: 0, way: Way::Push, lens: vec![23] },
         Op::Poll { kinds: KindSet::ALL, limits: Cut::NONE },
@@ -167,5 +171,20 @@ fn a_loss_is_told_between_two_times_of_giving_up() {
         Op::Note { lane: 0 },
         Op::Abandon,
     ];
-    run::<Box<[u8]>>(&setup, &ops, |_| Slot::empty(), |size| vec![0; size].into_boxed_slice());
+    runs(3, Receiver::Stream, 22, &ops);
+}
+
+#[test]
+fn giving_up_twice_is_giving_up_once() {
+    let ops = [
+        Op::Push { lane: 0, way: Way::Push, lens: vec![5, 11] },
+        Op::Push { lane: 0, way: Way::Push, lens: vec![5, 7, 15, 22] },
+        Op::Flush,
+        Op::Poll { kinds: KindSet::ALL, limits: Cut::NONE },
+        Op::Outcome { token: 0, outcome: Outcome::Unacknowledged(0) },
+        Op::Poll { kinds: KindSet::ALL, limits: Cut::NONE },
+        Op::Abandon,
+        Op::Abandon,
+    ];
+    runs(5, Receiver::Acks, PLENTY, &ops);
 }

@@ -482,8 +482,13 @@ impl<B: Buf + Debug> Harness<B> {
     }
 
     fn abandon(&mut self) {
+        let before = self.delivery.ledger();
         self.view().abandon();
-        (self.closed, self.abandoned) = (true, true);
+        if core::mem::replace(&mut self.abandoned, true) {
+            assert_eq!(self.delivery.ledger(), before, "there was nothing left to give up");
+            return;
+        }
+        self.closed = true;
         let exact = Kind::ALL.map(|kind| self.model.is_exact(kind));
         let acked = Kind::ALL.map(|kind| self.model.lanes[kind.index()].acked);
         // Where one of its batches is out, a segment that is acknowledged in part is not looked into.
