@@ -8,7 +8,7 @@ mod delivery;
 
 use core::time::Duration;
 
-use delivery::{AMPLE, LONG, Op, PLENTY, Receiver, Setup, Way, run};
+use delivery::{AMPLE, LONG, Op, PLENTY, Receiver, SOON, Setup, Way, run};
 use proptest::prelude::*;
 use wavefront_sdk::delivery::{Cut, Lease, Outcome, Overflow, Slot};
 use wavefront_sdk::{Kind, KindSet};
@@ -38,7 +38,8 @@ fn setup() -> impl Strategy<Value = Setup> {
     );
     let sizes = (3..=60_usize, 64..=2_048_usize, prop_oneof![1..=4_u32, 5..=20_u32]);
     let single = prop_oneof![3 => Just(KindSet::NONE), 1 => Just(KindSet::NONE.with(Kind::Delta))];
-    let times = (prop_oneof![Just(0_u64), Just(50), Just(5_000)], 1..=5_usize);
+    let start = prop_oneof![Just(1_000), SOON - 10_000..=SOON, SOON - 400_000..=SOON];
+    let times = (prop_oneof![Just(0_u64), Just(50), Just(5_000)], 1..=5_usize, start);
     (lanes, segment, slots, overflow, receiver, replay, sizes, single, times).prop_map(
         |(lanes, segment, slots, overflow, receiver, replay, sizes, single, times)| Setup {
             lanes,
@@ -54,6 +55,7 @@ fn setup() -> impl Strategy<Value = Setup> {
             replay_for: replay.2,
             flush_every: times.0,
             most_out: times.1,
+            start: times.2,
             receiver,
         },
     )

@@ -28,6 +28,8 @@ pub(crate) struct Setup {
     pub(crate) replay_for: u64,
     pub(crate) flush_every: u64,
     pub(crate) most_out: usize,
+    /// What the clock says at the beginning, in milliseconds.
+    pub(crate) start: u64,
     /// Whether the receiver answers.
     pub(crate) receiver: Receiver,
 }
@@ -111,7 +113,7 @@ impl<B: Buf + Debug> Harness<B> {
         config.flush_interval = Duration::from_millis(setup.flush_every);
         config.backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
         let slots = (0..setup.slots).map(|_| slot(setup.segment)).collect();
-        let mut setup = setup.clone();
+        let (mut setup, start) = (setup.clone(), setup.start);
         if setup.receiver == Receiver::Acks {
             // What is not acknowledged can be told only of one batch after the other.
             setup.most_out = 1;
@@ -122,7 +124,7 @@ impl<B: Buf + Debug> Harness<B> {
             delivery: Delivery::new(config, slots, lanes),
             model: Model::default(),
             stripe,
-            now: Millis(1_000),
+            now: Millis(start),
             out: vec![],
             leases: vec![],
             tickets: vec![],
@@ -643,6 +645,8 @@ impl<B: Buf + Debug> Harness<B> {
 pub(crate) const AMPLE: usize = 80;
 pub(crate) const PLENTY: usize = 1 << 20;
 pub(crate) const LONG: u64 = 1 << 40;
+/// Just before a clock of 32 bits begins anew.
+pub(crate) const SOON: u64 = u32::MAX as u64;
 
 pub(crate) fn run<B: Buf + Debug>(setup: &Setup, ops: &[Op], slot: fn(usize) -> Slot<B>, stripe: fn(usize) -> B) {
     let mut harness = Harness::new(setup, slot, stripe);
