@@ -157,6 +157,7 @@ fn runs(most_out: usize, receiver: Receiver, replay_bytes: usize, ops: &[Op]) {
         replay_for: 1_164,
         flush_every: 0,
         most_out,
+        start: 0,
         receiver,
     };
     run::<Box<[u8]>>(&setup, ops, |_| Slot::empty(), |size| vec![0; size].into_boxed_slice());
