@@ -71,6 +71,7 @@ pub trait Access {
 
 /// Why a datum was not queued.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Unsent {
     /// The datum cannot be said in a line that the receiver takes. Counted as invalid.
