@@ -4,6 +4,7 @@ use super::{Tagged, Tags};
 
 /// The time over which a histogram is summed up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Granularity {
     /// `!M`
     Minute,

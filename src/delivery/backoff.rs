@@ -6,6 +6,7 @@ use core::time::Duration;
 /// A point in time, in milliseconds since any moment that the driver likes. It should not go back; if it does, waits
 /// are cut to their normal length.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Millis(pub u64);
 
 impl Millis {

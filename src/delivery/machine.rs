@@ -13,6 +13,7 @@ use crate::{Kind, KindSet};
 
 /// What to do with a line when the queue of its kind is full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Overflow {
     /// The new line is refused.
@@ -124,6 +125,7 @@ impl Default for Config {
 
 /// Why lines were not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Refused {
     /// The queue of the kind is full: the lines count as accepted and dropped.
@@ -154,6 +156,7 @@ impl core::error::Error for Refused {}
 
 /// What to do next.
 #[derive(Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Action<B> {
     /// Send this batch, and bring the token back.
     Send(InFlight<B>),
@@ -171,6 +174,7 @@ pub struct Ticket {
 
 /// What an outcome settled, for whoever waits for the batch's tag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub struct Report {
     /// Lines of the batch that are now where they stay: delivered, written or dropped.

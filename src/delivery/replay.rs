@@ -12,6 +12,7 @@ use crate::{Kind, KindSet};
 /// Whether the peer itself had read them, nobody can tell. What its kernel had *not* acknowledged is sent again in any
 /// case: of such a line it cannot have read the end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Replay {
     /// Everything. Nothing becomes doubtful; deltas and histograms may count twice.
@@ -38,6 +39,7 @@ impl Replay {
 
 /// What became of the lines that had been written to a connection that broke.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Lost {
     again: [u32; Kind::COUNT],
     doubtful: [u32; Kind::COUNT],

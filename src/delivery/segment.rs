@@ -323,6 +323,14 @@ impl<B> core::fmt::Debug for InFlight<B> {
     }
 }
 
+#[cfg(feature = "defmt")]
+impl<B> defmt::Format for InFlight<B> {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        let Self { kind, lines, bytes, tag, .. } = self;
+        defmt::write!(f, "InFlight {{ kind: {}, lines: {}, bytes: {}, tag: {} }}", kind, lines, bytes, tag);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -100,6 +100,7 @@ fn send(queue: &mut impl Access, datum: &dyn Datum, rules: &Rules<'_>, scratch: 
 
 /// Why a datum was not queued.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Unsent {
     /// The datum cannot be said in a line that the receiver takes. Counted as invalid.
