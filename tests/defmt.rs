@@ -165,7 +165,6 @@ const STD: [&str; 11] = [
     "transport/http.rs",
     "transport/tcp.rs",
     "transport/token.rs",
-
 ];
 
 /// The public enums and errors of the sources below `folder`.
