@@ -23,10 +23,10 @@ impl Buf for &mut [u8] {}
 
 impl<const N: usize> Buf for [u8; N] {}
 
-#[cfg(feature = "std")]
-impl Buf for std::boxed::Box<[u8]> {
+#[cfg(feature = "alloc")]
+impl Buf for alloc::boxed::Box<[u8]> {
     fn make(size: usize) -> Option<Self> {
-        Some(std::vec![0; size].into_boxed_slice())
+        Some(alloc::vec![0; size].into_boxed_slice())
     }
 
     fn copy(&self, len: usize) -> Option<Self> {
