@@ -35,6 +35,7 @@
 //!
 //! - None of them: the core. [`data`], [mod@line], [`parse`], [`delivery`], [`uplink`], [`Prepared`] and the traits of [`transport`] and
 //!   [`store`].
+//! - `alloc`: segments in boxes, lines in a `Vec`, and the `Endpoint` that a URL speaks of, where there is an allocator.
 //! - `std` (default): `Sender` with its background driver, TCP lines, in-memory transports for tests.
 //! - `http` (default): direct ingestion, and proxies over HTTP(S), on `reqwest` and `rustls`.
 //! - `gzip` (default): bodies from 1 KiB are compressed.
@@ -53,6 +54,8 @@
 #![cfg_attr(not(feature = "std"), forbid(unsafe_code))]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+#[cfg(feature = "alloc")]
+extern crate alloc;
 #[cfg(feature = "std")]
 extern crate std;
 
@@ -60,6 +63,8 @@ extern crate std;
 pub mod collector;
 pub mod data;
 pub mod delivery;
+#[cfg(feature = "alloc")]
+pub mod endpoint;
 pub mod line;
 pub mod parse;
 #[cfg(feature = "std")]

@@ -104,10 +104,10 @@ impl<B: AsRef<[u8]>> Prepared<B> {
     }
 }
 
-#[cfg(feature = "std")]
-impl Prepared<std::vec::Vec<u8>> {
+#[cfg(feature = "alloc")]
+impl Prepared<alloc::vec::Vec<u8>> {
     /// The same series without spare room.
-    pub fn into_boxed(self) -> Prepared<std::boxed::Box<[u8]>> {
+    pub fn into_boxed(self) -> Prepared<alloc::boxed::Box<[u8]>> {
         let Self { text, split, kind, line_limit } = self;
         Prepared { text: text.into_boxed_slice(), split, kind, line_limit }
     }

@@ -31,12 +31,12 @@ impl<const N: usize> Buf for [u8; N] {
     type Scale = Small;
 }
 
-#[cfg(feature = "std")]
-impl Buf for std::boxed::Box<[u8]> {
+#[cfg(feature = "alloc")]
+impl Buf for alloc::boxed::Box<[u8]> {
     type Scale = Large;
 
     fn make(size: usize) -> Option<Self> {
-        Some(std::vec![0; size].into_boxed_slice())
+        Some(alloc::vec![0; size].into_boxed_slice())
     }
 
     fn copy(&self, len: usize) -> Option<Self> {

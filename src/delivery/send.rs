@@ -1,6 +1,6 @@
 //! What leaves next, and what an outcome does to the queue and the ledger.
 
-use super::backoff::{Gate, Millis, Moment, Pass, wait};
+use super::backoff::{Gate, Jitter, Millis, Moment, Pass, wait};
 use super::lane::Lane;
 use super::ledger::{Column, Columns, Ledger};
 use super::machine::{Action, Bounds, Core, Report, Statuses, Ticket, View};
@@ -183,6 +183,11 @@ impl<B: Buf> View<'_, B> {
                 lane.take_bytes(u32::MAX);
             }
         }
+    }
+
+    /// Begins the jitter anew from `seed`: for those who had none when the queue was made.
+    pub fn reseed(&mut self, seed: u32) {
+        self.core.jitter = Jitter::new(seed);
     }
 
     /// What became of every line so far.

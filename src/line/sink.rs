@@ -13,7 +13,7 @@ use heapless::{LenType, vec::VecInner, vec::VecStorage};
 /// |---|---|
 /// | [`Slice`] over a `&mut [u8]` | the slice is |
 /// | `heapless::Vec<u8, N>` | it holds `N` bytes; pass its `as_mut_view()`, and the encoders are compiled once for every `N` |
-/// | `Vec<u8>` (feature `std`) | never |
+/// | `Vec<u8>` (feature `alloc`) | never |
 /// | [`Count`] | never: it only measures |
 pub trait Sink {
     /// What a sink says when it has no room; [`Infallible`] where it always has.
@@ -197,8 +197,8 @@ impl<L: LenType, B: VecStorage<u8> + ?Sized> Sink for VecInner<u8, L, B> {
     }
 }
 
-#[cfg(feature = "std")]
-impl Sink for std::vec::Vec<u8> {
+#[cfg(feature = "alloc")]
+impl Sink for alloc::vec::Vec<u8> {
     type Full = Infallible;
     type Mark = usize;
 

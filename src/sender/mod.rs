@@ -7,7 +7,6 @@
 mod builder;
 mod clients;
 mod driver;
-mod endpoint;
 mod error;
 mod handle;
 mod hub;
@@ -23,14 +22,13 @@ mod series;
 mod stripes;
 mod sync;
 mod tell;
-mod url;
 mod waiting;
 
 pub use crate::delivery::Replay;
+pub use crate::endpoint::{Endpoint, EndpointError, Form, Ports};
 pub use builder::SenderBuilder;
 pub use clients::{WavefrontDirectClient, WavefrontProxyClient};
-pub use endpoint::{Endpoint, Form, Ports};
-pub use error::{BuildError, Cause, EndpointError, FlushError, NowError, SendError};
+pub use error::{BuildError, Cause, FlushError, NowError, SendError};
 pub use handle::{Overflow, Sender};
 pub use incident::{Blame, Fate, Incident, Reason, Trouble};
 pub use series::Series;

@@ -21,13 +21,13 @@ mod http;
 mod memory;
 #[cfg(all(feature = "std", target_os = "linux"))]
 mod outq;
-#[cfg(any(feature = "http", feature = "embedded-io-v0_7"))]
-mod report;
+#[cfg(any(feature = "alloc", feature = "embedded-io-v0_7"))]
+pub(crate) mod report;
 #[cfg(feature = "embedded-io-v0_7")]
 mod stream;
 #[cfg(feature = "std")]
 mod tcp;
-#[cfg(feature = "std")]
+#[cfg(feature = "alloc")]
 mod token;
 
 pub use fault::{Fault, FaultError, Injected, Rates, Seeded, Step};
@@ -42,9 +42,9 @@ pub use stream::AsyncLink;
 pub use stream::{Http1, Http1Error, InvalidReceiver, Lines, LinesError, Link, Linked, Receiver, Wire};
 #[cfg(feature = "std")]
 pub use tcp::{Tcp, TcpError};
-#[cfg(feature = "std")]
+#[cfg(feature = "alloc")]
 pub(crate) use token::is_loopback;
-#[cfg(feature = "std")]
+#[cfg(feature = "alloc")]
 pub use token::{InvalidToken, Token};
 
 use core::future::Future;

@@ -1,8 +1,8 @@
 //! The secret of direct ingestion.
 
+use alloc::string::String;
 use core::fmt;
 use core::net::IpAddr;
-use std::string::String;
 
 /// A token for direct ingestion, sent as `Authorization: Bearer …` and shown nowhere: `Debug` and `Display` say only
 /// that there is one.

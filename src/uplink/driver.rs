@@ -71,6 +71,10 @@ impl<Q: Access, T> Uplink<Q, T> {
         &mut self.transport
     }
 
+    pub(super) const fn parts(&mut self) -> (&mut Q, &mut T) {
+        (&mut self.queue, &mut self.transport)
+    }
+
     /// See [`Access::send`].
     ///
     /// # Errors
@@ -149,8 +153,8 @@ impl<Q: Access, T> Uplink<Q, T> {
         ticket.is_none_or(|ticket| self.left(&ticket) == 0)
     }
 
-    /// Whether nothing is left to send, while it is closed.
-    fn begin_close(&mut self) -> bool {
+    /// Takes no more lines, and makes those that are there leave; whether none are left. To be asked again.
+    pub fn begin_close(&mut self) -> bool {
         let left = self.queue.with(|queue| {
             queue.close();
             let ticket = queue.flush();
@@ -159,14 +163,16 @@ impl<Q: Access, T> Uplink<Q, T> {
         left == Some(0)
     }
 
-    /// Gives up what is left, and says what became of everything.
-    fn end_close(&mut self, now: Millis) -> Ledger {
+    /// Gives up what is left, and says what became of everything: the end of a close that
+    /// [began](Self::begin_close) before.
+    pub fn end_close(&mut self, now: Millis) -> Ledger {
         self.queue.with(|queue| queue.abandon());
         self.settle(Outcome::Retry { done: 0, after: None }, false, None, now);
         self.ledger()
     }
 
-    fn lost(&mut self) -> usize {
+    /// Lines that were dropped or became doubtful so far.
+    pub fn lost(&mut self) -> usize {
         let total = self.ledger().total();
         total.dropped.total().wrapping_add(total.doubtful)
     }

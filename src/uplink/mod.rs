@@ -63,6 +63,11 @@
 //! - Where interrupts may never be off, the handler puts what it measured into an SPSC queue (`heapless::spsc` needs
 //!   no compare-and-swap), and the loop makes lines of it.
 //!
+//! # Event loops
+//!
+//! Where requests are answered by callbacks or promises, [`Requests`] stands in for the transport: it keeps the batches that
+//! are under way, several at a time, each with a number.
+//!
 //! # Ids
 //!
 //! Spans want ids: [`Uuid::from_bytes`](crate::Uuid::from_bytes) makes one of 16 bytes of the device's random number
@@ -70,9 +75,11 @@
 
 mod access;
 mod driver;
+mod requests;
 
 pub use access::{Access, Unsent};
 pub use driver::{Flushed, Next, Uplink};
+pub use requests::{Due, Requests};
 
 use crate::Kind;
 use crate::delivery::{Config, Delivery, Lane, Slot, Small};

@@ -1,17 +1,23 @@
 //! Where lines go, said by one URL.
 
+mod error;
+mod url;
+
+use alloc::format;
+use alloc::string::{String, ToString};
 use core::fmt;
 use core::net::Ipv6Addr;
 use core::str::FromStr;
-use std::format;
-use std::string::{String, ToString};
 
-use super::EndpointError;
-use super::url::{checked_host, default_port, parse};
-use crate::Kind;
+pub use error::EndpointError;
+use url::{checked_host, default_port, parse};
+
+#[cfg(feature = "std")]
+use crate::transport::Tcp;
 #[cfg(feature = "http")]
 use crate::transport::{Http, HttpBuildError, HttpBuilder};
-use crate::transport::{Tcp, Token, is_loopback};
+use crate::transport::{Token, is_loopback, report};
+use crate::{Format, Kind};
 
 /// Where lines go.
 ///
@@ -35,7 +41,7 @@ use crate::transport::{Tcp, Token, is_loopback};
 /// `Display` writes a URL that means the same, **without the token**.
 ///
 /// ```
-/// use wavefront_sdk::sender::{Endpoint, Form};
+/// use wavefront_sdk::endpoint::{Endpoint, Form};
 /// let endpoint: Endpoint = "https://s3cret@example.wavefront.com/eu".parse()?;
 /// assert_eq!(endpoint.form(), Form::Direct);
 /// assert_eq!(endpoint.to_string(), "https://example.wavefront.com/eu");
@@ -43,17 +49,17 @@ use crate::transport::{Tcp, Token, is_loopback};
 ///
 /// let endpoint: Endpoint = "tcp://[::1]?traces=30001".parse()?;
 /// assert_eq!((endpoint.ports().metrics, endpoint.ports().traces), (Some(2878), Some(30001)));
-/// # Ok::<(), wavefront_sdk::sender::EndpointError>(())
+/// # Ok::<(), wavefront_sdk::endpoint::EndpointError>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoint {
-    pub(super) form: Form,
-    pub(super) tls: bool,
-    pub(super) host: String,
-    pub(super) ports: Ports,
-    pub(super) path: String,
-    pub(super) token: Option<Token>,
-    pub(super) plain_token: bool,
+    form: Form,
+    tls: bool,
+    host: String,
+    ports: Ports,
+    path: String,
+    token: Option<Token>,
+    plain_token: bool,
 }
 
 /// How an endpoint is spoken to.
@@ -66,6 +72,16 @@ pub enum Form {
     ProxyHttp,
     /// A proxy over TCP lines.
     ProxyTcp,
+}
+
+/// What an HTTP request with lines says, beside them and the token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Request {
+    /// Where it is posted to.
+    pub url: String,
+    /// What the body is.
+    pub content_type: &'static str,
 }
 
 /// The ports of a proxy; a kind whose port is missing cannot be sent.
@@ -206,11 +222,33 @@ impl Endpoint {
         }
     }
 
+    /// Where lines of `format` are posted to, and as what; none where the endpoint takes no such lines, or none over HTTP.
+    ///
+    /// ```
+    /// use wavefront_sdk::{Format, endpoint::Endpoint};
+    /// let endpoint = Endpoint::parse("proxy://localhost")?;
+    /// let request = endpoint.request(Format::Trace).unwrap();
+    /// assert_eq!(request.url, "http://localhost:2878/report?f=trace");
+    /// assert_eq!(request.content_type, "application/octet-stream");
+    /// # Ok::<(), wavefront_sdk::endpoint::EndpointError>(())
+    /// ```
+    pub fn request(&self, format: Format) -> Option<Request> {
+        let base = self.base();
+        let lines = |url| Request { url, content_type: report::LINES };
+        match (self.form, format, format.query()) {
+            (Form::ProxyTcp, ..) | (Form::Direct, Format::SourceTag, _) => None,
+            (Form::Direct, Format::Event, _) => Some(Request { url: base + report::EVENT, content_type: report::JSON }),
+            (_, _, Some(query)) => Some(lines(base + report::REPORT + "?f=" + query)),
+            (_, _, None) => Some(lines(base + report::REPORT)),
+        }
+    }
+
     /// A transport to this endpoint's port for `kind`.
     ///
     /// # Errors
     /// [`EndpointError::TlsOverTcp`], which is not supported yet; [`EndpointError::PortMissing`] where the port of
     /// that kind was left out; [`EndpointError::NotTcp`] where the endpoint speaks HTTP.
+    #[cfg(feature = "std")]
     pub fn tcp(&self, kind: Kind) -> Result<Tcp, EndpointError> {
         self.supported()?;
         if self.form != Form::ProxyTcp {
@@ -229,7 +267,7 @@ impl Endpoint {
     }
 
     #[cfg(feature = "http")]
-    pub(super) fn http_builder(&self) -> HttpBuilder {
+    pub(crate) fn http_builder(&self) -> HttpBuilder {
         let builder = Http::builder(&self.base());
         match &self.token {
             Some(token) => builder.token(token.clone()),
@@ -241,6 +279,7 @@ impl Endpoint {
     ///
     /// # Errors
     /// [`EndpointError::TlsOverTcp`], which is not supported yet; [`EndpointError::NeedsHttp`] without that feature.
+    #[cfg(feature = "std")]
     pub const fn supported(&self) -> Result<(), EndpointError> {
         match self.form {
             Form::ProxyTcp if self.tls => Err(EndpointError::TlsOverTcp),

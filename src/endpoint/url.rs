@@ -1,9 +1,9 @@
 //! The URL of an endpoint, read strictly: nothing that could mean something else is let through.
 
+use alloc::borrow::ToOwned;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
 use core::net::{Ipv4Addr, Ipv6Addr};
-use std::borrow::ToOwned;
-use std::string::{String, ToString};
-use std::vec::Vec;
 
 use super::{Endpoint, EndpointError, Form, Ports};
 use crate::transport::Token;

@@ -1,0 +1,90 @@
+// The border to the core, which is compiled from Rust: strings and numbers are written to memory that both sides know, and
+// what comes back is a number.
+
+import * as glue from '../dist/wavefront_sdk.js';
+import { WavefrontError, ofCode } from './error.js';
+
+export { glue as core };
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+let memory;
+let bytes = new Uint8Array(0);
+let words = new Uint32Array(0);
+let numbers = new Float64Array(0);
+
+// Starts the core from a WebAssembly.Module or its bytes. The second time it does nothing.
+export function start(module) {
+  memory ??= glue.initSync({ module }).memory;
+}
+
+// Starts it from what can be fetched or compiled, without blocking.
+export async function startFrom(source) {
+  memory ??= (await glue.default({ module_or_path: source })).memory;
+}
+
+export const isStarted = () => memory !== undefined;
+
+// Views of the memory, which are gone whenever it has grown.
+function refresh(text, lengths, figures) {
+  if (!memory) throw new WavefrontError('not-started', 'call init() and wait for it first');
+  const [length, count, amount] = [text, lengths, figures].map((size) => Math.max(size, 4096));
+  // Each may move the memory, so all of them before the first view.
+  const [at, words_at, numbers_at] = [glue.text_area(length), glue.word_area(count), glue.number_area(amount)];
+  bytes = new Uint8Array(memory.buffer, at >>> 0, length);
+  words = new Uint32Array(memory.buffer, words_at >>> 0, count);
+  numbers = new Float64Array(memory.buffer, numbers_at >>> 0, amount);
+}
+
+// Whether the views are good for this much; as large as they were before, or larger.
+function ready(text, lengths, figures) {
+  if (bytes.length < text || words.length < lengths || numbers.length < figures) {
+    refresh(Math.max(text, bytes.length), Math.max(lengths, words.length), Math.max(figures, numbers.length));
+  }
+}
+
+// Writes strings to where the core reads them, and says how many there are. No code but ours runs meanwhile: what the
+// caller gave was read before.
+export function write(strings, figures) {
+  const count = strings.length;
+  let text = '';
+  for (let i = 0; i < count; i++) text += strings[i];
+  // At least one, as a view that is gone has none.
+  ready(text.length * 3 + 1, count, figures?.length ?? 0);
+  if (figures) numbers.set(figures);
+  for (let i = 0; i < count; i++) words[i] = strings[i].length;
+  if (encoder.encodeInto(text, bytes).written !== text.length) {
+    // Not only ASCII: the lengths in bytes are others.
+    for (let i = 0, at = 0; i < count; i++) {
+      at += words[i] = encoder.encodeInto(strings[i], bytes.subarray(at)).written;
+    }
+  }
+  return count;
+}
+
+// The text that the last call left.
+export function out() {
+  return decoder.decode(new Uint8Array(memory.buffer, glue.out_area() >>> 0, glue.out_length()));
+}
+
+// The first words and numbers that the last call left.
+export function wordsOut(count) {
+  ready(1, 1, 1);
+  return words.slice(0, count);
+}
+
+export function numbersOut(count) {
+  ready(1, 1, 1);
+  return numbers.slice(0, count);
+}
+
+// A copy of bytes of the core's.
+export const copyOf = (at, length) => new Uint8Array(memory.buffer, at, length).slice();
+
+// The number, where it says that it went well; else what went wrong is thrown.
+export function checked(code) {
+  if (code >= 0) return code;
+  const [field, problem, ...message] = out().split('\n');
+  throw ofCode(code, message.join('\n'), field, problem);
+}

@@ -1,0 +1,103 @@
+// What callers give, as lists of strings and numbers. Everything is read here, once: getters and iterators of the caller's
+// may do what they like.
+
+import { WavefrontError, malformed } from './error.js';
+
+export const string = (value, field) => {
+  if (typeof value !== 'string') throw malformed(field, 'a string');
+  return value;
+};
+
+// None is the empty string.
+export const optional = (value, field) => (value === undefined || value === null ? '' : string(value, field));
+
+// What is no number is NaN, which the core refuses by name.
+export const number = (value) => (typeof value === 'number' ? value : NaN);
+
+// A time as the core wants it: -1 is none.
+export function time(value) {
+  if (value === undefined || value === null) return -1;
+  const at = value instanceof Date ? value.getTime() : number(value);
+  return at < 0 ? -2 : at;
+}
+
+export const object = (value, field) => {
+  if (typeof value !== 'object' || value === null) throw malformed(field, 'an object');
+  return value;
+};
+
+export const list = (value, field) => {
+  if (value === undefined || value === null) return [];
+  if (typeof value === 'string' || typeof value[Symbol.iterator] !== 'function') throw malformed(field, 'a list');
+  return [...value];
+};
+
+// Pairs of an object, a map or a list of pairs, put behind `strings`; how many.
+export function pairs(strings, given, field) {
+  if (given === undefined || given === null) return 0;
+  const before = strings.length;
+  if (typeof object(given, field)[Symbol.iterator] === 'function') {
+    for (const pair of given) {
+      const [key, value] = list(pair, field);
+      strings.push(string(key, `${field} key`), string(value, `${field} value`));
+    }
+  } else {
+    for (const key of Object.keys(given)) strings.push(key, string(given[key], `${field} value`));
+  }
+  return (strings.length - before) / 2;
+}
+
+const GRANULARITIES = { minute: 1, hour: 2, day: 4 };
+
+export function granularities(given) {
+  let bits = 0;
+  for (const name of given === undefined ? ['minute'] : list(given, 'granularities')) {
+    if (!Object.hasOwn(GRANULARITIES, name)) throw malformed('granularity', "'minute', 'hour' or 'day'");
+    bits |= GRANULARITIES[name];
+  }
+  return bits;
+}
+
+export function centroids(given) {
+  const figures = [];
+  for (const pair of list(given, 'centroids')) {
+    const [mean, count] = list(pair, 'centroid');
+    const samples = number(count);
+    // -1 would mean none.
+    figures.push(number(mean), samples < 0 ? -2 : samples);
+  }
+  return figures;
+}
+
+// The strings and numbers of a span.
+export function span(strings, given) {
+  const { name, startMillis, durationMillis, source, traceId, spanId, parents, followsFrom, tags, logs } = object(given, 'span');
+  strings.push(string(name, 'span name'), optional(source, 'source'), string(traceId, 'trace id'), string(spanId, 'span id'));
+  const figures = [time(startMillis), time(durationMillis), 0, 0, 0];
+  for (const [at, field, ids] of [[2, 'parent', parents], [3, 'follows-from', followsFrom]]) {
+    for (const id of list(ids, field)) figures[at] = figures[at] + 1 + 0 * strings.push(string(id, field));
+  }
+  for (const log of list(logs, 'span logs')) {
+    const { timestamp, fields } = object(log, 'span log');
+    figures.push(time(timestamp), pairs(strings, fields, 'span log'));
+    figures[4]++;
+  }
+  pairs(strings, tags, 'span tag');
+  return figures;
+}
+
+// The strings and numbers of an event: how many tags, start, end.
+export function event(strings, given) {
+  const { name, startMillis, endMillis, source, tags, annotations } = object(given, 'event');
+  strings.push(string(name, 'event name'), optional(source, 'source'));
+  const texts = list(tags, 'event tags').map((tag) => string(tag, 'event tag'));
+  strings.push(...texts);
+  pairs(strings, annotations, 'annotation');
+  return [texts.length, time(startMillis), time(endMillis)];
+}
+
+export const options = (given) => {
+  if (given === undefined || given === null) return {};
+  if (typeof given !== 'object') throw new WavefrontError('invalid', 'options are an object');
+  return given;
+};

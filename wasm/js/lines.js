@@ -1,0 +1,49 @@
+// Data to lines, without a sender.
+
+import { checked, core, out, write } from './border.js';
+import * as data from './data.js';
+
+const begin = (defaultSource) => [data.optional(defaultSource, 'default source')];
+
+function text(lines) {
+  checked(lines);
+  return out();
+}
+
+export function metricToLine(name, value, given) {
+  const { timestamp, source, tags, defaultSource } = data.options(given);
+  const strings = begin(defaultSource);
+  strings.push(data.string(name, 'metric name'), data.optional(source, 'source'));
+  data.pairs(strings, tags, 'tag');
+  const at = data.time(timestamp);
+  return text(core.metric_line(write(strings), data.number(value), at));
+}
+
+export function histogramToLine(name, centroids, given) {
+  const { granularities, timestamp, source, tags, defaultSource } = data.options(given);
+  const strings = begin(defaultSource);
+  strings.push(data.string(name, 'histogram name'), data.optional(source, 'source'));
+  data.pairs(strings, tags, 'tag');
+  const [figures, bits, at] = [data.centroids(centroids), data.granularities(granularities), data.time(timestamp)];
+  return text(core.histogram_lines(write(strings, figures), figures.length, bits, at));
+}
+
+export function spanToLine(span, given) {
+  return spanText(core.span_lines, span, given);
+}
+
+export function spanLogsToLine(span, given) {
+  return spanText(core.span_logs_line, span, given);
+}
+
+function spanText(encode, span, given) {
+  const strings = begin(data.options(given).defaultSource);
+  const figures = data.span(strings, span);
+  return text(encode(write(strings, figures), figures.length));
+}
+
+export function eventToLine(event, given) {
+  const strings = begin(data.options(given).defaultSource);
+  const [tags, start, end] = data.event(strings, event);
+  return text(core.event_line(write(strings), tags, start, end));
+}

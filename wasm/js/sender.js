@@ -1,0 +1,397 @@
+// The sender: takes data, and carries the lines away. What leaves when, what an answer means and what becomes of each line
+// is the core's to say; here are the clock, the timers and the requests.
+
+import { checked, copyOf, core, out, wordsOut, write } from './border.js';
+import * as data from './data.js';
+import { WavefrontError, badOption, ofCode } from './error.js';
+import { KINDS, failures, read } from './ledger.js';
+import { onPage } from './page.js';
+import { post } from './post.js';
+
+const [METRIC, DELTA, HISTOGRAM, SPAN, , EVENT] = KINDS.keys();
+
+// What the core says of an answer.
+const [, , KEPT, AUTH, , TOO_LARGE, REJECTED] = Array(7).keys();
+const TROUBLES = { [KEPT]: 'failed', [AUTH]: 'auth', [TOO_LARGE]: 'too-large', [REJECTED]: 'rejected' };
+
+const IN_FLIGHT = 4;
+const EVERYTHING = 0xffffffff;
+
+// Told by the entry: whether promises and timers of one request are of no use to another (Cloudflare Workers).
+export const runtime = { perRequest: false };
+
+// Of senders that nobody closed, the core's part.
+const forgotten = typeof FinalizationRegistry === 'function' ? new FinalizationRegistry((forget) => forget()) : undefined;
+
+export class Sender {
+  #pipe;
+  #targets;
+  #token;
+  #onError;
+  #timeoutMs;
+  #closing;
+  #final;
+  #timer;
+  #soon = false;
+  #seeded = false;
+  #failing = false;
+  #refused = { since: 0, lines: 0 };
+  #waiting = new Set();
+  #detach = () => {};
+
+  constructor(given) {
+    const options = data.options(given);
+    const { server, token, source, tags, onError } = options;
+    if (typeof server !== 'string') throw badOption('server', 'a URL');
+    if (onError !== undefined && typeof onError !== 'function') throw badOption('onError', 'a function');
+    const strings = [server, data.optional(token, 'token'), data.optional(source, 'source')];
+    data.pairs(strings, tags, 'tag');
+    const queue = within(options, 'maxQueueSize', 50_000, 1, 10_000_000);
+    const batch = within(options, 'batchSize', 10_000, 1, 10_000_000);
+    const interval = within(options, 'flushIntervalMs', 5_000, 1, 86_400_000);
+    this.#timeoutMs = within(options, 'requestTimeoutMs', 30_000, 1, 3_600_000);
+    this.#onError = onError;
+    // One that is not heard of for longer died with whoever made it.
+    const patience = this.#timeoutMs + 5_000;
+    const pipe = checked(core.open(write(strings), queue, batch, interval, patience, false));
+    this.#pipe = pipe;
+    this.#targets = KINDS.map((_, kind) => {
+      if (!checked(core.target(pipe, kind))) return undefined;
+      const [url, contentType, secret] = out().split('\n');
+      return { url, contentType, token: secret };
+    });
+    forgotten?.register(this, () => core.forget(pipe), this);
+    this.#detach = onPage(this, (event) => this.#turn(event));
+  }
+
+  sendMetric(name, value, options) {
+    const strings = [];
+    let at;
+    try {
+      const { timestamp, source, tags } = data.options(options);
+      strings.push(data.string(name, 'metric name'), data.optional(source, 'source'));
+      data.pairs(strings, tags, 'tag');
+      at = data.time(timestamp);
+    } catch (error) {
+      throw this.#invalid(METRIC, error);
+    }
+    return this.#sent(METRIC, core.send_metric(this.#open(), write(strings), data.number(value), at));
+  }
+
+  sendDeltaCounter(name, value, options) {
+    const strings = [];
+    try {
+      const { source, tags } = data.options(options);
+      strings.push(data.string(name, 'metric name'), data.optional(source, 'source'));
+      data.pairs(strings, tags, 'tag');
+    } catch (error) {
+      throw this.#invalid(DELTA, error);
+    }
+    return this.#sent(DELTA, core.send_delta(this.#open(), write(strings), data.number(value)));
+  }
+
+  sendDistribution(name, centroids, options) {
+    const strings = [];
+    let figures, bits, at;
+    try {
+      const { granularities, timestamp, source, tags } = data.options(options);
+      strings.push(data.string(name, 'histogram name'), data.optional(source, 'source'));
+      data.pairs(strings, tags, 'tag');
+      figures = data.centroids(centroids);
+      bits = data.granularities(granularities);
+      at = data.time(timestamp);
+    } catch (error) {
+      throw this.#invalid(HISTOGRAM, error);
+    }
+    const pipe = this.#open();
+    return this.#sent(HISTOGRAM, core.send_histogram(pipe, write(strings, figures), figures.length, bits, at));
+  }
+
+  sendSpan(span) {
+    const strings = [];
+    let figures;
+    try {
+      figures = data.span(strings, span);
+    } catch (error) {
+      throw this.#invalid(SPAN, error);
+    }
+    return this.#sent(SPAN, core.send_span(this.#open(), write(strings, figures), figures.length));
+  }
+
+  sendEvent(event) {
+    const strings = [];
+    let tags, start, end;
+    try {
+      [tags, start, end] = data.event(strings, event);
+    } catch (error) {
+      throw this.#invalid(EVENT, error);
+    }
+    return this.#sent(EVENT, core.send_event(this.#open(), write(strings), tags, start, end));
+  }
+
+  prepare(name, source, tags) {
+    const strings = [data.string(name, 'metric name'), data.optional(source, 'source')];
+    data.pairs(strings, tags, 'tag');
+    const pipe = this.#open();
+    const series = checked(core.prepare(pipe, write(strings)));
+    return new Series(
+      (value, at) => this.#sent(METRIC, core.send_prepared(this.#open(), series, value, at)),
+      () => core.forget_series(pipe, series),
+    );
+  }
+
+  async flush(given) {
+    const { timeoutMs, signal } = data.options(given);
+    const limit = within({ timeoutMs }, 'timeoutMs', 10_000, 0, 3_600_000);
+    signal?.throwIfAborted();
+    if (this.#final) return { complete: true, left: 0, lost: 0 };
+    const flush = checked(core.begin_flush(this.#pipe));
+    try {
+      await this.#until(() => this.#final || core.left(this.#pipe, flush) === 0, Date.now() + limit, signal);
+      const left = this.#final ? 0 : core.left(this.#pipe, flush);
+      const lost = this.#final ? 0 : wordsOut(1)[0];
+      return { complete: left === 0 && lost === 0, left, lost };
+    } finally {
+      if (!this.#final) core.end_flush(this.#pipe, flush);
+    }
+  }
+
+  close(given) {
+    this.#closing ??= this.#close(given);
+    return this.#closing;
+  }
+
+  async #close(given) {
+    const { timeoutMs } = data.options(given);
+    const limit = within({ timeoutMs }, 'timeoutMs', 5_000, 0, 3_600_000);
+    const before = failures(this.stats());
+    core.begin_close(this.#pipe);
+    await this.#until(() => core.begin_close(this.#pipe) === 1, Date.now() + limit);
+    core.end_close(this.#pipe, Date.now());
+    const stats = read(this.#pipe);
+    this.#final = stats;
+    this.#detach();
+    this.#clear();
+    forgotten?.unregister(this);
+    core.forget(this.#pipe);
+    const lost = failures(stats) - before;
+    if (stats.total.dropped.closed > 0) this.#tell('closed', undefined, stats.total.dropped.closed, 'dropped');
+    this.#wake();
+    return { complete: lost === 0, lost, stats };
+  }
+
+  async [Symbol.asyncDispose ?? Symbol.for('Symbol.asyncDispose')]() {
+    await this.close();
+  }
+
+  stats() {
+    return this.#final ?? read(this.#pipe);
+  }
+
+  failureCount() {
+    return failures(this.stats());
+  }
+
+  #open() {
+    if (this.#closing) throw ofCode(-5, 'the sender is closed');
+    return this.#pipe;
+  }
+
+  // Counts what is no datum at all.
+  #invalid(kind, error) {
+    if (!this.#closing) core.note_invalid(this.#pipe, kind);
+    return error instanceof WavefrontError ? error : new WavefrontError('invalid', String(error), { cause: error });
+  }
+
+  // What a send came to: true is queued, false is lost for want of room.
+  #sent(kind, code) {
+    if (code === -2 || code === -3) {
+      this.#full(kind);
+      return false;
+    }
+    if (checked(code) === 1 || !(this.#soon || this.#timer)) this.#soonPump();
+    return true;
+  }
+
+  // A full queue is told of once a second, with a count.
+  #full(kind) {
+    const now = Date.now();
+    this.#refused.lines++;
+    if (now - this.#refused.since < 1000) return;
+    const { lines } = this.#refused;
+    this.#refused = { since: now, lines: 0 };
+    this.#tell('queue-full', kind, lines, 'dropped');
+  }
+
+  // After what runs now, so that lines that are sent together leave together.
+  #soonPump() {
+    if (this.#soon) return;
+    this.#soon = true;
+    Promise.resolve().then(() => {
+      this.#soon = false;
+      this.#pump();
+    });
+  }
+
+  // Sends what is due, and sets the timer for the next time. Returns what is under way because of that.
+  #pump(limit = EVERYTHING, most = IN_FLIGHT, keepalive = false) {
+    this.#clear();
+    if (this.#final || !isOnline()) return [];
+    this.#seed();
+    const posts = [];
+    for (;;) {
+      const wait = core.due(this.#pipe, Date.now(), most, limit);
+      if (wait !== -2) {
+        if (wait >= 0) this.#later(wait);
+        return posts;
+      }
+      const [number, kind, lines, at, length] = wordsOut(5);
+      limit -= keepalive ? length : 0;
+      posts.push(this.#post(number, kind, lines, copyOf(at, length), keepalive));
+    }
+  }
+
+  async #post(number, kind, lines, body, keepalive) {
+    const target = this.#targets[kind];
+    const { failure, status, after } = target
+      ? await post(target, body, { keepalive, timeoutMs: this.#timeoutMs })
+      : { failure: 5, status: 0, after: -1 };
+    if (this.#final) return;
+    const fate = core.answer(this.#pipe, number, failure, status, after, Date.now());
+    const [settled] = wordsOut(1);
+    this.#failing = fate === KEPT || fate === AUTH;
+    const trouble = TROUBLES[fate];
+    if (trouble) this.#tell(trouble, kind, this.#failing ? lines : settled, this.#failing ? 'kept' : 'dropped', status);
+    this.#pump();
+    this.#wake();
+  }
+
+  // Only once there is randomness: not in the global scope of a worker.
+  #seed() {
+    if (this.#seeded) return;
+    try {
+      core.seed(this.#pipe, Math.random() * 2 ** 32);
+      this.#seeded = true;
+    } catch {
+      // The next time, then.
+    }
+  }
+
+  #later(wait) {
+    try {
+      this.#timer = setTimeout(() => {
+        this.#timer = undefined;
+        this.#pump();
+      }, Math.min(wait + 1, 0x7fffffff));
+      // A receiver that is gone keeps no program from ending; lines that only wait for company do.
+      if (this.#failing) this.#timer?.unref?.();
+    } catch {
+      // No timers here: whoever sends or flushes next sees to it.
+    }
+  }
+
+  #clear() {
+    if (this.#timer !== undefined) clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+
+  #wake() {
+    if (runtime.perRequest) return;
+    for (const wake of this.#waiting) wake();
+  }
+
+  // Pumps until `done`, at most to the deadline.
+  async #until(done, deadline, signal) {
+    let mine = [];
+    for (let nap = 5; ; nap = Math.min(nap * 2, 100)) {
+      mine = [...mine, ...this.#pump()];
+      if (done()) return;
+      signal?.throwIfAborted();
+      const left = deadline - Date.now();
+      if (left <= 0) return;
+      await this.#nap(runtime.perRequest ? Math.min(nap, left) : left, runtime.perRequest ? mine : [], signal);
+    }
+  }
+
+  // Until something was settled, a promise is, the time is over, or the signal says so.
+  #nap(ms, promises, signal) {
+    return new Promise((resolve) => {
+      const wake = () => {
+        clearTimeout(timer);
+        this.#waiting.delete(wake);
+        signal?.removeEventListener('abort', wake);
+        resolve();
+      };
+      const timer = setTimeout(wake, Math.min(ms, 0x7fffffff));
+      this.#waiting.add(wake);
+      signal?.addEventListener('abort', wake);
+      if (promises.length) Promise.race(promises).then(wake);
+    });
+  }
+
+  // What a page goes through: it may be gone in a moment, or is back, or has a network again.
+  #turn({ leaving, room }) {
+    if (this.#final) return 0;
+    if (!leaving) {
+      this.#pump();
+      return 0;
+    }
+    const flush = core.begin_flush(this.#pipe);
+    const before = core.left(this.#pipe, flush);
+    if (before > 0) this.#pump(room, EVERYTHING, true);
+    core.end_flush(this.#pipe, flush);
+    return 0;
+  }
+
+  #tell(code, kind, lines, fate, status) {
+    if (!this.#onError) return;
+    const details = { kind: KINDS[kind], lines, fate, ...(status ? { status } : {}) };
+    try {
+      const told = this.#onError(new WavefrontError(code, inWords(code, details), details));
+      told?.then?.(undefined, () => {});
+    } catch {
+      // What the application does with it is no business of ours.
+    }
+  }
+}
+
+// A metric of which all but the number is encoded.
+class Series {
+  #send;
+
+  constructor(send, forget) {
+    this.#send = send;
+    forgotten?.register(this, forget);
+  }
+
+  send(value, timestamp) {
+    return this.#send(data.number(value), data.time(timestamp));
+  }
+}
+
+function within(options, name, usual, least, most) {
+  const value = options[name] ?? usual;
+  if (!(typeof value === 'number' && value >= least && value <= most)) throw badOption(name, `a number from ${least} to ${most}`);
+  return value;
+}
+
+// Where that is known: a page, or a worker of one.
+const isOnline = () => typeof navigator === 'undefined' || navigator.onLine !== false;
+
+function inWords(code, { kind, lines, status }) {
+  const what = `${lines} ${kind ?? ''} lines`.replace('  ', ' ');
+  switch (code) {
+    case 'failed':
+      return status ? `the receiver answered ${status}: ${what} are sent again` : `no answer: ${what} are sent again`;
+    case 'auth':
+      return `the receiver refuses the token (${status}): ${what} wait`;
+    case 'rejected':
+      return status ? `the receiver refuses ${what} (${status})` : `this endpoint takes no such lines: ${what} are lost`;
+    case 'too-large':
+      return `the receiver finds a line too large: ${what} are lost`;
+    case 'queue-full':
+      return `the queue is full: ${what} are lost`;
+    default:
+      return `the sender was closed: ${what} are lost`;
+  }
+}
