@@ -2,17 +2,19 @@
 
 use core::time::Duration;
 
-use super::backoff::{Backoff, Gate, Jitter, Millis};
+use super::backoff::{Backoff, Jitter, Millis, Moment, Waits, wait};
 use super::lane::Lane;
 use super::ledger::Ledger;
 use super::policy::Outcome;
 use super::replay::Replay;
+use super::scale::{Initial, Part, Parts, Scale, Size};
 use super::segment::{Buf, Cut, InFlight, NONE, Slot};
 use super::shelf::Storing;
 use crate::{Kind, KindSet};
 
 /// What to do with a line when the queue of its kind is full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Overflow {
     /// The new line is refused.
@@ -36,7 +38,7 @@ pub struct Config {
     /// The size of a segment where buffers are made on demand; the most that a batch can hold. Where slots come with
     /// their buffers, the smallest of these is the size.
     pub segment_bytes: usize,
-    /// How long a line waits for its batch to fill, at most.
+    /// How long a line waits for its batch to fill, at most. This and other times are cut to 12 days.
     pub flush_interval: Duration,
     /// What to do with a line when its queue is full.
     pub overflow: Overflow,
@@ -80,6 +82,42 @@ impl Config {
     };
 }
 
+/// A [`Config`] as it is kept, times in milliseconds.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bounds {
+    pub(super) queue_lines: usize,
+    pub(super) queue_bytes: usize,
+    pub(super) batch_lines: u32,
+    pub(super) segment_bytes: usize,
+    pub(super) flush_interval: u32,
+    pub(super) backoff: Waits,
+    pub(super) auth_backoff: Waits,
+    pub(super) replay_for: u32,
+    pub(super) replay_bytes: usize,
+    pub(super) overflow: Overflow,
+    pub(super) single: KindSet,
+    pub(super) replay: KindSet,
+}
+
+impl Bounds {
+    fn of(config: &Config, segment_bytes: usize) -> Self {
+        Self {
+            queue_lines: config.queue_lines,
+            queue_bytes: config.queue_bytes,
+            batch_lines: config.batch_lines.max(1),
+            segment_bytes,
+            flush_interval: wait(config.flush_interval),
+            backoff: Waits::of(config.backoff),
+            auth_backoff: Waits::of(config.auth_backoff),
+            replay_for: wait(config.replay_for),
+            replay_bytes: config.replay_bytes,
+            overflow: config.overflow,
+            single: config.single,
+            replay: config.replay,
+        }
+    }
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self::DEFAULT
@@ -88,6 +126,7 @@ impl Default for Config {
 
 /// Why lines were not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Refused {
     /// The queue of the kind is full: the lines count as accepted and dropped.
@@ -118,6 +157,7 @@ impl core::error::Error for Refused {}
 
 /// What to do next.
 #[derive(Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Action<B> {
     /// Send this batch, and bring the token back.
     Send(InFlight<B>),
@@ -135,6 +175,7 @@ pub struct Ticket {
 
 /// What an outcome settled, for whoever waits for the batch's tag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub struct Report {
     /// Lines of the batch that are now where they stay: delivered, written or dropped.
@@ -152,52 +193,58 @@ pub struct Lease {
     pub bytes: usize,
 }
 
-/// Statuses that are counted one by one; the others together.
-const STATUSES: usize = 4;
+impl Initial for Lease {
+    const INITIAL: Self = Self { lines: 0, bytes: 0 };
+}
+
+/// The statuses that lines were refused with.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Statuses {
+    /// Those that are counted one by one.
+    pub(super) known: [(u16, usize); 4],
+    pub(super) others: usize,
+}
+
+impl Initial for Statuses {
+    const INITIAL: Self = Self { known: [(0, 0); 4], others: 0 };
+}
 
 /// The queue, the ledger and the state machine of one endpoint.
 ///
 /// `S` holds the slots and `L` the lanes: arrays or slices on a microcontroller, boxes on a server. There should be two
 /// slots more than batches can be in flight, and a third where there is a store: it is kept for what that has. All the logic is in [`View`], of which there is one body a buffer type.
-#[derive(Debug)]
-pub struct Delivery<B, S, L> {
-    core: Core,
+pub struct Delivery<B: Buf, S, L> {
+    core: Core<B::Scale>,
     slots: S,
     lanes: L,
-    buffers: core::marker::PhantomData<B>,
 }
 
 /// The state machine over borrowed slots and lanes.
-#[derive(Debug)]
-pub struct View<'a, B> {
-    pub(super) core: &'a mut Core,
+pub struct View<'a, B: Buf> {
+    pub(super) core: &'a mut Core<B::Scale>,
     pub(super) slots: &'a mut [Slot<B>],
-    pub(super) lanes: &'a mut [Lane],
+    pub(super) lanes: &'a mut [Lane<B::Scale>],
 }
 
-#[derive(Debug)]
-pub(super) struct Core {
-    pub(super) config: Config,
+pub(super) struct Core<S: Scale> {
+    pub(super) config: Bounds,
     pub(super) jitter: Jitter,
-    pub(super) routes: [Gate; 3],
-    pub(super) statuses: [(u16, usize); STATUSES],
-    pub(super) other_statuses: usize,
+    pub(super) routes: S::Routes,
+    pub(super) statuses: S::Extra<Statuses>,
     pub(super) held_bytes: usize,
-    /// Bytes that each route has written in all, wrapping around.
-    pub(super) written: [u32; 3],
-    pub(super) next_flush: Option<Millis>,
+    pub(super) next_flush: Option<Moment>,
     /// The lane that is asked first.
     pub(super) turn: u8,
     pub(super) free: u16,
     pub(super) closed: bool,
     pub(super) abandoned: bool,
-    pub(super) storing: Storing,
+    pub(super) storing: S::Extra<Storing>,
 }
 
-impl<B: Buf, S: AsMut<[Slot<B>]>, L: AsMut<[Lane]>> Delivery<B, S, L> {
+impl<B: Buf, S: AsMut<[Slot<B>]>, L: AsMut<[Lane<B::Scale>]>> Delivery<B, S, L> {
     /// An empty queue in `slots`, one queue for each of `lanes`, which should be of different kinds: of two for one kind
     /// only one is used. More than 65,535 slots and 255 lanes are not used.
-    pub fn new(mut config: Config, mut slots: S, lanes: L) -> Self {
+    pub fn new(config: Config, mut slots: S, lanes: L) -> Self {
         let mut free = NONE;
         let mut segment = None;
         for (index, slot) in (0..NONE).zip(slots.as_mut()).rev() {
@@ -206,24 +253,23 @@ impl<B: Buf, S: AsMut<[Slot<B>]>, L: AsMut<[Lane]>> Delivery<B, S, L> {
             let size = slot.buf.as_ref().map_or(config.segment_bytes, |buf| buf.as_ref().len());
             segment = Some(segment.map_or(size, |least: usize| least.min(size)));
         }
-        config.segment_bytes = segment.unwrap_or(config.segment_bytes);
-        config.batch_lines = config.batch_lines.max(1);
+        let segment = segment.unwrap_or(config.segment_bytes);
+        // Where that is more than can be counted, the rest of a buffer is not used.
+        let segment = segment.min(<<B::Scale as Parts>::Size as Size>::MOST as usize);
         let core = Core {
             jitter: Jitter::new(config.seed),
-            config,
-            routes: [Gate::OPEN; 3],
-            statuses: [(0, 0); STATUSES],
-            other_statuses: 0,
+            config: Bounds::of(&config, segment),
+            routes: <B::Scale as Parts>::ROUTES,
+            statuses: Part::INITIAL,
             held_bytes: 0,
-            written: [0; 3],
             next_flush: None,
             turn: 0,
             free,
             closed: false,
             abandoned: false,
-            storing: Storing::NONE,
+            storing: Part::INITIAL,
         };
-        Self { core, slots, lanes, buffers: core::marker::PhantomData }
+        Self { core, slots, lanes }
     }
 
     /// The state machine, whatever the sizes.
@@ -272,12 +318,30 @@ impl<B: Buf, S: AsMut<[Slot<B>]>, L: AsMut<[Lane]>> Delivery<B, S, L> {
     }
 }
 
-impl Core {
+impl<S: Scale> Core<S> {
+    pub(super) fn storing(&self) -> Storing {
+        self.storing.get().copied().unwrap_or(Storing::INITIAL)
+    }
+
     pub(super) fn count(&mut self, status: u16, lines: usize) {
-        let known = self.statuses.iter_mut().find(|(code, count)| *count == 0 || *code == status);
+        let Some(statuses) = self.statuses.get_mut() else { return };
+        let known = statuses.known.iter_mut().find(|(code, count)| *count == 0 || *code == status);
         match known {
             Some(entry) if status != 0 => *entry = (status, entry.1.wrapping_add(lines)),
-            _ => self.other_statuses = self.other_statuses.wrapping_add(lines),
+            _ => statuses.others = statuses.others.wrapping_add(lines),
         }
+    }
+}
+
+// What is printed for debugging never shows lines.
+impl<B: Buf, S, L> core::fmt::Debug for Delivery<B, S, L> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Delivery").field("bounds", &self.core.config).finish_non_exhaustive()
+    }
+}
+
+impl<B: Buf> core::fmt::Debug for View<'_, B> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("View").field("slots", &self.slots).field("lanes", &self.lanes).finish_non_exhaustive()
     }
 }

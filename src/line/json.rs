@@ -2,14 +2,16 @@
 
 use super::out::Put;
 use super::text::{all_words, json_word};
+use crate::InvalidInput;
 
 /// Writes the inside of a JSON string: whatever is put here is escaped on its way.
 #[derive(Debug)]
-pub(crate) struct Json<'p, P>(pub(crate) &'p mut P);
+pub(crate) struct Json<'p, P: ?Sized>(pub(crate) &'p mut P);
 
-/// What stands in a JSON string for each byte: itself (0), a backslash and this letter, or `\u00..` (1).
-static ESCAPE: [u8; 256] = {
-    let mut escape = [0; 256];
+/// What stands in a JSON string for each byte up to the last that needs it: itself (0), a backslash and this letter, or
+/// `\u00..` (1).
+static ESCAPE: [u8; b'\\' as usize + 1] = {
+    let mut escape = [0; b'\\' as usize + 1];
     let mut byte = 0;
     while byte < 0x20 {
         escape[byte] = 1;
@@ -29,7 +31,7 @@ fn escape(byte: u8) -> u8 {
     ESCAPE.get(usize::from(byte)).copied().unwrap_or(0)
 }
 
-impl<P: Put> Put for Json<'_, P> {
+impl<P: Put + ?Sized> Put for Json<'_, P> {
     fn put(&mut self, bytes: &[u8]) {
         if all_words(bytes, json_word) {
             return self.0.put(bytes);
@@ -54,12 +56,25 @@ impl<P: Put> Put for Json<'_, P> {
             rest = next;
         }
     }
+
+    #[inline]
+    fn put_digits(&mut self, digits: &[u8]) {
+        self.0.put_digits(digits);
+    }
+
+    fn end_line(&mut self) -> Result<(), InvalidInput> {
+        self.0.end_line()
+    }
+
+    fn skipped(&mut self, len: usize) -> bool {
+        self.0.skipped(len)
+    }
 }
 
-/// A JSON string, quotes and all.
-pub(crate) fn put_string(text: &str, out: &mut impl Put) {
+/// A JSON string, quotes and all, of bytes that are text.
+pub(crate) fn put_string(text: impl AsRef<[u8]>, out: &mut (impl Put + ?Sized)) {
     out.put(b"\"");
-    Json(out).put(text.as_bytes());
+    Json(out).put(text.as_ref());
     out.put(b"\"");
 }
 

@@ -4,14 +4,14 @@
 use core::time::Duration;
 
 use arbitrary::{Arbitrary, Result, Unstructured};
-use wavefront_sdk::delivery::{Cut, Lease, Outcome, Overflow, Slot};
+use wavefront_sdk::delivery::{Cut, Lease, Outcome, Overflow, Slot, Stored};
 use wavefront_sdk::{
     DeltaCounter, DescriptionAction, Event, EventForm, Granularities, Granularity, Histogram, Kind, KindSet, Limits,
     Metric, Rules, SourceDescription, SourceTag, Span, SpanLog, SpanLogs, TagAction, Uuid,
 };
 
 use super::clean::{LENGTHS, PIECES, utf16};
-use super::delivery::{self, AMPLE, LONG, Op, PLENTY, Receiver, Setup, Way};
+use super::delivery::{self, AMPLE, LONG, Op, PLENTY, Receiver, SOON, Setup, Way};
 use super::encode::{self as laws, Rooms};
 
 // ---- a datum -----------------------------------------------------------------------------------------------------------
@@ -330,6 +330,7 @@ pub(crate) fn delivery(bytes: &[u8]) {
     if fixed {
         setup.segment = 64;
         delivery::run::<[u8; 64]>(&setup, &ops, |_| Slot::new([0; 64]), |_| [0; 64]);
+        delivery::run::<Stored<[u8; 64]>>(&setup, &ops, |_| Slot::new(Stored([0; 64])), |_| Stored([0; 64]));
     } else {
         delivery::run::<Box<[u8]>>(&setup, &ops, |_| Slot::empty(), |size| vec![0; size].into_boxed_slice());
     }
@@ -359,6 +360,7 @@ fn setup(u: &mut Unstructured<'_>) -> Result<(Setup, bool)> {
         replay_for: if bool::arbitrary(u)? { u.int_in_range(0..=2_000)? } else { LONG },
         flush_every: *u.choose(&[0, 50, 5_000])?,
         most_out: u.int_in_range(1..=5)?,
+        start: if bool::arbitrary(u)? { 1_000 } else { SOON - u64::from(u.int_in_range(0..=400_000_u32)?) },
         receiver: *u.choose(&[Receiver::Answers, Receiver::Stream, Receiver::Both, Receiver::Acks, Receiver::Acks])?,
     };
     Ok((setup, bool::arbitrary(u)?))
