@@ -5,6 +5,7 @@ use core::fmt;
 
 /// The part of a datum that an error speaks of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Field {
     /// The name of a metric or delta counter.
@@ -100,6 +101,7 @@ impl Field {
 
 /// What is wrong with a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Problem {
     /// Empty, or white space only, after the documented clean-up.
@@ -148,6 +150,7 @@ pub enum Problem {
 /// assert_eq!((invalid.field, invalid.problem), (Field::MetricName, Problem::Blank));
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub struct InvalidInput {
     /// The field that is wrong.
@@ -192,6 +195,7 @@ impl core::error::Error for InvalidInput {}
 ///
 /// `F` is the sink's own *full* error ([`Sink::Full`](crate::line::Sink::Full)); a `Vec<u8>` is never full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum EncodeError<F> {
     /// The caller's input cannot be written.
     Invalid(InvalidInput),

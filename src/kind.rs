@@ -2,6 +2,7 @@
 
 /// A kind of line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 #[repr(u8)]
 pub enum Kind {
@@ -68,6 +69,7 @@ impl core::fmt::Display for Kind {
 
 /// The format of a request: what the receiver is told to expect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Format {
     /// Metrics and delta counters, `f=wavefront`.
@@ -100,6 +102,7 @@ impl Format {
 
 /// A set of kinds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct KindSet(u8);
 
 impl KindSet {

@@ -40,6 +40,7 @@
 //! - `http` (default): direct ingestion, and proxies over HTTP(S), on `reqwest` and `rustls`.
 //! - `gzip` (default): bodies from 1 KiB are compressed.
 //! - `log`, `tracing`: what goes wrong is said to the crate of that name, a few lines however much fails.
+//! - `defmt`: errors, enums and the ledger implement `defmt::Format`, for the logs of devices.
 //! - `spool`: a store in a directory, for what an outage or a crash would lose.
 //! - `embedded-io-v0_7`, `embedded-io-async-v0_7`: lines and HTTP/1.1 over any stream with the traits of that crate: a UART, a
 //!   socket, TLS. No `std`, no allocator.

@@ -8,7 +8,7 @@ mod delivery;
 
 use core::time::Duration;
 
-use delivery::{AMPLE, LONG, Op, PLENTY, Receiver, Setup, Way, run};
+use delivery::{AMPLE, LONG, Op, PLENTY, Receiver, SOON, Setup, Way, run};
 use proptest::prelude::*;
 use wavefront_sdk::delivery::{Cut, Lease, Outcome, Overflow, Slot};
 use wavefront_sdk::{Kind, KindSet};
@@ -38,7 +38,8 @@ fn setup() -> impl Strategy<Value = Setup> {
     );
     let sizes = (3..=60_usize, 64..=2_048_usize, prop_oneof![1..=4_u32, 5..=20_u32]);
     let single = prop_oneof![3 => Just(KindSet::NONE), 1 => Just(KindSet::NONE.with(Kind::Delta))];
-    let times = (prop_oneof![Just(0_u64), Just(50), Just(5_000)], 1..=5_usize);
+    let start = prop_oneof![Just(1_000), SOON - 10_000..=SOON, SOON - 400_000..=SOON];
+    let times = (prop_oneof![Just(0_u64), Just(50), Just(5_000)], 1..=5_usize, start);
     (lanes, segment, slots, overflow, receiver, replay, sizes, single, times).prop_map(
         |(lanes, segment, slots, overflow, receiver, replay, sizes, single, times)| Setup {
             lanes,
@@ -54,6 +55,7 @@ fn setup() -> impl Strategy<Value = Setup> {
             replay_for: replay.2,
             flush_every: times.0,
             most_out: times.1,
+            start: times.2,
             receiver,
         },
     )
@@ -137,4 +139,55 @@ proptest! {
             |size| Box::leak(vec![0; size].into_boxed_slice()),
         );
     }
+}
+
+/// Runs in which the model once was wrong.
+fn runs(most_out: usize, receiver: Receiver, replay_bytes: usize, ops: &[Op]) {
+    let setup = Setup {
+        lanes: vec![(Kind::Metric, 0)],
+        slots: AMPLE,
+        segment: 64,
+        queue_lines: 27,
+        queue_bytes: 1_649,
+        batch_lines: 2,
+        overflow: Overflow::DropOldest,
+        single: KindSet::NONE,
+        replay: KindSet::ALL,
+        replay_bytes,
+        replay_for: 1_164,
+        flush_every: 0,
+        most_out,
+        start: 0,
+        receiver,
+    };
+    run::<Box<[u8]>>(&setup, ops, |_| Slot::empty(), |size| vec![0; size].into_boxed_slice());
+}
+
+#[test]
+fn a_loss_is_told_between_two_times_of_giving_up() {
+    let ops = [
+        Op::Push { lane: 0, way: Way::Push, lens: vec![23] },
+        Op::Poll { kinds: KindSet::ALL, limits: Cut::NONE },
+        Op::Outcome { token: 0, outcome: Outcome::Written },
+        Op::Lost(KindSet::ALL),
+        Op::Abandon,
+        Op::Note { lane: 0 },
+        Op::Abandon,
+    ];
+    runs(3, Receiver::Stream, 22, &ops);
+}
+
+#[test]
+fn giving_up_twice_is_giving_up_once() {
+    let ops = [
+        Op::Push { lane: 0, way: Way::Push, lens: vec![5, 11] },
+        Op::Push { lane: 0, way: Way::Push, lens: vec![5, 7, 15, 22] },
+        Op::Flush,
+        Op::Poll { kinds: KindSet::ALL, limits: Cut::NONE },
+        Op::Outcome { token: 0, outcome: Outcome::Unacknowledged(0) },
+        Op::Poll { kinds: KindSet::ALL, limits: Cut::NONE },
+        Op::Abandon,
+        Op::Abandon,
+    ];
+    runs(5, Receiver::Acks, PLENTY, &ops);
 }

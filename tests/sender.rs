@@ -182,6 +182,23 @@ fn drop_oldest_keeps_the_newest() {
 }
 
 #[test]
+fn the_logs_of_a_span_are_lost_with_it() {
+    let (builder, _tester) = asked();
+    let sender = builder.max_queue_size(2).build().unwrap();
+    let logs = [SpanLog::new(1_600_000_000_000_000, &[("event", "began")])];
+    let (trace, id) = (Uuid::from_u128(1), Uuid::from_u128(2));
+    let tags = [("application", "a"), ("service", "b")];
+    let span = Span::new("s", 1_600_000_000_000, 5, trace, id).tags(&tags).logs(&logs);
+    let sent: Vec<_> = (0..5).map(|_| sender.send(span)).collect();
+    assert_eq!(sent.iter().filter(|sent| **sent == Err(SendError::QueueFull(Kind::Span))).count(), 3);
+    let ledger = sender.ledger();
+    for kind in [Kind::Span, Kind::SpanLogs] {
+        let row = ledger.row(kind);
+        assert_eq!((row.accepted, row.dropped.queue_full), (5, 3), "{kind}");
+    }
+}
+
+#[test]
 fn blocking_waits_for_room_and_for_no_longer_than_it_says() {
     let (builder, tester) = asked();
     let sender = builder.max_queue_size(2).overflow(Overflow::Block(Duration::from_millis(50))).build().unwrap();

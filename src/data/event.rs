@@ -5,7 +5,7 @@ use super::{Tagged, Tags};
 /// An event. Annotations are its named details (`severity`, `type`, `details` are shown by the service).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Event<'a, T = ()> {
+pub struct Event<'a, T: ?Sized = ()> {
     /// The event's name.
     pub name: &'a str,
     /// When it began, in ms since 1970; zero is an error.

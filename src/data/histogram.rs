@@ -4,6 +4,7 @@ use super::{Tagged, Tags};
 
 /// The time over which a histogram is summed up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Granularity {
     /// `!M`
     Minute,
@@ -58,7 +59,7 @@ impl<const N: usize> From<[Granularity; N]> for Granularities {
 /// One line a granularity, in the order day, hour, minute.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
-pub struct Histogram<'a, T = ()> {
+pub struct Histogram<'a, T: ?Sized = ()> {
     /// The histogram's name.
     pub name: &'a str,
     /// The centroids: a finite mean, and how many samples it stands for (at least one).

@@ -11,7 +11,7 @@ use super::{Tagged, Tags};
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
-pub struct Metric<'a, T = ()> {
+pub struct Metric<'a, T: ?Sized = ()> {
     /// The metric's name.
     pub name: &'a str,
     /// A finite value.
@@ -27,7 +27,7 @@ pub struct Metric<'a, T = ()> {
 /// An increment of a counter that the service adds up, from wherever it comes.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
-pub struct DeltaCounter<'a, T = ()> {
+pub struct DeltaCounter<'a, T: ?Sized = ()> {
     /// The counter's name; `∆` is put in front where it has no delta.
     pub name: &'a str,
     /// What to add: above zero. Zero is nothing to send, below is an error.

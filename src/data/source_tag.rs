@@ -2,6 +2,7 @@
 
 /// What to do with the tags of a source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum TagAction {
     /// Adds them.
     Add,
@@ -13,6 +14,7 @@ pub enum TagAction {
 
 /// What to do with the description of a source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum DescriptionAction {
     /// Sets it.
     Save,

@@ -7,7 +7,7 @@ use super::{Tagged, Tags};
 /// A span: an operation of a trace.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
-pub struct Span<'a, T = ()> {
+pub struct Span<'a, T: ?Sized = ()> {
     /// The operation's name.
     pub name: &'a str,
     /// When it began, in ms since 1970.
@@ -24,10 +24,10 @@ pub struct Span<'a, T = ()> {
     pub parents: &'a [Uuid],
     /// The spans that caused it and do not wait.
     pub follows_from: &'a [Uuid],
-    /// Its tags; keys may be repeated.
-    pub tags: T,
     /// What happened during it; sent as a line of its own.
     pub logs: &'a [SpanLog<'a>],
+    /// Its tags; keys may be repeated.
+    pub tags: T,
 }
 
 /// One record of a span's logs.

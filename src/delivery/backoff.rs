@@ -6,6 +6,7 @@ use core::time::Duration;
 /// A point in time, in milliseconds since any moment that the driver likes. It should not go back; if it does, waits
 /// are cut to their normal length.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Millis(pub u64);
 
 impl Millis {
@@ -15,6 +16,11 @@ impl Millis {
         Self(self.0.saturating_add(millis(duration)))
     }
 
+    /// `wait` milliseconds later.
+    pub(super) const fn plus(self, wait: u32) -> Self {
+        Self(self.0.saturating_add(wait as u64))
+    }
+
     /// How long from `earlier` to here; zero if `earlier` is later.
     #[must_use]
     pub const fn since(self, earlier: Self) -> Duration {
@@ -22,9 +28,42 @@ impl Millis {
     }
 }
 
+/// As [`Duration::as_millis`], without its 128-bit arithmetic.
 fn millis(duration: Duration) -> u64 {
-    // As `Duration::as_millis`, without its 128-bit arithmetic.
     duration.as_secs().saturating_mul(1000).saturating_add(u64::from(duration.subsec_millis()))
+}
+
+/// A wait as it is kept, in milliseconds: 12 days at most, a quarter of what a [`Moment`] can tell apart.
+pub(super) fn wait(duration: Duration) -> u32 {
+    const MOST: u32 = 1_000_000;
+    let seconds = duration.as_secs().min(MOST.into()) as u32;
+    seconds * 1000 + duration.subsec_millis()
+}
+
+/// A point in time as it is kept: the low half of [`Millis`], which begins anew every 49 days. It says nothing of what
+/// is further away than 24 days; so whatever is due by such a moment is not put off by more than its normal wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Moment(u32);
+
+impl Moment {
+    pub(super) const fn of(now: Millis) -> Self {
+        Self(now.0 as u32)
+    }
+
+    /// `wait` milliseconds later.
+    pub(super) const fn after(self, wait: u32) -> Self {
+        Self(self.0.wrapping_add(wait))
+    }
+
+    /// How long until then, in milliseconds; 0 if it is now, or was.
+    pub(super) const fn left(self, now: Self) -> u32 {
+        let left = self.0.wrapping_sub(now.0);
+        if left > u32::MAX / 2 { 0 } else { left }
+    }
+
+    pub(super) const fn is_before(self, other: Self) -> bool {
+        other.left(self) > 0
+    }
 }
 
 /// How long to wait before trying again: a random time up to `first` × 2ⁿ after the n-th failure in a row, at most `most`.
@@ -52,11 +91,24 @@ impl Backoff {
     pub const fn new(first: Duration, most: Duration) -> Self {
         Self { first, most }
     }
+}
+
+/// A [`Backoff`] as it is kept, in milliseconds.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Waits {
+    first: u32,
+    pub(super) most: u32,
+}
+
+impl Waits {
+    pub(super) fn of(backoff: Backoff) -> Self {
+        Self { first: wait(backoff.first), most: wait(backoff.most) }
+    }
 
     /// The longest wait after `failures` failures in a row (at least one).
-    fn ceiling(self, failures: u8) -> u64 {
-        let doublings = u32::from(failures.saturating_sub(1)).min(32);
-        millis(self.first).saturating_mul(1 << doublings).min(millis(self.most))
+    fn ceiling(self, failures: u8) -> u32 {
+        let doublings = u32::from(failures.saturating_sub(1)).min(31);
+        self.first.saturating_mul(1 << doublings).min(self.most)
     }
 }
 
@@ -75,19 +127,19 @@ impl Jitter {
     }
 
     /// A number from 0 to `most`.
-    fn up_to(&mut self, most: u64) -> u64 {
+    fn up_to(&mut self, most: u32) -> u32 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 17;
         self.0 ^= self.0 << 5;
         // Multiply and shift: no division, which Cortex-M0 lacks.
-        (most.saturating_add(1)).saturating_mul(u64::from(self.0)) >> 32
+        (((u64::from(most) + 1) * u64::from(self.0)) >> 32) as u32
     }
 }
 
 /// Something that failures close for a while: an endpoint's connection, or one kind of line.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Gate {
-    until: Millis,
+    until: Moment,
     /// Failures in a row; 0 is open.
     step: u8,
     /// Counts the steps: what left before the last one says nothing new when it fails.
@@ -96,19 +148,23 @@ pub(super) struct Gate {
 }
 
 impl Gate {
-    pub(super) const OPEN: Self = Self { until: Millis(0), step: 0, epoch: 0, probing: false };
+    pub(super) const OPEN: Self = Self { until: Moment(0), step: 0, epoch: 0, probing: false };
 
-    /// Whether something may leave at `now`; else when to ask again (`None`: once the probe is back).
-    pub(super) fn open(&mut self, now: Millis, longest: Duration) -> Result<(), Option<Millis>> {
+    /// Whether something may leave at `now`; else how long to wait (`None`: until the probe is back), `longest` at most.
+    pub(super) fn open(&mut self, now: Moment, longest: u32) -> Result<(), Option<u32>> {
         if self.step == 0 {
             return Ok(());
         }
-        // A clock that went back must not lengthen a wait.
-        self.until = self.until.min(now.after(longest));
-        match self.probing {
-            true => Err(None),
-            false if now < self.until => Err(Some(self.until)),
-            false => Ok(()),
+        let mut left = self.until.left(now);
+        if left > longest {
+            // A clock that went back must not lengthen a wait.
+            left = longest;
+            self.until = now.after(longest);
+        }
+        match (self.probing, left) {
+            (true, _) => Err(None),
+            (false, 0) => Ok(()),
+            (false, left) => Err(Some(left)),
         }
     }
 
@@ -135,7 +191,7 @@ impl Gate {
     }
 
     /// The connection broke while nothing was on its way.
-    pub(super) fn broke(&mut self, now: Millis, backoff: Backoff, jitter: &mut Jitter) {
+    pub(super) fn broke(&mut self, now: Moment, backoff: Waits, jitter: &mut Jitter) {
         self.failed(Pass { epoch: self.epoch, probe: false }, now, backoff, None, jitter);
     }
 
@@ -143,20 +199,19 @@ impl Gate {
     pub(super) fn failed(
         &mut self,
         pass: Pass,
-        now: Millis,
-        backoff: Backoff,
+        now: Moment,
+        backoff: Waits,
         after: Option<Duration>,
         jitter: &mut Jitter,
     ) {
         if pass.epoch == self.epoch {
             self.step = self.step.saturating_add(1);
             self.epoch = self.epoch.wrapping_add(1);
-            let wait = jitter.up_to(backoff.ceiling(self.step));
-            self.until = now.after(Duration::from_millis(wait));
+            self.until = now.after(jitter.up_to(backoff.ceiling(self.step)));
         }
-        if let Some(after) = after {
+        if let Some(after) = after.map(wait) {
             self.step = self.step.max(1);
-            self.until = self.until.max(now.after(after));
+            self.until = now.after(after.max(self.until.left(now)));
         }
     }
 }
@@ -172,13 +227,22 @@ pub(super) struct Pass {
 mod tests {
     use super::*;
 
-    const LONG: Duration = Duration::from_secs(300);
+    const LONG: u32 = 300_000;
+    const START: Moment = Moment(u32::MAX - 50);
+
+    #[test]
+    fn moments_stand_on_both_sides_of_the_wrap() {
+        let later = START.after(100);
+        assert_eq!((later.left(START), START.left(later), START.left(START)), (100, 0, 0));
+        assert!(START.is_before(later) && !later.is_before(START) && !START.is_before(START));
+        assert_eq!(Moment::of(Millis(u64::from(u32::MAX) + 50)), later);
+    }
 
     #[test]
     fn jitter_is_full_and_bounded() {
         let mut jitter = Jitter::new(7);
         let all = core::iter::repeat_with(|| jitter.up_to(99)).take(10_000);
-        let (mut low, mut high) = (u64::MAX, 0);
+        let (mut low, mut high) = (u32::MAX, 0);
         for wait in all {
             low = low.min(wait);
             high = high.max(wait);
@@ -186,13 +250,13 @@ mod tests {
         assert_eq!((low, high), (0, 99));
         assert_eq!(Jitter::new(0).up_to(0), 0);
         // Clients are numbered from 1, say: their first waits are spread too.
-        let mean = (1..=1_000).map(|seed| Jitter::new(seed).up_to(99)).sum::<u64>() / 1_000;
+        let mean = (1..=1_000).map(|seed| Jitter::new(seed).up_to(99)).sum::<u32>() / 1_000;
         assert!((40..60).contains(&mean), "{mean}");
     }
 
     #[test]
     fn the_ceiling_doubles_up_to_the_most() {
-        let ceilings = [1, 2, 3, 9, 10, 200].map(|failures| Backoff::HTTP.ceiling(failures));
+        let ceilings = [1, 2, 3, 9, 10, 200].map(|failures| Waits::of(Backoff::HTTP).ceiling(failures));
         assert_eq!(ceilings, [100, 200, 400, 25_600, 30_000, 30_000]);
     }
 
@@ -200,32 +264,36 @@ mod tests {
     fn failures_of_one_time_are_one_step_and_then_one_probe() {
         let mut gate = Gate::OPEN;
         let mut jitter = Jitter::new(1);
+        let http = Waits::of(Backoff::HTTP);
         let passes = [gate.leave(), gate.leave(), gate.leave(), gate.leave()];
         for pass in passes {
             gate.back(pass);
-            gate.failed(pass, Millis(0), Backoff::HTTP, None, &mut jitter);
+            gate.failed(pass, START, http, None, &mut jitter);
         }
         assert_eq!(gate.step, 1);
-        assert!(gate.until <= Millis(100));
+        assert!(gate.until.left(START) <= 100);
 
-        assert_eq!(gate.open(Millis(100), LONG), Ok(()));
+        let then = START.after(100);
+        assert_eq!(gate.open(then, LONG), Ok(()));
         let probe = gate.leave();
-        assert_eq!(gate.open(Millis(100), LONG), Err(None), "one probe at a time");
+        assert_eq!(gate.open(then, LONG), Err(None), "one probe at a time");
         gate.back(probe);
-        gate.failed(probe, Millis(100), Backoff::HTTP, Some(Duration::from_secs(7)), &mut jitter);
-        assert_eq!(gate.open(Millis(7_099), LONG), Err(Some(Millis(7_100))));
+        gate.failed(probe, then, http, Some(Duration::from_secs(7)), &mut jitter);
+        assert_eq!(gate.open(then.after(6_999), LONG), Err(Some(1)));
 
-        let probe = (gate.open(Millis(7_100), LONG), gate.leave()).1;
+        let probe = (gate.open(then.after(7_000), LONG), gate.leave()).1;
         gate.back(probe);
         gate.succeeded();
-        assert_eq!(gate.open(Millis(7_100), LONG), Ok(()));
+        assert_eq!(gate.open(then, LONG), Ok(()));
     }
 
     #[test]
     fn a_clock_that_goes_back_does_not_lengthen_the_wait() {
         let mut gate = Gate::OPEN;
         let pass = gate.leave();
-        gate.failed(pass, Millis(1_000_000), Backoff::HTTP, Some(LONG), &mut Jitter::new(1));
-        assert_eq!(gate.open(Millis(5), LONG), Err(Some(Millis(300_005))));
+        let long = Some(Duration::from_millis(LONG.into()));
+        gate.failed(pass, Moment(1_000_000), Waits::of(Backoff::HTTP), long, &mut Jitter::new(1));
+        assert_eq!(gate.open(Moment(5), LONG), Err(Some(LONG)));
+        assert_eq!(gate.open(Moment(6), LONG), Err(Some(LONG - 1)));
     }
 }

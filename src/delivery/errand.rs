@@ -9,6 +9,7 @@ use crate::store::{AsyncStore, Head, Store, StoreFailure};
 
 /// When lines go into the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Mode {
     /// When they cannot be sent, or do not fit in memory. What only memory has is lost in a crash.
@@ -62,6 +63,7 @@ impl Default for Keep {
 
 /// What a driver does next for the store.
 #[derive(Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Errand<B> {
     /// Do this job, one at a time, and bring it back with its result.
     Do(Job<B>),
@@ -86,6 +88,7 @@ pub struct Job<B> {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub(super) enum Task {
     /// At the beginning: what is there?
     Scan,
@@ -104,6 +107,7 @@ pub(super) enum Task {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub(super) enum Reason {
     Expired,
     StoreFull,
@@ -125,6 +129,7 @@ pub enum Request<'a> {
 
 /// What a store answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Reply {
     /// To all but [`Request::Next`].
@@ -135,6 +140,7 @@ pub enum Reply {
 
 /// Lines that were lost with their record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub struct Loss {
     /// Their kind.
@@ -214,5 +220,24 @@ impl<B: Buf> Job<B> {
 impl<B> core::fmt::Debug for Job<B> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("Job").field("task", &self.task).field("head", &self.head).finish_non_exhaustive()
+    }
+}
+
+#[cfg(feature = "defmt")]
+impl<B> defmt::Format for Job<B> {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        defmt::write!(f, "Job {{ task: {}, head: {} }}", self.task, self.head);
+    }
+}
+
+#[cfg(feature = "defmt")]
+impl defmt::Format for Request<'_> {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        match self {
+            Self::Put(head, _) => defmt::write!(f, "Put({})", head),
+            Self::Next(kind, from) => defmt::write!(f, "Next({}, {})", kind, from),
+            Self::Read(head, _) => defmt::write!(f, "Read({})", head),
+            Self::Remove(kind, key) => defmt::write!(f, "Remove({}, {})", kind, key),
+        }
     }
 }

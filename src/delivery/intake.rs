@@ -1,6 +1,6 @@
 //! Taking lines in: bounds, leases of producers, and where a line goes.
 
-use super::machine::{Config, Lease, Overflow, Refused, View};
+use super::machine::{Bounds, Lease, Overflow, Refused, View};
 use super::segment::{Buf, NONE, State};
 use crate::Kind;
 
@@ -80,7 +80,7 @@ impl<B: Buf> View<'_, B> {
     /// [`push`](Self::push).
     pub fn lease(&mut self, kind: Kind, wish: Lease, least: Lease) -> Result<Lease, Refused> {
         let at = self.admit(kind, least.bytes, u32::try_from(least.lines).unwrap_or(u32::MAX))?;
-        let Config { queue_lines, queue_bytes, .. } = self.core.config;
+        let Bounds { queue_lines, queue_bytes, .. } = self.core.config;
         let Some(lane) = self.lanes.get_mut(at) else { return Err(Refused::NoLane) };
         let lines = queue_lines.saturating_sub(lane.lines());
         let bytes = queue_bytes.saturating_sub(lane.bytes.saturating_add(lane.leased_bytes));
@@ -197,7 +197,7 @@ impl<B: Buf> View<'_, B> {
 
     /// Whether a lane has room for `new` once `gone` has gone.
     fn fits(&self, at: usize, new: Lease, gone: Lease) -> bool {
-        let Config { queue_lines, queue_bytes, .. } = self.core.config;
+        let Bounds { queue_lines, queue_bytes, .. } = self.core.config;
         self.lanes.get(at).is_some_and(|lane| {
             let lines = lane.lines().saturating_sub(gone.lines).saturating_add(new.lines);
             let bytes = lane.bytes.saturating_sub(gone.bytes).saturating_add(lane.leased_bytes);
@@ -294,7 +294,7 @@ mod tests {
     use super::super::check::small;
     use super::*;
     use crate::KindSet;
-    use crate::delivery::{Cut, Delivery, Lane, Millis, Outcome, Slot};
+    use crate::delivery::{Config, Cut, Delivery, Lane, Millis, Outcome, Slot};
 
     const METRIC: Kind = Kind::Metric;
 

@@ -7,6 +7,7 @@ use crate::{Kind, KindSet};
 /// At every instant `accepted + recovered = delivered + doubtful + dropped + queued + in_flight + written + stored`. Counts
 /// are of lines, and wrap around at the size of `usize`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub struct Row {
     /// Taken over from the caller, whatever became of them.
@@ -37,6 +38,7 @@ pub struct Row {
 
 /// Lost lines, by reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub struct Dropped {
     /// The queue had no room.
@@ -134,6 +136,7 @@ impl Row {
 
 /// What became of every line of every kind, at one instant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Ledger {
     rows: [Row; Kind::COUNT],
 }

@@ -1,5 +1,6 @@
 //! Slots and lists: where a segment comes from, its place in its lane, and how room is made.
 
+use super::backoff::Moment;
 use super::lane::{Lane, is_before};
 use super::machine::{Lease, Overflow, View};
 use super::segment::{Buf, Cut, NONE, Slot, State};
@@ -109,8 +110,14 @@ impl<B: Buf> View<'_, B> {
 
     /// Takes the oldest written segment of any lane, of those that the peer's kernel has, for delivered.
     pub(super) fn release_a_held(&mut self) -> bool {
-        let held = (0..self.lanes.len()).filter_map(|at| Some((self.held_until(at)?, at)));
-        held.min().is_some_and(|(_, at)| self.settle_oldest_held(at))
+        let mut oldest: Option<(Moment, usize)> = None;
+        for at in 0..self.lanes.len() {
+            let Some(until) = self.held_until(at) else { continue };
+            if oldest.is_none_or(|(other, _)| until.is_before(other)) {
+                oldest = Some((until, at));
+            }
+        }
+        oldest.is_some_and(|(_, at)| self.settle_oldest_held(at))
     }
 
     /// Moves the lines of a small segment behind those of the one before it: two that make one batch if there are any.

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use super::backoff::{Backoff, Gate, Jitter, Millis};
+use super::backoff::{Backoff, Gate, Jitter, Millis, Moment, Waits, wait};
 use super::lane::Lane;
 use super::ledger::Ledger;
 use super::policy::Outcome;
@@ -13,6 +13,7 @@ use crate::{Kind, KindSet};
 
 /// What to do with a line when the queue of its kind is full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Overflow {
     /// The new line is refused.
@@ -36,7 +37,7 @@ pub struct Config {
     /// The size of a segment where buffers are made on demand; the most that a batch can hold. Where slots come with
     /// their buffers, the smallest of these is the size.
     pub segment_bytes: usize,
-    /// How long a line waits for its batch to fill, at most.
+    /// How long a line waits for its batch to fill, at most. This and other times are cut to 12 days.
     pub flush_interval: Duration,
     /// What to do with a line when its queue is full.
     pub overflow: Overflow,
@@ -80,6 +81,42 @@ impl Config {
     };
 }
 
+/// A [`Config`] as it is kept, times in milliseconds.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bounds {
+    pub(super) queue_lines: usize,
+    pub(super) queue_bytes: usize,
+    pub(super) batch_lines: u32,
+    pub(super) segment_bytes: usize,
+    pub(super) flush_interval: u32,
+    pub(super) backoff: Waits,
+    pub(super) auth_backoff: Waits,
+    pub(super) replay_for: u32,
+    pub(super) replay_bytes: usize,
+    pub(super) overflow: Overflow,
+    pub(super) single: KindSet,
+    pub(super) replay: KindSet,
+}
+
+impl Bounds {
+    fn of(config: &Config, segment_bytes: usize) -> Self {
+        Self {
+            queue_lines: config.queue_lines,
+            queue_bytes: config.queue_bytes,
+            batch_lines: config.batch_lines.max(1),
+            segment_bytes,
+            flush_interval: wait(config.flush_interval),
+            backoff: Waits::of(config.backoff),
+            auth_backoff: Waits::of(config.auth_backoff),
+            replay_for: wait(config.replay_for),
+            replay_bytes: config.replay_bytes,
+            overflow: config.overflow,
+            single: config.single,
+            replay: config.replay,
+        }
+    }
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self::DEFAULT
@@ -88,6 +125,7 @@ impl Default for Config {
 
 /// Why lines were not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Refused {
     /// The queue of the kind is full: the lines count as accepted and dropped.
@@ -118,6 +156,7 @@ impl core::error::Error for Refused {}
 
 /// What to do next.
 #[derive(Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Action<B> {
     /// Send this batch, and bring the token back.
     Send(InFlight<B>),
@@ -135,6 +174,7 @@ pub struct Ticket {
 
 /// What an outcome settled, for whoever waits for the batch's tag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub struct Report {
     /// Lines of the batch that are now where they stay: delivered, written or dropped.
@@ -177,7 +217,7 @@ pub struct View<'a, B> {
 
 #[derive(Debug)]
 pub(super) struct Core {
-    pub(super) config: Config,
+    pub(super) config: Bounds,
     pub(super) jitter: Jitter,
     pub(super) routes: [Gate; 3],
     pub(super) statuses: [(u16, usize); STATUSES],
@@ -185,7 +225,7 @@ pub(super) struct Core {
     pub(super) held_bytes: usize,
     /// Bytes that each route has written in all, wrapping around.
     pub(super) written: [u32; 3],
-    pub(super) next_flush: Option<Millis>,
+    pub(super) next_flush: Option<Moment>,
     /// The lane that is asked first.
     pub(super) turn: u8,
     pub(super) free: u16,
@@ -197,7 +237,7 @@ pub(super) struct Core {
 impl<B: Buf, S: AsMut<[Slot<B>]>, L: AsMut<[Lane]>> Delivery<B, S, L> {
     /// An empty queue in `slots`, one queue for each of `lanes`, which should be of different kinds: of two for one kind
     /// only one is used. More than 65,535 slots and 255 lanes are not used.
-    pub fn new(mut config: Config, mut slots: S, lanes: L) -> Self {
+    pub fn new(config: Config, mut slots: S, lanes: L) -> Self {
         let mut free = NONE;
         let mut segment = None;
         for (index, slot) in (0..NONE).zip(slots.as_mut()).rev() {
@@ -206,11 +246,9 @@ impl<B: Buf, S: AsMut<[Slot<B>]>, L: AsMut<[Lane]>> Delivery<B, S, L> {
             let size = slot.buf.as_ref().map_or(config.segment_bytes, |buf| buf.as_ref().len());
             segment = Some(segment.map_or(size, |least: usize| least.min(size)));
         }
-        config.segment_bytes = segment.unwrap_or(config.segment_bytes);
-        config.batch_lines = config.batch_lines.max(1);
         let core = Core {
             jitter: Jitter::new(config.seed),
-            config,
+            config: Bounds::of(&config, segment.unwrap_or(config.segment_bytes)),
             routes: [Gate::OPEN; 3],
             statuses: [(0, 0); STATUSES],
             other_statuses: 0,

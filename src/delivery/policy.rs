@@ -6,6 +6,7 @@ use crate::transport::{Accepted, Failure, TransportError};
 
 /// What became of a batch, as far as the state machine has to know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Outcome {
     /// The receiver has it.

@@ -1,7 +1,7 @@
 //! The replay window: lines that were written to a stream without answers. Those that the peer's kernel has not
 //! acknowledged are kept until it has, or the connection breaks; the others until they are taken for delivered.
 
-use super::backoff::Millis;
+use super::backoff::{Millis, Moment};
 use super::ledger::Row;
 use super::machine::View;
 use super::segment::{Buf, Slot, State};
@@ -12,6 +12,7 @@ use crate::{Kind, KindSet};
 /// Whether the peer itself had read them, nobody can tell. What its kernel had *not* acknowledged is sent again in any
 /// case: of such a line it cannot have read the end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Replay {
     /// Everything. Nothing becomes doubtful; deltas and histograms may count twice.
@@ -38,6 +39,7 @@ impl Replay {
 
 /// What became of the lines that had been written to a connection that broke.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Lost {
     again: [u32; Kind::COUNT],
     doubtful: [u32; Kind::COUNT],
@@ -72,6 +74,7 @@ impl<B: Buf> View<'_, B> {
     /// the connection told at its end. A batch that is still out, behind lines of its segment that were written before,
     /// may be sent again with them, and what becomes of these is not in the answer.
     pub fn lost(&mut self, kinds: KindSet, now: Millis) -> Lost {
+        let now = Moment::of(now);
         let mut lost = Lost::default();
         for at in 0..self.lanes.len() {
             let Some(lane) = self.lanes.get(at).filter(|lane| kinds.contains(lane.kind)) else { continue };
@@ -117,11 +120,11 @@ impl<B: Buf> View<'_, B> {
     ///
     /// The kinds are those of one connection, and have a route of their own ([`Lane::on_route`](super::Lane::on_route)).
     pub fn acknowledged(&mut self, kinds: KindSet, last: u32, now: Millis) {
-        self.note_acks(kinds, last, now);
+        self.note_acks(kinds, last, Moment::of(now));
         self.trim_held();
     }
 
-    fn note_acks(&mut self, kinds: KindSet, last: u32, now: Millis) {
+    fn note_acks(&mut self, kinds: KindSet, last: u32, now: Moment) {
         for at in 0..self.lanes.len() {
             let Some(lane) = self.lanes.get(at).filter(|lane| kinds.contains(lane.kind)) else { continue };
             if lane.row.written == 0 {
@@ -189,7 +192,7 @@ impl<B: Buf> View<'_, B> {
 
     /// Keeps lines that were written, at the front of those of their segment that wait. `last`: so many bytes at the end
     /// of what the route wrote are not acknowledged, where that is known.
-    pub(super) fn hold(&mut self, at: usize, index: u16, lines: u32, bytes: u32, last: Option<u32>, now: Millis) {
+    pub(super) fn hold(&mut self, at: usize, index: u16, lines: u32, bytes: u32, last: Option<u32>, now: Moment) {
         let Some(slot) = self.slots.get_mut(usize::from(index)) else { return };
         let Some(lane) = self.lanes.get_mut(at) else { return };
         slot.held = slot.held.saturating_add(bytes);
@@ -229,13 +232,15 @@ impl<B: Buf> View<'_, B> {
     }
 
     /// Takes for delivered what was written long ago, and the oldest where too much is kept.
-    pub(super) fn expire_held(&mut self, now: Millis) {
+    pub(super) fn expire_held(&mut self, now: Moment) {
         let keep = self.core.config.replay_for;
         for at in 0..self.lanes.len() {
             while let Some(slot) = self.oldest_held(at).and_then(|index| self.slots.get_mut(usize::from(index))) {
                 // A clock that went back must not keep them longer.
-                slot.since = slot.since.min(now);
-                if slot.since.after(keep) > now || !self.settle_oldest_held(at) {
+                if now.is_before(slot.since) {
+                    slot.since = now;
+                }
+                if now.left(slot.since) < keep || !self.settle_oldest_held(at) {
                     break;
                 }
             }
@@ -248,7 +253,7 @@ impl<B: Buf> View<'_, B> {
     }
 
     /// When the oldest held lines of a lane are taken for delivered.
-    pub(super) fn held_until(&self, at: usize) -> Option<Millis> {
+    pub(super) fn held_until(&self, at: usize) -> Option<Moment> {
         let slot = self.slots.get(usize::from(self.oldest_held(at)?))?;
         Some(slot.since.after(self.core.config.replay_for))
     }
@@ -259,7 +264,7 @@ impl<B: Buf> View<'_, B> {
         let lane = self.lanes.get(at).filter(|lane| lane.row.written > 0)?;
         let (mut here, mut oldest) = (lane.head, None);
         while let Some(slot) = self.slots.get(usize::from(here)) {
-            let older = oldest.is_none_or(|(_, since)| slot.since < since);
+            let older = oldest.is_none_or(|(_, since)| slot.since.is_before(since));
             if slot.held > 0 && slot.is_acked() && slot.state != State::Lost && older {
                 oldest = Some((here, slot.since));
             }

@@ -1,6 +1,6 @@
 //! Segments: buffers of whole lines, the slots that keep their place, and the tokens that carry them out.
 
-use super::backoff::{Millis, Pass};
+use super::backoff::{Millis, Moment, Pass};
 use crate::Kind;
 use crate::transport::Batch;
 
@@ -87,7 +87,7 @@ pub struct Slot<B> {
     /// Whom to tell of the outcome; 0 is nobody.
     pub(super) tag: u32,
     /// When the last of the held bytes were written or acknowledged.
-    pub(super) since: Millis,
+    pub(super) since: Moment,
     pub(super) next: u16,
     pub(super) state: State,
     pub(super) urgent: bool,
@@ -120,7 +120,7 @@ impl<B> Slot<B> {
             key: 0,
             record: 0,
             tag: 0,
-            since: Millis(0),
+            since: Moment::of(Millis(0)),
             next: NONE,
             state: State::Free,
             urgent: false,
@@ -320,6 +320,14 @@ impl<B> core::fmt::Debug for InFlight<B> {
         let Self { kind, lines, bytes, tag, .. } = self;
         let mut f = f.debug_struct("InFlight");
         f.field("kind", kind).field("lines", lines).field("bytes", bytes).field("tag", tag).finish_non_exhaustive()
+    }
+}
+
+#[cfg(feature = "defmt")]
+impl<B> defmt::Format for InFlight<B> {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        let Self { kind, lines, bytes, tag, .. } = self;
+        defmt::write!(f, "InFlight {{ kind: {}, lines: {}, bytes: {}, tag: {} }}", kind, lines, bytes, tag);
     }
 }
 

@@ -1,9 +1,9 @@
 //! What leaves next, and what an outcome does to the queue and the ledger.
 
-use super::backoff::{Gate, Jitter, Millis, Pass};
+use super::backoff::{Gate, Jitter, Millis, Moment, Pass, wait};
 use super::lane::{Lane, is_before};
 use super::ledger::{Ledger, Row};
-use super::machine::{Action, Config, Core, Report, Ticket, View};
+use super::machine::{Action, Bounds, Core, Report, Ticket, View};
 use super::policy::{LONGEST_RETRY_AFTER, Outcome};
 use super::segment::{Buf, Cut, InFlight, NONE, Slot, State};
 use crate::{Kind, KindSet};
@@ -25,12 +25,13 @@ impl<B: Buf> View<'_, B> {
     /// A full segment leaves at once, others after the flush interval or when a flush asks for it. A line that is larger
     /// than `limits` stays, as if it were not there, for whoever polls with wider ones.
     pub fn poll(&mut self, now: Millis, kinds: KindSet, limits: Cut) -> Action<B> {
-        let flush_at = self.tick(now);
+        let moment = Moment::of(now);
+        let flush_in = self.tick(moment);
         if self.core.storing.last {
             return Action::Idle;
         }
-        let mut wait: Option<Millis> = None;
-        let mut earlier = |at: Millis| wait = Some(wait.map_or(at, |wait| wait.min(at)));
+        let mut wait: Option<u32> = None;
+        let mut earlier = |left: u32| wait = Some(wait.map_or(left, |wait| wait.min(left)));
         let count = self.lanes.len();
         let turn = usize::from(self.core.turn);
         for at in (turn..count).chain(0..turn.min(count)) {
@@ -40,33 +41,33 @@ impl<B: Buf> View<'_, B> {
             }
             // Written lines are taken for delivered after a while.
             if let Some(until) = self.held_until(at) {
-                earlier(until);
+                earlier(until.left(moment));
             }
             let Some(lane) = self.lanes.get(at) else { continue };
             if lane.row.queued == 0 {
                 continue;
             }
-            match (self.next_in(at, limits), self.is_open(at, now)) {
+            match (self.next_in(at, limits), self.is_open(at, moment)) {
                 (Next::Ready(index), Ok(())) => {
                     if let Some(token) = self.take_out(at, index, limits) {
                         self.core.turn = (at as u8).saturating_add(1);
                         return Action::Send(token);
                     }
                 }
-                (Next::Ready(_), Err(Some(until))) => earlier(until),
+                (Next::Ready(_), Err(Some(left))) => earlier(left),
                 // The probe's outcome comes first.
                 (Next::Ready(_), Err(None)) => {}
-                (Next::Filling, _) => earlier(flush_at),
+                (Next::Filling, _) => earlier(flush_in),
                 (Next::Nothing, _) => {}
             }
         }
-        wait.map_or(Action::Idle, Action::WaitUntil)
+        wait.map_or(Action::Idle, |wait| Action::WaitUntil(now.plus(wait)))
     }
 
-    /// Whether a lane may send at `now`; else when to ask again (`None`: once the probe is back).
-    pub(super) fn is_open(&mut self, at: usize, now: Millis) -> Result<(), Option<Millis>> {
-        let Config { backoff, auth_backoff, .. } = &self.core.config;
-        let longest = backoff.most.max(auth_backoff.most).max(LONGEST_RETRY_AFTER);
+    /// Whether a lane may send at `now`; else how long to wait (`None`: until the probe is back).
+    pub(super) fn is_open(&mut self, at: usize, now: Moment) -> Result<(), Option<u32>> {
+        let Bounds { backoff, auth_backoff, .. } = &self.core.config;
+        let longest = backoff.most.max(auth_backoff.most).max(wait(LONGEST_RETRY_AFTER));
         let Some(lane) = self.lanes.get_mut(at) else { return Ok(()) };
         let route = self.core.routes.get_mut(usize::from(lane.route));
         route.map_or(Ok(()), |gate| gate.open(now, longest))?;
@@ -76,7 +77,7 @@ impl<B: Buf> View<'_, B> {
     /// What became of a batch.
     pub fn outcome(&mut self, token: InFlight<B>, outcome: Outcome, now: Millis) -> Report {
         let InFlight { buf, bytes, lines, lane: at, slot: index, route_pass, lane_pass, .. } = token;
-        let at = usize::from(at);
+        let (at, now) = (usize::from(at), Moment::of(now));
         let nothing = Report { settled: 0, kept: 0 };
         let Some(slot) = self.slots.get_mut(usize::from(index)) else { return nothing };
         let lost = match slot.state {
@@ -209,18 +210,17 @@ impl<B: Buf> View<'_, B> {
         self.core.statuses.into_iter().filter(|(_, lines)| *lines > 0).chain(others)
     }
 
-    /// The time of the next flush, after the periodic work that is due.
-    pub(super) fn tick(&mut self, now: Millis) -> Millis {
+    /// How long until the next flush, after the periodic work that is due.
+    pub(super) fn tick(&mut self, now: Moment) -> u32 {
         let interval = self.core.config.flush_interval;
-        let latest = now.after(interval);
-        let mut flush_at = self.core.next_flush.unwrap_or(latest).min(latest);
-        if now >= flush_at {
+        let mut left = self.core.next_flush.map_or(interval, |at| at.left(now).min(interval));
+        if left == 0 {
             self.flush();
-            flush_at = latest;
+            left = interval;
         }
-        self.core.next_flush = Some(flush_at);
+        self.core.next_flush = Some(now.after(left));
         self.expire_held(now);
-        flush_at
+        left
     }
 
     /// The first segment of a lane that need not wait for company, and whose first line fits.
@@ -294,7 +294,7 @@ impl<B: Buf> View<'_, B> {
     }
 
     /// What an outcome says of the connection and of the lane.
-    pub(super) fn learn(&mut self, at: usize, outcome: Outcome, route_pass: Pass, lane_pass: Pass, now: Millis) {
+    pub(super) fn learn(&mut self, at: usize, outcome: Outcome, route_pass: Pass, lane_pass: Pass, now: Moment) {
         let Core { config, jitter, routes, .. } = &mut *self.core;
         let Some(lane) = self.lanes.get_mut(at) else { return };
         let mut unused = Gate::OPEN;
@@ -324,7 +324,7 @@ impl<B: Buf> View<'_, B> {
         bytes: u32,
         lines: u32,
         outcome: Outcome,
-        now: Millis,
+        now: Moment,
     ) -> u32 {
         let Some(slot) = self.slots.get_mut(usize::from(index)) else { return 0 };
         match outcome {

@@ -1,10 +1,10 @@
 //! What became of the store's jobs: the second half of the [`Spool`], where records and the ledger change.
 
-use super::backoff::Millis;
+use super::backoff::{Millis, Moment};
 use super::errand::{Job, Loss, Reason, Reply, Task};
 use super::machine::View;
 use super::segment::{Buf, NONE, State};
-use super::spool::{Next, STORE, Spool};
+use super::spool::{Next, Spool};
 use crate::store::{Head, StoreFailure};
 
 impl Spool {
@@ -17,6 +17,7 @@ impl Spool {
         now: Millis,
     ) -> Option<Loss> {
         self.busy = false;
+        let now = Moment::of(now);
         self.works.back(job.pass);
         match result {
             Ok(_) | Err(StoreFailure::Damaged) => self.works.succeeded(),
@@ -24,9 +25,9 @@ impl Spool {
                 self.works.succeeded();
                 let pass = self.room.leave();
                 self.room.back(pass);
-                self.room.failed(pass, now, STORE, None, &mut self.jitter);
+                self.room.failed(pass, now, self.waits, None, &mut self.jitter);
             }
-            Err(_) => self.works.failed(job.pass, now, STORE, None, &mut self.jitter),
+            Err(_) => self.works.failed(job.pass, now, self.waits, None, &mut self.jitter),
         }
         let storing = &mut view.core.storing;
         storing.broken = self.works.is_shut();

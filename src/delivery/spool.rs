@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use super::backoff::{Backoff, Gate, Jitter, Millis};
+use super::backoff::{Backoff, Gate, Jitter, Millis, Moment, Waits};
 use super::errand::{Errand, Job, Keep, Mode, Reason, Task};
 use super::lane::{Lane, is_before};
 use super::machine::{Overflow, View};
@@ -15,7 +15,7 @@ use crate::store::{Footprint, Head};
 const AHEAD: usize = 6;
 
 /// How long a store that does not work is left alone.
-pub(super) const STORE: Backoff = Backoff::new(Duration::from_millis(500), Duration::from_secs(30));
+const STORE: Backoff = Backoff::new(Duration::from_millis(500), Duration::from_secs(30));
 
 /// Decides what goes into a store and what comes out of it, for one [`Delivery`](super::Delivery).
 ///
@@ -53,6 +53,7 @@ pub struct Spool {
     pub(super) footprint: Footprint,
     /// What the records take of the medium.
     pub(super) bytes: u64,
+    pub(super) waits: Waits,
     /// Whether the store works, and whether it has room.
     pub(super) works: Gate,
     pub(super) room: Gate,
@@ -90,9 +91,10 @@ impl Spool {
             keep,
             footprint,
             bytes: 0,
+            waits: Waits::of(STORE),
             works: Gate::OPEN,
             room: Gate::OPEN,
-            jitter: Jitter::new(view.core.config.seed),
+            jitter: view.core.jitter,
             scan: Some((0, 0)),
             heads: [Next::UNKNOWN; Kind::COUNT],
             turn: 0,
@@ -135,16 +137,17 @@ impl Spool {
 
     /// What to do at `now` for the store. `unix` is the time in milliseconds since 1970, 0 where no clock knows it.
     pub fn poll<B: Buf>(&mut self, view: &mut View<'_, B>, now: Millis, unix: u64) -> Errand<B> {
-        let flush_at = view.tick(now);
+        let moment = Moment::of(now);
+        let flush_in = view.tick(moment);
         if self.busy {
             return Errand::Idle;
         }
-        let most = STORE.most;
-        if let Err(until) = self.works.open(now, most) {
-            return until.map_or(Errand::Idle, Errand::WaitUntil);
+        let most = self.waits.most;
+        if let Err(left) = self.works.open(moment, most) {
+            return left.map_or(Errand::Idle, |left| Errand::WaitUntil(now.plus(left)));
         }
-        let room = self.room.open(now, most);
-        let mut wait: Option<Millis> = room.err().flatten();
+        let room = self.room.open(moment, most);
+        let mut wait: Option<Millis> = room.err().flatten().map(|left| now.plus(left));
         let mut earlier = |at: Millis| wait = Some(wait.map_or(at, |wait| wait.min(at)));
         if let Some(job) = self.scan(view).or_else(|| self.remove(view)) {
             return self.go(job);
@@ -154,7 +157,7 @@ impl Spool {
         let count = view.lanes.len();
         let turn = usize::from(self.turn);
         for at in (turn..count).chain(0..turn.min(count)) {
-            let open = view.is_open(at, now);
+            let open = view.is_open(at, moment);
             if !view.core.abandoned {
                 while view.is_pressed(at) && view.forget(at, false) {}
                 if room.is_ok()
@@ -169,11 +172,11 @@ impl Spool {
             }
             self.begin_anew(view, at);
             let Some(lane) = view.lanes.get(at) else { continue };
-            if let (true, Err(Some(until))) = (lane.shelf.records > 0 || lane.row.queued > 0, open) {
-                earlier(until);
+            if let (true, Err(Some(left))) = (lane.shelf.records > 0 || lane.row.queued > 0, open) {
+                earlier(now.plus(left));
             }
             if lane.row.queued > 0 {
-                earlier(flush_at);
+                earlier(now.plus(flush_in));
             }
             if let Some(left) = self.head(lane).and_then(|head| self.left(head, unix)) {
                 earlier(now.after(left));

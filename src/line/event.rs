@@ -1,12 +1,13 @@
 //! Events, as `@Event` lines for a proxy and as JSON for the API of direct ingestion.
 
+use super::compact::{self, AnyTags};
 use super::json::put_string;
 use super::number::put_u64;
 use super::out::{Out, Put};
 use super::point::source;
 use super::seen::{Seen, among};
 use super::text::{Name, Text, is_blank};
-use super::{Encode, EventForm, Rules, Sink};
+use super::{Encode, EventForm, Full, Rules, Sink, Slice};
 use crate::{EncodeError, Event, Field, InvalidInput, Kind, Problem, Tags};
 
 impl<T: Tags> Encode for Event<'_, T> {
@@ -14,22 +15,47 @@ impl<T: Tags> Encode for Event<'_, T> {
 
     /// In the form that [`Rules::events`] says. An end of 0 is none, and one before the start is left to the receiver.
     fn encode<S: Sink + ?Sized>(&self, rules: &Rules<'_>, sink: &mut S) -> Result<u32, EncodeError<S::Full>> {
-        if self.start_millis == 0 {
-            return Err(InvalidInput::new(Field::Timestamp, Problem::Zero).into());
-        }
-        match rules.events {
-            EventForm::Line => Out::line(sink, rules.limits.metric_line, |out| put_line(self, rules, out)),
-            EventForm::Json => Out::line(sink, usize::MAX, |out| put_json(self, rules, out)),
-        }
+        Out::lines(sink, line_limit(rules), |out| put_event(self, rules, out))
+    }
+
+    fn encode_compact(&self, rules: &Rules<'_>, lines: &mut Slice<'_>) -> Result<u32, EncodeError<Full>> {
+        compact::lines(lines, line_limit(rules), &mut |out| put_event::<dyn AnyTags>(self, rules, out))
     }
 }
 
-fn end<T>(event: &Event<'_, T>) -> u64 {
+fn line_limit(rules: &Rules<'_>) -> usize {
+    match rules.events {
+        EventForm::Line => rules.limits.metric_line,
+        EventForm::Json => usize::MAX,
+    }
+}
+
+fn put_event<T: Tags + ?Sized>(
+    event: &Event<'_, T>,
+    rules: &Rules<'_>,
+    out: &mut (impl Put + ?Sized),
+) -> Result<u32, InvalidInput> {
+    if event.start_millis == 0 {
+        return Err(InvalidInput::new(Field::Timestamp, Problem::Zero));
+    }
+    match rules.events {
+        EventForm::Line => put_line(event, rules, out)?,
+        EventForm::Json => put_json(event, rules, out)?,
+    }
+    out.end_line()?;
+    Ok(1)
+}
+
+fn end<T: ?Sized>(event: &Event<'_, T>) -> u64 {
     event.end_millis.filter(|&end| end != 0).unwrap_or_else(|| event.start_millis.saturating_add(1))
 }
 
 /// `@Event start end "name" key="value"… host="src" tag="t"…`
-fn put_line<T: Tags>(event: &Event<'_, T>, rules: &Rules<'_>, out: &mut impl Put) -> Result<(), InvalidInput> {
+fn put_line<T: Tags + ?Sized>(
+    event: &Event<'_, T>,
+    rules: &Rules<'_>,
+    out: &mut (impl Put + ?Sized),
+) -> Result<(), InvalidInput> {
     let name = Text::new(event.name).map_err(|problem| problem.of(Field::EventName))?;
     let source = source(event.source, rules)?;
     out.put(b"@Event ");
@@ -69,7 +95,11 @@ fn put_line<T: Tags>(event: &Event<'_, T>, rules: &Rules<'_>, out: &mut impl Put
 }
 
 /// `{"name":…,"annotations":{…},"hosts":[…],"startTime":ms,"endTime":ms,"tags":[…]}`, the text as it was given.
-fn put_json<T: Tags>(event: &Event<'_, T>, rules: &Rules<'_>, out: &mut impl Put) -> Result<(), InvalidInput> {
+fn put_json<T: Tags + ?Sized>(
+    event: &Event<'_, T>,
+    rules: &Rules<'_>,
+    out: &mut (impl Put + ?Sized),
+) -> Result<(), InvalidInput> {
     let source = source(event.source, rules)?;
     for (time, field) in [(event.start_millis, Field::Timestamp), (end(event), Field::Timestamp)] {
         if time > i64::MAX as u64 {

@@ -1,10 +1,11 @@
 //! `!M [timestamp] #count mean … "name" source="src" "k"="v"…`: a line a granularity.
 
+use super::compact::{self, AnyTags};
 use super::metric::put_rest;
 use super::number::{put_f64, put_u64};
 use super::out::{Out, Put};
 use super::text::Name;
-use super::{Encode, Rules, Sink};
+use super::{Encode, Full, Rules, Sink, Slice};
 use crate::{EncodeError, Field, Granularity, Histogram, InvalidInput, Kind, Problem, Tags};
 
 /// The reader's counts are signed and of 32 bits.
@@ -15,42 +16,53 @@ impl<T: Tags> Encode for Histogram<'_, T> {
 
     /// A count above 2³¹ − 1 is written as several centroids of the same mean.
     fn encode<S: Sink + ?Sized>(&self, rules: &Rules<'_>, sink: &mut S) -> Result<u32, EncodeError<S::Full>> {
-        let name = Name::new(self.name).map_err(|problem| problem.of(Field::HistogramName))?;
-        name.check(rules.limits.metric_name).map_err(|problem| problem.of(Field::HistogramName))?;
-        if self.granularities == Default::default() {
-            return Err(InvalidInput::new(Field::Granularities, Problem::Missing).into());
-        }
-        if self.centroids.is_empty() {
-            return Err(InvalidInput::new(Field::Centroids, Problem::Missing).into());
-        }
-        Out::lines(sink, rules.limits.histogram_line, |out| {
-            let mut lines = 0;
-            for (granularity, mark) in
-                [(Granularity::Day, b"!D"), (Granularity::Hour, b"!H"), (Granularity::Minute, b"!M")]
-            {
-                if !self.granularities.contains(granularity) {
-                    continue;
-                }
-                out.put(mark);
-                if let Some(timestamp) = self.timestamp {
-                    out.put(b" ");
-                    put_u64(timestamp, out);
-                }
-                for &(mean, count) in self.centroids {
-                    put_centroid(mean, count, out)?;
-                }
-                out.put(b" ");
-                put_name_and_rest(&name, self, rules, out)?;
-                lines += 1;
-            }
-            Ok(lines)
-        })
+        Out::lines(sink, rules.limits.histogram_line, |out| put_histogram(self, rules, out))
     }
+
+    fn encode_compact(&self, rules: &Rules<'_>, lines: &mut Slice<'_>) -> Result<u32, EncodeError<Full>> {
+        compact::lines(lines, rules.limits.histogram_line, &mut |out| put_histogram::<dyn AnyTags>(self, rules, out))
+    }
+}
+
+fn put_histogram<T: Tags + ?Sized>(
+    histogram: &Histogram<'_, T>,
+    rules: &Rules<'_>,
+    out: &mut (impl Put + ?Sized),
+) -> Result<u32, InvalidInput> {
+    let name = Name::new(histogram.name).map_err(|problem| problem.of(Field::HistogramName))?;
+    name.check(rules.limits.metric_name).map_err(|problem| problem.of(Field::HistogramName))?;
+    if histogram.granularities == Default::default() {
+        return Err(InvalidInput::new(Field::Granularities, Problem::Missing));
+    }
+    if histogram.centroids.is_empty() {
+        return Err(InvalidInput::new(Field::Centroids, Problem::Missing));
+    }
+    let mut lines = 0;
+    for (granularity, mark) in [(Granularity::Day, b"!D"), (Granularity::Hour, b"!H"), (Granularity::Minute, b"!M")] {
+        if !histogram.granularities.contains(granularity) {
+            continue;
+        }
+        out.put(mark);
+        if let Some(timestamp) = histogram.timestamp {
+            out.put(b" ");
+            put_u64(timestamp, out);
+        }
+        for &(mean, count) in histogram.centroids {
+            put_centroid(mean, count, out)?;
+        }
+        out.put(b" \"");
+        name.put(out);
+        out.put(b"\"");
+        put_rest(histogram.source, &histogram.tags, rules, out)?;
+        out.end_line()?;
+        lines += 1;
+    }
+    Ok(lines)
 }
 
 /// ` #count mean`, as often as the count needs.
 #[inline]
-fn put_centroid<S: Sink + ?Sized>(mean: f64, count: u64, out: &mut Out<'_, S>) -> Result<(), InvalidInput> {
+fn put_centroid(mean: f64, count: u64, out: &mut (impl Put + ?Sized)) -> Result<(), InvalidInput> {
     if !mean.is_finite() {
         return Err(InvalidInput::new(Field::CentroidMean, Problem::NotFinite));
     }
@@ -70,7 +82,7 @@ fn put_centroid<S: Sink + ?Sized>(mean: f64, count: u64, out: &mut Out<'_, S>) -
 }
 
 #[cold]
-fn put_full_centroids<S: Sink + ?Sized>(mean: f64, times: u64, out: &mut Out<'_, S>) {
+fn put_full_centroids(mean: f64, times: u64, out: &mut (impl Put + ?Sized)) {
     let mut buffer = ryu::Buffer::new();
     let mean = buffer.format_finite(mean).as_bytes();
     let piece = b" #2147483647 ";
@@ -83,20 +95,6 @@ fn put_full_centroids<S: Sink + ?Sized>(mean: f64, times: u64, out: &mut Out<'_,
         out.put(piece);
         out.put(mean);
     }
-}
-
-#[inline]
-fn put_name_and_rest<T: Tags, S: Sink + ?Sized>(
-    name: &Name<'_>,
-    histogram: &Histogram<'_, T>,
-    rules: &Rules<'_>,
-    out: &mut Out<'_, S>,
-) -> Result<(), InvalidInput> {
-    out.put(b"\"");
-    name.put(out);
-    out.put(b"\"");
-    put_rest(histogram.source, &histogram.tags, rules, out)?;
-    out.end_line()
 }
 
 #[cfg(test)]

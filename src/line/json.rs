@@ -2,10 +2,11 @@
 
 use super::out::Put;
 use super::text::{all_words, json_word};
+use crate::InvalidInput;
 
 /// Writes the inside of a JSON string: whatever is put here is escaped on its way.
 #[derive(Debug)]
-pub(crate) struct Json<'p, P>(pub(crate) &'p mut P);
+pub(crate) struct Json<'p, P: ?Sized>(pub(crate) &'p mut P);
 
 /// What stands in a JSON string for each byte: itself (0), a backslash and this letter, or `\u00..` (1).
 static ESCAPE: [u8; 256] = {
@@ -29,7 +30,7 @@ fn escape(byte: u8) -> u8 {
     ESCAPE.get(usize::from(byte)).copied().unwrap_or(0)
 }
 
-impl<P: Put> Put for Json<'_, P> {
+impl<P: Put + ?Sized> Put for Json<'_, P> {
     fn put(&mut self, bytes: &[u8]) {
         if all_words(bytes, json_word) {
             return self.0.put(bytes);
@@ -54,10 +55,18 @@ impl<P: Put> Put for Json<'_, P> {
             rest = next;
         }
     }
+
+    fn end_line(&mut self) -> Result<(), InvalidInput> {
+        self.0.end_line()
+    }
+
+    fn skipped(&mut self, len: usize) -> bool {
+        self.0.skipped(len)
+    }
 }
 
 /// A JSON string, quotes and all.
-pub(crate) fn put_string(text: &str, out: &mut impl Put) {
+pub(crate) fn put_string(text: &str, out: &mut (impl Put + ?Sized)) {
     out.put(b"\"");
     Json(out).put(text.as_bytes());
     out.put(b"\"");

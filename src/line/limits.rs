@@ -55,6 +55,7 @@ impl Default for Limits {
 
 /// How an event is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum EventForm {
     /// `@Event …`, for a proxy.

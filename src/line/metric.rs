@@ -1,10 +1,11 @@
 //! `"name" value [timestamp] source="src" "k"="v"…`: metrics and delta counters.
 
+use super::compact::{self, AnyTags};
 use super::number::{put_f64, put_u64};
 use super::out::{Out, Put};
 use super::point::{put_tags, source};
 use super::text::Name;
-use super::{Encode, Rules, Sink};
+use super::{Encode, Full, Rules, Sink, Slice};
 use crate::{DeltaCounter, EncodeError, Field, InvalidInput, Kind, Metric, Problem, Tags};
 
 impl<T: Tags> Encode for Metric<'_, T> {
@@ -16,11 +17,11 @@ impl<T: Tags> Encode for Metric<'_, T> {
 
     /// A metric whose name starts with a delta is a delta counter for the receiver, and its value is checked as one.
     fn encode<S: Sink + ?Sized>(&self, rules: &Rules<'_>, sink: &mut S) -> Result<u32, EncodeError<S::Full>> {
-        let name = Name::new(self.name).map_err(|problem| problem.of(Field::MetricName))?;
-        if !sendable(self.value, name.is_delta())? {
-            return Ok(0);
-        }
-        put_point(&name, self.value, self.timestamp, self.source, &self.tags, rules, sink)
+        Out::lines(sink, rules.limits.metric_line, |out| put_metric(self, rules, out))
+    }
+
+    fn encode_compact(&self, rules: &Rules<'_>, lines: &mut Slice<'_>) -> Result<u32, EncodeError<Full>> {
+        compact::lines(lines, rules.limits.metric_line, &mut |out| put_metric::<dyn AnyTags>(self, rules, out))
     }
 }
 
@@ -28,12 +29,38 @@ impl<T: Tags> Encode for DeltaCounter<'_, T> {
     const KIND: Kind = Kind::Delta;
 
     fn encode<S: Sink + ?Sized>(&self, rules: &Rules<'_>, sink: &mut S) -> Result<u32, EncodeError<S::Full>> {
-        if !sendable(self.value, true)? {
-            return Ok(0);
-        }
-        let name = Name::delta(self.name).map_err(|problem| problem.of(Field::MetricName))?;
-        put_point(&name, self.value, None, self.source, &self.tags, rules, sink)
+        Out::lines(sink, rules.limits.metric_line, |out| put_delta(self, rules, out))
     }
+
+    fn encode_compact(&self, rules: &Rules<'_>, lines: &mut Slice<'_>) -> Result<u32, EncodeError<Full>> {
+        compact::lines(lines, rules.limits.metric_line, &mut |out| put_delta::<dyn AnyTags>(self, rules, out))
+    }
+}
+
+#[inline]
+fn put_metric<T: Tags + ?Sized>(
+    metric: &Metric<'_, T>,
+    rules: &Rules<'_>,
+    out: &mut (impl Put + ?Sized),
+) -> Result<u32, InvalidInput> {
+    let name = Name::new(metric.name).map_err(|problem| problem.of(Field::MetricName))?;
+    if !sendable(metric.value, name.is_delta())? {
+        return Ok(0);
+    }
+    put_point(&name, metric.value, metric.timestamp, metric.source, &metric.tags, rules, out)
+}
+
+#[inline]
+fn put_delta<T: Tags + ?Sized>(
+    counter: &DeltaCounter<'_, T>,
+    rules: &Rules<'_>,
+    out: &mut (impl Put + ?Sized),
+) -> Result<u32, InvalidInput> {
+    if !sendable(counter.value, true)? {
+        return Ok(0);
+    }
+    let name = Name::delta(counter.name).map_err(|problem| problem.of(Field::MetricName))?;
+    put_point(&name, counter.value, None, counter.source, &counter.tags, rules, out)
 }
 
 /// Whether `value` makes a line: zero makes none where it is an increment, below zero is an error there.
@@ -49,26 +76,26 @@ pub(crate) fn sendable(value: f64, delta: bool) -> Result<bool, InvalidInput> {
 }
 
 #[inline]
-fn put_point<T: Tags, S: Sink + ?Sized>(
+fn put_point<T: Tags + ?Sized>(
     name: &Name<'_>,
     value: f64,
     timestamp: Option<u64>,
     own_source: Option<&str>,
     tags: &T,
     rules: &Rules<'_>,
-    sink: &mut S,
-) -> Result<u32, EncodeError<S::Full>> {
+    out: &mut (impl Put + ?Sized),
+) -> Result<u32, InvalidInput> {
     name.check(rules.limits.metric_name).map_err(|problem| problem.of(Field::MetricName))?;
-    Out::line(sink, rules.limits.metric_line, |out| {
-        put_name(name, out);
-        put_number(value, timestamp, out);
-        put_rest(own_source, tags, rules, out)
-    })
+    put_name(name, out);
+    put_number(value, timestamp, out);
+    put_rest(own_source, tags, rules, out)?;
+    out.end_line()?;
+    Ok(1)
 }
 
 /// `"name" `
 #[inline]
-pub(crate) fn put_name(name: &Name<'_>, out: &mut impl Put) {
+pub(crate) fn put_name(name: &Name<'_>, out: &mut (impl Put + ?Sized)) {
     out.put(b"\"");
     name.put(out);
     out.put(b"\" ");
@@ -76,7 +103,7 @@ pub(crate) fn put_name(name: &Name<'_>, out: &mut impl Put) {
 
 /// `value` or `value timestamp`
 #[inline]
-pub(crate) fn put_number(value: f64, timestamp: Option<u64>, out: &mut impl Put) {
+pub(crate) fn put_number(value: f64, timestamp: Option<u64>, out: &mut (impl Put + ?Sized)) {
     put_f64(value, out);
     if let Some(timestamp) = timestamp {
         out.put(b" ");
@@ -86,11 +113,11 @@ pub(crate) fn put_number(value: f64, timestamp: Option<u64>, out: &mut impl Put)
 
 /// ` source="src" "k"="v"…` and LF
 #[inline]
-pub(crate) fn put_rest<T: Tags>(
+pub(crate) fn put_rest<T: Tags + ?Sized>(
     own_source: Option<&str>,
     tags: &T,
     rules: &Rules<'_>,
-    out: &mut impl Put,
+    out: &mut (impl Put + ?Sized),
 ) -> Result<(), InvalidInput> {
     let source = source(own_source, rules)?;
     out.put(b" source=\"");

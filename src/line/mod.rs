@@ -1,5 +1,6 @@
 //! Data to lines: the encoders, and where they write to.
 
+mod compact;
 mod event;
 mod histogram;
 mod json;
@@ -49,6 +50,15 @@ pub trait Encode {
     /// the sink has no room.
     fn encode<S: Sink + ?Sized>(&self, rules: &Rules<'_>, sink: &mut S) -> Result<u32, EncodeError<S::Full>>;
 
+    /// As [`encode`](Self::encode), to a slice, by code that is in a program once, whatever the tags are: for devices, where
+    /// flash is dearer than time. The data of this crate have such code; what is given here calls `encode`.
+    ///
+    /// # Errors
+    /// As [`encode`](Self::encode).
+    fn encode_compact(&self, rules: &Rules<'_>, lines: &mut Slice<'_>) -> Result<u32, EncodeError<Full>> {
+        self.encode(rules, lines)
+    }
+
     /// Writes the datum's lines to the beginning of `buffer`, for those who need no sink.
     ///
     /// # Errors
@@ -79,5 +89,17 @@ pub trait Encode {
         _: &mut S,
     ) -> Result<Option<Kind>, EncodeError<S::Full>> {
         Ok(None)
+    }
+
+    /// As [`encode_companion`](Self::encode_companion), by the code of [`encode_compact`](Self::encode_compact).
+    ///
+    /// # Errors
+    /// As [`encode`](Self::encode).
+    fn encode_companion_compact(
+        &self,
+        rules: &Rules<'_>,
+        lines: &mut Slice<'_>,
+    ) -> Result<Option<Kind>, EncodeError<Full>> {
+        self.encode_companion(rules, lines)
     }
 }

@@ -12,7 +12,7 @@ use super::out::Put;
 /// shortest text cannot be another one. Bare metal seldom calculates with doubles in hardware: there the detour costs time
 /// and 2 KB.
 #[inline]
-pub(crate) fn put_f64(value: f64, out: &mut impl Put) {
+pub(crate) fn put_f64(value: f64, out: &mut (impl Put + ?Sized)) {
     let magnitude = value.abs();
     let scaled = if cfg!(target_os = "none") { 0 } else { (magnitude * 1e4 + 0.5) as u64 };
     if !cfg!(target_os = "none") && magnitude < 1e11 && scaled as f64 / 1e4 == magnitude {
@@ -27,7 +27,7 @@ pub(crate) fn put_f64(value: f64, out: &mut impl Put) {
 
 /// Writes ten-thousandths, with at least one decimal and no zero after it at the end.
 #[inline]
-fn put_decimal(scaled: u64, out: &mut impl Put) {
+fn put_decimal(scaled: u64, out: &mut (impl Put + ?Sized)) {
     put_u64(scaled / 10_000, out);
     let rest = (scaled % 10_000) as u32;
     let digit = |unit| b'0' + (rest / unit % 10) as u8;
@@ -42,7 +42,7 @@ fn put_decimal(scaled: u64, out: &mut impl Put) {
 
 /// Writes an integer.
 #[inline]
-pub(crate) fn put_u64(value: u64, out: &mut impl Put) {
+pub(crate) fn put_u64(value: u64, out: &mut (impl Put + ?Sized)) {
     out.put(itoa::Buffer::new().format(value).as_bytes());
 }
 

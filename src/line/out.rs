@@ -7,6 +7,12 @@ use crate::{EncodeError, Field, InvalidInput, Problem};
 /// free of error paths for it.
 pub(crate) trait Put {
     fn put(&mut self, bytes: &[u8]);
+
+    /// Checks the line that ends here (its LF is written) against the limit.
+    fn end_line(&mut self) -> Result<(), InvalidInput>;
+
+    /// Counts `len` bytes without writing them, if they would not be written anyway; else says no.
+    fn skipped(&mut self, len: usize) -> bool;
 }
 
 /// Writes lines to a sink until one is over the limit or the sink is full; from there on it only counts, so that the error
@@ -56,34 +62,10 @@ impl<'s, S: Sink + ?Sized> Out<'s, S> {
         })
     }
 
-    /// Checks the line that ends here (its LF is written) against the limit.
-    #[inline]
-    pub(crate) fn end_line(&mut self) -> Result<(), InvalidInput> {
-        let at = self.len();
-        // A length that no `usize` holds stays below no limit, even if none is greater.
-        if at > self.end || self.lost.is_some() && self.full.is_none() {
-            let len = at - self.start;
-            return Err(InvalidInput::new(Field::Line, Problem::TooLong { limit: self.line_limit, len }));
-        }
-        self.start = at;
-        self.end = at.saturating_add(self.line_limit);
-        self.left = if self.lost.is_some() { 0 } else { self.end - at };
-        Ok(())
-    }
-
     /// How many bytes there are so far, written or not.
     #[inline]
     pub(crate) fn len(&self) -> usize {
         self.lost.unwrap_or(self.end - self.left)
-    }
-
-    /// Counts `len` bytes without writing them, if they would not be written anyway; else says no.
-    pub(crate) fn skipped(&mut self, len: usize) -> bool {
-        let skip = len > self.left;
-        if skip {
-            self.lose(len);
-        }
-        skip
     }
 
     #[cold]
@@ -118,6 +100,28 @@ impl<S: Sink + ?Sized> Put for Out<'_, S> {
                 self.lose(bytes.len());
             }
         }
+    }
+
+    #[inline]
+    fn end_line(&mut self) -> Result<(), InvalidInput> {
+        let at = self.len();
+        // A length that no `usize` holds stays below no limit, even if none is greater.
+        if at > self.end || self.lost.is_some() && self.full.is_none() {
+            let len = at - self.start;
+            return Err(InvalidInput::new(Field::Line, Problem::TooLong { limit: self.line_limit, len }));
+        }
+        self.start = at;
+        self.end = at.saturating_add(self.line_limit);
+        self.left = if self.lost.is_some() { 0 } else { self.end - at };
+        Ok(())
+    }
+
+    fn skipped(&mut self, len: usize) -> bool {
+        let skip = len > self.left;
+        if skip {
+            self.lose(len);
+        }
+        skip
     }
 }
 

@@ -14,7 +14,7 @@ impl Problem {
 }
 
 /// The source of a datum: its own, the default one where that is blank, else an error.
-#[inline(always)]
+#[cfg_attr(not(target_os = "none"), inline(always))]
 pub(crate) fn source<'a>(own: Option<&'a str>, rules: &Rules<'a>) -> Result<Text<'a>, InvalidInput> {
     let source = match own.map(Text::new) {
         Some(Ok(own)) => own,
@@ -29,7 +29,11 @@ pub(crate) fn source<'a>(own: Option<&'a str>, rules: &Rules<'a>) -> Result<Text
 
 /// The point tags and the end of the line, from the quote that ends the source on: `" "k"="v" "k"="v"` and LF.
 #[inline]
-pub(crate) fn put_tags<T: Tags + ?Sized>(tags: &T, limits: &Limits, out: &mut impl Put) -> Result<(), InvalidInput> {
+pub(crate) fn put_tags<T: Tags + ?Sized>(
+    tags: &T,
+    limits: &Limits,
+    out: &mut (impl Put + ?Sized),
+) -> Result<(), InvalidInput> {
     let mut seen = Seen::new();
     let mut count = 0;
     tags.try_each(&mut |key, value| {
@@ -53,7 +57,7 @@ pub(crate) fn put_tags<T: Tags + ?Sized>(tags: &T, limits: &Limits, out: &mut im
 /// Checks a point tag and writes it, from the quote that ends what is before it up to its own last quote. Returns the
 /// fingerprint of its key.
 #[inline]
-fn put_tag(key: &str, value: &str, limits: &Limits, out: &mut impl Put) -> Result<u32, InvalidInput> {
+fn put_tag(key: &str, value: &str, limits: &Limits, out: &mut (impl Put + ?Sized)) -> Result<u32, InvalidInput> {
     let short = key.len() <= limits.tag_key && key.len() + value.len() <= limits.tag;
     if !(short && are_plain(key, value) && !is_own(key)) {
         return put_odd_tag(key, value, limits, out);
@@ -67,7 +71,7 @@ fn put_tag(key: &str, value: &str, limits: &Limits, out: &mut impl Put) -> Resul
 
 /// [`put_tag`] for any tag.
 #[cold]
-fn put_odd_tag(key: &str, value: &str, limits: &Limits, out: &mut impl Put) -> Result<u32, InvalidInput> {
+fn put_odd_tag(key: &str, value: &str, limits: &Limits, out: &mut (impl Put + ?Sized)) -> Result<u32, InvalidInput> {
     let name = Name::key(key).map_err(|problem| problem.of(Field::TagKey))?;
     if matches!(key, "source" | "host") {
         return Err(InvalidInput::new(Field::TagKey, Problem::ReservedKey));

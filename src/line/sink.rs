@@ -48,6 +48,7 @@ pub trait Sink {
 
 /// A bounded sink had no room. Nothing of what should have been written is in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub struct Full {
     /// The bytes that were needed: from an encoder, those of all the lines of the datum.

@@ -1,9 +1,10 @@
 //! `@SourceTag action=add source="src" "tag"…` and `@SourceDescription action=save source="src" "text"`.
 
+use super::compact;
 use super::out::{Out, Put};
 use super::point::source;
 use super::text::{Name, Text};
-use super::{Encode, Rules, Sink};
+use super::{Encode, Full, Rules, Sink, Slice};
 use crate::{
     DescriptionAction, EncodeError, Field, InvalidInput, Kind, Problem, SourceDescription, SourceTag, TagAction,
 };
@@ -12,27 +13,11 @@ impl Encode for SourceTag<'_> {
     const KIND: Kind = Kind::SourceTag;
 
     fn encode<S: Sink + ?Sized>(&self, rules: &Rules<'_>, sink: &mut S) -> Result<u32, EncodeError<S::Full>> {
-        if self.tags.is_empty() {
-            return Err(InvalidInput::new(Field::SourceTag, Problem::Missing).into());
-        }
-        let source = source(self.source, rules)?;
-        Out::line(sink, rules.limits.metric_line, |out| {
-            out.put(b"@SourceTag action=");
-            out.put(match self.action {
-                TagAction::Add => b"add",
-                TagAction::Save => b"save",
-                TagAction::Delete => b"delete",
-            });
-            out.put(b" source=\"");
-            source.put(out);
-            for tag in self.tags {
-                out.put(b"\" \"");
-                // The receiver takes only what is legal in a key.
-                Name::key(tag).map_err(|problem| problem.of(Field::SourceTag))?.put(out);
-            }
-            out.put(b"\"\n");
-            Ok(())
-        })
+        Out::lines(sink, rules.limits.metric_line, |out| put_tags(self, rules, out))
+    }
+
+    fn encode_compact(&self, rules: &Rules<'_>, lines: &mut Slice<'_>) -> Result<u32, EncodeError<Full>> {
+        compact::lines(lines, rules.limits.metric_line, &mut |out| put_tags(self, rules, out))
     }
 }
 
@@ -40,26 +25,60 @@ impl Encode for SourceDescription<'_> {
     const KIND: Kind = Kind::SourceTag;
 
     fn encode<S: Sink + ?Sized>(&self, rules: &Rules<'_>, sink: &mut S) -> Result<u32, EncodeError<S::Full>> {
-        let source = source(self.source, rules)?;
-        Out::line(sink, rules.limits.metric_line, |out| {
-            out.put(match self.action {
-                DescriptionAction::Save => b"@SourceDescription action=save source=\"",
-                DescriptionAction::Delete => b"@SourceDescription action=delete source=\"",
-            });
-            source.put(out);
-            match Text::new(self.description) {
-                Ok(description) => {
-                    out.put(b"\" \"");
-                    description.put(out);
-                }
-                // Only what is taken away needs no text.
-                Err(_) if self.action == DescriptionAction::Delete => {}
-                Err(problem) => return Err(problem.of(Field::Description)),
-            }
-            out.put(b"\"\n");
-            Ok(())
-        })
+        Out::lines(sink, rules.limits.metric_line, |out| put_description(self, rules, out))
     }
+
+    fn encode_compact(&self, rules: &Rules<'_>, lines: &mut Slice<'_>) -> Result<u32, EncodeError<Full>> {
+        compact::lines(lines, rules.limits.metric_line, &mut |out| put_description(self, rules, out))
+    }
+}
+
+fn put_tags(datum: &SourceTag<'_>, rules: &Rules<'_>, out: &mut (impl Put + ?Sized)) -> Result<u32, InvalidInput> {
+    if datum.tags.is_empty() {
+        return Err(InvalidInput::new(Field::SourceTag, Problem::Missing));
+    }
+    let source = source(datum.source, rules)?;
+    out.put(match datum.action {
+        TagAction::Add => b"@SourceTag action=add source=\"",
+        TagAction::Save => b"@SourceTag action=save source=\"",
+        TagAction::Delete => b"@SourceTag action=delete source=\"",
+    });
+    source.put(out);
+    for tag in datum.tags {
+        out.put(b"\" \"");
+        // The receiver takes only what is legal in a key.
+        Name::key(tag).map_err(|problem| problem.of(Field::SourceTag))?.put(out);
+    }
+    end_line(out)
+}
+
+fn put_description(
+    datum: &SourceDescription<'_>,
+    rules: &Rules<'_>,
+    out: &mut (impl Put + ?Sized),
+) -> Result<u32, InvalidInput> {
+    let source = source(datum.source, rules)?;
+    out.put(match datum.action {
+        DescriptionAction::Save => b"@SourceDescription action=save source=\"",
+        DescriptionAction::Delete => b"@SourceDescription action=delete source=\"",
+    });
+    source.put(out);
+    match Text::new(datum.description) {
+        Ok(description) => {
+            out.put(b"\" \"");
+            description.put(out);
+        }
+        // Only what is taken away needs no text.
+        Err(_) if datum.action == DescriptionAction::Delete => {}
+        Err(problem) => return Err(problem.of(Field::Description)),
+    }
+    end_line(out)
+}
+
+fn end_line(out: &mut (impl Put + ?Sized)) -> Result<u32, InvalidInput> {
+    out.put(b"\"\n");
+    out.end_line()?;
+    Ok(1)
 }
 
 #[cfg(test)]

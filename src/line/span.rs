@@ -1,5 +1,6 @@
 //! `"name" source="src" traceId=… spanId=… parent=…* followsFrom=…* "k"="v"…* start duration`: spans.
 
+use super::compact::{self, AnyTags};
 use super::json::Json;
 use super::number::{hyphenated, put_u64};
 use super::out::{Out, Put};
@@ -7,11 +8,14 @@ use super::point::source;
 use super::seen::{Seen, among};
 use super::span_logs::put_span_logs;
 use super::text::{Name, Text};
-use super::{Encode, Rules, Sink};
+use super::{Encode, Full, Rules, Sink, Slice};
 use crate::{EncodeError, Field, InvalidInput, Kind, Problem, Span, Tags};
 
 /// The mark of a span that has logs. It is written last, and only once.
 const MARK: &str = "_spanLogs";
+/// What stands around the span's line in the line of its logs.
+const BEFORE_SPAN: &[u8] = b",\"span\":\"";
+const AFTER_SPAN: &[u8] = b"\"}\n";
 const PARENT: &str = "parent";
 const FOLLOWS_FROM: &str = "followsFrom";
 
@@ -19,10 +23,16 @@ impl<T: Tags> Encode for Span<'_, T> {
     const KIND: Kind = Kind::Span;
 
     fn encode<S: Sink + ?Sized>(&self, rules: &Rules<'_>, sink: &mut S) -> Result<u32, EncodeError<S::Full>> {
-        Out::line(sink, rules.limits.trace_line, |out| {
+        Out::lines(sink, rules.limits.trace_line, |out| {
             put_span(self, rules, out)?;
-            out.put(b"\n");
-            Ok(())
+            end_line(b"\n", out)
+        })
+    }
+
+    fn encode_compact(&self, rules: &Rules<'_>, lines: &mut Slice<'_>) -> Result<u32, EncodeError<Full>> {
+        compact::lines(lines, rules.limits.trace_line, &mut |out| {
+            put_span::<dyn AnyTags>(self, rules, out)?;
+            end_line(b"\n", out)
         })
     }
 
@@ -35,19 +45,47 @@ impl<T: Tags> Encode for Span<'_, T> {
         if self.logs.is_empty() {
             return Ok(None);
         }
-        Out::line(sink, rules.limits.trace_line, |out| {
+        Out::lines(sink, rules.limits.trace_line, |out| {
             put_span_logs(self.trace_id, self.span_id, None, self.logs, out)?;
-            out.put(b",\"span\":\"");
+            out.put(BEFORE_SPAN);
             put_span(self, rules, &mut Json(out))?;
-            out.put(b"\"}\n");
-            Ok(())
+            end_line(AFTER_SPAN, out)
+        })?;
+        Ok(Some(Kind::SpanLogs))
+    }
+
+    fn encode_companion_compact(
+        &self,
+        rules: &Rules<'_>,
+        lines: &mut Slice<'_>,
+    ) -> Result<Option<Kind>, EncodeError<Full>> {
+        if self.logs.is_empty() {
+            return Ok(None);
+        }
+        compact::lines(lines, rules.limits.trace_line, &mut |out| {
+            put_span_logs(self.trace_id, self.span_id, None, self.logs, out)?;
+            out.put(BEFORE_SPAN);
+            // The encoder of the line itself, not one more for the inside of JSON.
+            let inside: &mut dyn Put = &mut Json(out);
+            put_span::<dyn AnyTags>(self, rules, inside)?;
+            end_line(AFTER_SPAN, out)
         })?;
         Ok(Some(Kind::SpanLogs))
     }
 }
 
+fn end_line(end: &[u8], out: &mut (impl Put + ?Sized)) -> Result<u32, InvalidInput> {
+    out.put(end);
+    out.end_line()?;
+    Ok(1)
+}
+
 /// The line of a span, without its LF.
-fn put_span<T: Tags>(span: &Span<'_, T>, rules: &Rules<'_>, out: &mut impl Put) -> Result<(), InvalidInput> {
+fn put_span<T: Tags + ?Sized>(
+    span: &Span<'_, T>,
+    rules: &Rules<'_>,
+    out: &mut (impl Put + ?Sized),
+) -> Result<(), InvalidInput> {
     let limits = &rules.limits;
     let name = Text::new(span.name).map_err(|problem| problem.of(Field::SpanName))?;
     name.check(limits.span_name).map_err(|problem| problem.of(Field::SpanName))?;
@@ -85,12 +123,12 @@ fn put_span<T: Tags>(span: &Span<'_, T>, rules: &Rules<'_>, out: &mut impl Put) 
 }
 
 /// ` "k"="v"…`, where `fixed` annotations stand already or (the mark) will.
-fn put_tags<T: Tags>(
+fn put_tags<T: Tags + ?Sized>(
     tags: &T,
     marked: bool,
     fixed: usize,
     rules: &Rules<'_>,
-    out: &mut impl Put,
+    out: &mut (impl Put + ?Sized),
 ) -> Result<(), InvalidInput> {
     let limits = &rules.limits;
     let mut seen = Seen::new();
@@ -128,7 +166,7 @@ fn put_tags<T: Tags>(
 }
 
 #[inline]
-fn put_tag(name: &Name<'_>, text: &Text<'_>, out: &mut impl Put) {
+fn put_tag(name: &Name<'_>, text: &Text<'_>, out: &mut (impl Put + ?Sized)) {
     out.put(b" \"");
     name.put(out);
     out.put(b"\"=\"");

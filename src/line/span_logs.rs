@@ -2,29 +2,37 @@
 
 use uuid::Uuid;
 
+use super::compact;
 use super::json::{Json, put_string};
 use super::number::{hyphenated, put_u64};
 use super::out::{Out, Put};
 use super::seen::Seen;
 use super::text::Name;
-use super::{Encode, Rules, Sink};
+use super::{Encode, Full, Rules, Sink, Slice};
 use crate::{EncodeError, Field, InvalidInput, Kind, Problem, SpanLog, SpanLogs, parse};
 
 impl Encode for SpanLogs<'_> {
     const KIND: Kind = Kind::SpanLogs;
 
     fn encode<S: Sink + ?Sized>(&self, rules: &Rules<'_>, sink: &mut S) -> Result<u32, EncodeError<S::Full>> {
-        Out::line(sink, rules.limits.trace_line, |out| {
-            put_span_logs(self.trace_id, self.span_id, self.secondary_id, self.logs, out)?;
-            if let Some(span) = self.span {
-                out.put(b",\"span\":\"");
-                Json(out).put(span_line(span, rules)?.as_bytes());
-                out.put(b"\"");
-            }
-            out.put(b"}\n");
-            Ok(())
-        })
+        Out::lines(sink, rules.limits.trace_line, |out| put_line(self, rules, out))
     }
+
+    fn encode_compact(&self, rules: &Rules<'_>, lines: &mut Slice<'_>) -> Result<u32, EncodeError<Full>> {
+        compact::lines(lines, rules.limits.trace_line, &mut |out| put_line(self, rules, out))
+    }
+}
+
+fn put_line(logs: &SpanLogs<'_>, rules: &Rules<'_>, out: &mut (impl Put + ?Sized)) -> Result<u32, InvalidInput> {
+    put_span_logs(logs.trace_id, logs.span_id, logs.secondary_id, logs.logs, out)?;
+    if let Some(span) = logs.span {
+        out.put(b",\"span\":\"");
+        Json(out).put(span_line(span, rules)?.as_bytes());
+        out.put(b"\"");
+    }
+    out.put(b"}\n");
+    out.end_line()?;
+    Ok(1)
 }
 
 /// The line without its LF, if the receiver takes it as a span: else it would not take the logs.
@@ -42,7 +50,7 @@ pub(crate) fn put_span_logs(
     span_id: Uuid,
     secondary_id: Option<&str>,
     logs: &[SpanLog<'_>],
-    out: &mut impl Put,
+    out: &mut (impl Put + ?Sized),
 ) -> Result<(), InvalidInput> {
     if logs.is_empty() {
         return Err(InvalidInput::new(Field::SpanLogs, Problem::Missing));
@@ -67,7 +75,7 @@ pub(crate) fn put_span_logs(
 }
 
 /// A record, from its timestamp on.
-fn put_log(log: &SpanLog<'_>, out: &mut impl Put) -> Result<(), InvalidInput> {
+fn put_log(log: &SpanLog<'_>, out: &mut (impl Put + ?Sized)) -> Result<(), InvalidInput> {
     // The reader's integers are signed.
     if log.timestamp > i64::MAX as u64 {
         return Err(InvalidInput::new(Field::Timestamp, Problem::TooLarge));

@@ -34,7 +34,7 @@ const fn plain_word(word: usize) -> bool {
 }
 
 /// Whether `check` holds for every word of `bytes`; `check` holds for letters. The last word overlaps the one before it.
-#[inline(always)]
+#[cfg_attr(not(target_os = "none"), inline(always))]
 pub(crate) fn all_words(bytes: &[u8], check: impl Fn(usize) -> bool) -> bool {
     let Some(last) = bytes.last_chunk::<WORD>() else { return check(short_word(bytes)) };
     let (words, _) = bytes.as_chunks::<WORD>();
@@ -42,7 +42,7 @@ pub(crate) fn all_words(bytes: &[u8], check: impl Fn(usize) -> bool) -> bool {
 }
 
 /// Less than a word, filled up with its own bytes, or with letters.
-#[inline(always)]
+#[cfg_attr(not(target_os = "none"), inline(always))]
 fn short_word(bytes: &[u8]) -> usize {
     const LETTERS: usize = LOW * b'a' as usize;
     if WORD > 4
@@ -69,7 +69,7 @@ pub(crate) const fn json_word(word: usize) -> bool {
 }
 
 /// Whether all of `bytes` is legal anywhere in a name.
-#[inline(always)]
+#[cfg_attr(not(target_os = "none"), inline(always))]
 fn is_legal(bytes: &[u8]) -> bool {
     all_words(bytes, legal_word)
 }
@@ -126,7 +126,7 @@ pub(crate) struct Name<'a> {
 
 impl<'a> Name<'a> {
     /// The name of a metric or histogram.
-    #[inline(always)]
+    #[cfg_attr(not(target_os = "none"), inline(always))]
     pub(crate) fn new(raw: &'a str) -> Result<Self, Problem> {
         Self::parts(raw)?.longer_than_its_prefix()
     }
@@ -144,14 +144,14 @@ impl<'a> Name<'a> {
     }
 
     /// A key. One that is only a delta crashes the reader as a name does; `~` alone does not.
-    #[inline(always)]
+    #[cfg_attr(not(target_os = "none"), inline(always))]
     pub(crate) fn key(raw: &'a str) -> Result<Self, Problem> {
         let name = Self::parts(raw)?;
         if name.is_delta() { name.longer_than_its_prefix() } else { Ok(name) }
     }
 
     /// The key of a span tag: `_` in front of one made of digits only, which would be read as the start time.
-    #[inline(always)]
+    #[cfg_attr(not(target_os = "none"), inline(always))]
     pub(crate) fn span_key(raw: &'a str) -> Result<Self, Problem> {
         let mut name = Self::key(raw)?;
         if name.rest.as_bytes().first().is_some_and(u8::is_ascii_digit)
@@ -164,7 +164,7 @@ impl<'a> Name<'a> {
     }
 
     /// Anything but a blank.
-    #[inline(always)]
+    #[cfg_attr(not(target_os = "none"), inline(always))]
     pub(crate) fn parts(raw: &'a str) -> Result<Self, Problem> {
         if is_legal(raw.as_bytes()) && !raw.is_empty() {
             return Ok(Self { prefix: "", rest: raw, clean: true });
@@ -183,7 +183,7 @@ impl<'a> Name<'a> {
         Ok(Self { prefix, rest, clean: is_legal(rest.as_bytes()) })
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(target_os = "none"), inline(always))]
     fn longer_than_its_prefix(self) -> Result<Self, Problem> {
         if self.rest.is_empty() { Err(Problem::PrefixOnly) } else { Ok(self) }
     }
@@ -209,7 +209,7 @@ impl<'a> Name<'a> {
     }
 
     /// Says whether it is over `limit`.
-    #[inline(always)]
+    #[cfg_attr(not(target_os = "none"), inline(always))]
     pub(crate) fn check(&self, limit: usize) -> Result<(), Problem> {
         if self.at_most() <= limit { Ok(()) } else { over(limit, self.units()) }
     }
@@ -258,7 +258,7 @@ impl<'a> Name<'a> {
 
     /// Writes it, without quotes.
     #[inline]
-    pub(crate) fn put(&self, out: &mut impl Put) {
+    pub(crate) fn put(&self, out: &mut (impl Put + ?Sized)) {
         if !self.prefix.is_empty() {
             out.put(self.prefix.as_bytes());
         }
@@ -271,7 +271,7 @@ impl<'a> Name<'a> {
 }
 
 /// The fingerprint of a name that is written as it is: of its first and its last four bytes and its length.
-#[inline(always)]
+#[cfg_attr(not(target_os = "none"), inline(always))]
 pub(crate) fn fingerprint(name: &[u8]) -> u32 {
     match (name.first_chunk(), name.last_chunk()) {
         (Some(first), Some(last)) => mix(u32::from_be_bytes(*first), u32::from_be_bytes(*last), name.len()),
@@ -282,14 +282,14 @@ pub(crate) fn fingerprint(name: &[u8]) -> u32 {
     }
 }
 
-#[inline(always)]
+#[cfg_attr(not(target_os = "none"), inline(always))]
 const fn mix(head: u32, tail: u32, len: usize) -> u32 {
     let mixed = (head ^ tail.rotate_left(15) ^ (len as u32).rotate_left(27)).wrapping_mul(0x9E37_79B1);
     (mixed ^ mixed >> 15).wrapping_mul(0x85EB_CA6B)
 }
 
 #[cold]
-fn put_cleaned(rest: &str, out: &mut impl Put) {
+fn put_cleaned(rest: &str, out: &mut (impl Put + ?Sized)) {
     let mut rest = rest.as_bytes();
     while !rest.is_empty() {
         let legal = rest.iter().position(|&byte| class(byte) != Class::Legal).unwrap_or(rest.len());
@@ -308,7 +308,7 @@ fn put_cleaned(rest: &str, out: &mut impl Put) {
 }
 
 /// Whether `key` and `value` are written as they are: no clean-up, no escape, no trimming.
-#[inline(always)]
+#[cfg_attr(not(target_os = "none"), inline(always))]
 pub(crate) fn are_plain(key: &str, value: &str) -> bool {
     let (key, value) = (key.as_bytes(), value.as_bytes());
     !key.is_empty() && is_legal(key) && ends_are_plain(value) && all_words(value, plain_word)
@@ -323,7 +323,7 @@ pub(crate) struct Text<'a> {
 }
 
 impl<'a> Text<'a> {
-    #[inline(always)]
+    #[cfg_attr(not(target_os = "none"), inline(always))]
     pub(crate) fn new(raw: &'a str) -> Result<Self, Problem> {
         let trimmed = trim(raw);
         if trimmed.is_empty() {
@@ -348,7 +348,7 @@ impl<'a> Text<'a> {
     }
 
     /// Says whether it is over `limit`.
-    #[inline(always)]
+    #[cfg_attr(not(target_os = "none"), inline(always))]
     pub(crate) fn check(&self, limit: usize) -> Result<(), Problem> {
         if self.at_most() <= limit { Ok(()) } else { over(limit, self.units()) }
     }
@@ -372,7 +372,7 @@ impl<'a> Text<'a> {
 
     /// Writes it, without the quotes around it.
     #[inline]
-    pub(crate) fn put(&self, out: &mut impl Put) {
+    pub(crate) fn put(&self, out: &mut (impl Put + ?Sized)) {
         if self.plain {
             out.put(self.trimmed.as_bytes());
         } else {
@@ -382,7 +382,7 @@ impl<'a> Text<'a> {
 }
 
 #[cold]
-fn put_escaped(text: &str, out: &mut impl Put) {
+fn put_escaped(text: &str, out: &mut (impl Put + ?Sized)) {
     let mut runs = text.split_inclusive(['"', '\n', '\u{4}']);
     for run in &mut runs {
         let (plain, escape): (_, &[u8]) = match run.as_bytes() {
@@ -397,14 +397,14 @@ fn put_escaped(text: &str, out: &mut impl Put) {
 }
 
 /// Whether nothing is there to trim, and something is there at all.
-#[inline(always)]
+#[cfg_attr(not(target_os = "none"), inline(always))]
 fn ends_are_plain(text: &[u8]) -> bool {
     let (Some(first), Some(last)) = (text.first(), text.last()) else { return false };
     (b'!'..0x80).contains(first) && (b'!'..0x80).contains(last) && *last != b'\\'
 }
 
 /// Without white space at both ends and backslashes at the end, of which neither is left at the end.
-#[inline(always)]
+#[cfg_attr(not(target_os = "none"), inline(always))]
 fn trim(raw: &str) -> &str {
     if ends_are_plain(raw.as_bytes()) { raw } else { trim_odd(raw) }
 }
@@ -427,10 +427,19 @@ mod tests {
     use std::vec::Vec;
 
     use super::*;
+    use crate::InvalidInput;
 
     impl Put for Vec<u8> {
         fn put(&mut self, bytes: &[u8]) {
             self.extend_from_slice(bytes);
+        }
+
+        fn end_line(&mut self) -> Result<(), InvalidInput> {
+            Ok(())
+        }
+
+        fn skipped(&mut self, _: usize) -> bool {
+            false
         }
     }
 

@@ -4,6 +4,7 @@ use core::fmt;
 
 /// The part of a line that an error speaks of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Part {
     /// The first word of a line that starts with `!` or `@`.
@@ -105,6 +106,7 @@ impl fmt::Display for Part {
 
 /// What is wrong with a line. Lengths and limits of text are in UTF-16 code units, as the receiver counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Reason {
     /// Nothing but white space. The receiver ignores such a line without a word.
@@ -259,6 +261,7 @@ const fn json(part: Part) -> &'static str {
 /// assert_eq!(error.to_string(), "column 12: value is not a number: write it as 42, 0.5 or 1e-3");
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub struct ParseError {
     /// Where the trouble starts: 1-based, in characters. One behind the last character where something is missing.

@@ -53,7 +53,7 @@ use crate::{Kind, Limits};
 use cursor::Cursor;
 use error::Fault;
 
-/// A line that the receiver takes.
+/// A line that the receiver takes. What `defmt` shows of it is its kind.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub enum Line<'a> {
@@ -71,6 +71,13 @@ pub enum Line<'a> {
     SourceTag(SourceTag<'a>),
     /// The description of a source.
     SourceDescription(SourceDescription<'a>),
+}
+
+#[cfg(feature = "defmt")]
+impl defmt::Format for Line<'_> {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        defmt::write!(f, "Line({})", self.kind());
+    }
 }
 
 impl Line<'_> {

@@ -50,6 +50,7 @@ impl Span<'_> {
 
 /// What the times of a span are in, by the size of its start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Unit {
     /// A start below 10^12.
     Seconds,

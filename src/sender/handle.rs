@@ -134,7 +134,11 @@ impl Sender {
         self.inner.settings.endpoint.as_ref()
     }
 
-    /// Queues a datum: any type of [`data`](crate::data). A span with logs makes two lines, of two kinds.
+    /// Queues a datum: any type of [`data`](crate::data). A span with logs makes two lines, of two kinds; both are lost
+    /// where there is no room for the first.
+    ///
+    /// It looks at nothing that costs time, so not at whether this process is a fork of the one that made the sender: in
+    /// such a process it may say `Ok` until a batch is full, and [`flush`](Self::flush) says what is true.
     ///
     /// # Errors
     /// [`SendError`] says what is wrong with it, or why there is no room.
@@ -147,10 +151,15 @@ impl Sender {
             let end = scratch.len();
             let companion = data.encode_companion(&rules, scratch).map_err(|error| self.invalid(kind, error))?;
             let (first, second) = scratch.split_at_checked(end).unwrap_or((scratch, &[]));
-            self.push(kind, first, lines)?;
-            match companion {
-                Some(kind) => self.push(kind, second, 1),
-                None => Ok(()),
+            let pushed = self.push(kind, first, lines);
+            match (pushed, companion) {
+                (Ok(()), Some(kind)) => self.push(kind, second, 1),
+                (Err(SendError::QueueFull(_) | SendError::StoreFull(_)), Some(kind)) => {
+                    // Of no use without the first, and lost like it.
+                    self.shared().lock().refuse(kind, 1);
+                    pushed
+                }
+                _ => pushed,
             }
         })
     }
@@ -234,9 +243,7 @@ impl Sender {
             match waited {
                 Some(until) => drop(shared.wait(hub, until)),
                 None => {
-                    let refused = hub.delivery.view().refuse(kind, lines);
-                    hub.told = hub.told.wrapping_add(lines as usize);
-                    return Err(refusal(kind, refused));
+                    return Err(refusal(kind, hub.refuse(kind, lines)));
                 }
             }
         }

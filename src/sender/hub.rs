@@ -13,10 +13,10 @@ use super::keeper::GRACE;
 use super::news::{Item, News};
 use super::sync::{Instant, Mutex, MutexGuard};
 use super::waiting::Waiting;
-use crate::KindSet;
-use crate::delivery::{Delivery, InFlight, Job, Lane, Lost, Millis, Outcome, Reply, Slot, Spool, Ticket};
+use crate::delivery::{Delivery, InFlight, Job, Lane, Lost, Millis, Outcome, Refused, Reply, Slot, Spool, Ticket};
 use crate::store::StoreFailure;
 use crate::transport::{Accepted, Batch, Failure, Transport, TransportError};
+use crate::{Kind, KindSet};
 
 /// A segment on a server: made on first use.
 pub(super) type Segment = Box<[u8]>;
@@ -165,6 +165,12 @@ impl Hub {
     pub(super) fn is_drained(&mut self, kinds: KindSet) -> bool {
         let row = self.delivery.ledger().total_of(kinds);
         row.unsettled() == 0 && (!self.keeper || row.stored == 0 && !self.delivery.view().store_is_unread())
+    }
+
+    /// Counts lines for which there is no room; their producer is told.
+    pub(super) fn refuse(&mut self, kind: Kind, lines: u32) -> Refused {
+        self.told = self.told.wrapping_add(lines as usize);
+        self.delivery.view().refuse(kind, lines)
     }
 
     /// Whether lines that find no room should wait for the store to take others.

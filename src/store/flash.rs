@@ -358,6 +358,7 @@ impl<F: MultiwriteNorFlash, B> fmt::Debug for Flash<F, B> {
 
 /// What went wrong with a [`Flash`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum FlashError {
     /// There is no room for a record of that length.
@@ -428,6 +429,7 @@ impl StoreError for FlashError {
 
 /// Why a range of a flash cannot be a [`Flash`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum FlashRangeError {
     /// It has less than three pages.

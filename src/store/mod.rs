@@ -33,6 +33,7 @@ use crate::Kind;
 
 /// What is known of a record without reading its lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub struct Head {
     /// The kind of every line.
@@ -168,6 +169,7 @@ pub trait AsyncStore {
 
 /// How much of the medium a record takes: its lines and `overhead` bytes, in whole blocks of `block` bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Footprint {
     /// Bytes beside the lines.
     pub overhead: u32,
@@ -194,6 +196,7 @@ pub trait StoreError: core::error::Error {
 
 /// What went wrong with a store, for code that has to decide without knowing which.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum StoreFailure {
     /// There is no room on the medium: it may work once records were removed.

@@ -8,6 +8,7 @@ use crate::random::SplitMix;
 
 /// What happens to one call of `send`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Step {
     /// The inner transport gets the batch.
@@ -156,6 +157,7 @@ fn conclude<E>(passed: Option<Accepted>, said: Option<Injected>) -> Result<Accep
 
 /// A failure that was ordered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub struct Injected {
     /// What it looks like.
@@ -166,6 +168,7 @@ pub struct Injected {
 
 /// An error of a [`Fault`]: one that was ordered, or the inner transport's own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum FaultError<E> {
     /// Ordered by the script or by chance.
     Injected(Injected),

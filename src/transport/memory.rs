@@ -127,6 +127,7 @@ impl<S: Sink> AsyncTransport for Recorder<S> {
 
 /// The sink of a [`Recorder`] has no room for the batch; nothing of it was recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub struct RecorderFull {
     /// The length of the batch that did not fit.

@@ -78,6 +78,7 @@ impl<'a> Batch<'a> {
 
 /// What a transport did with a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Accepted {
     /// The receiver said that it has the batch (HTTP 2xx).
     Delivered,
@@ -87,6 +88,7 @@ pub enum Accepted {
 
 /// What went wrong, for code that has to decide without knowing the transport.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Failure {
     /// No connection could be made; nothing was sent.

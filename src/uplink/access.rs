@@ -24,33 +24,11 @@ pub trait Access {
     ///
     /// # Errors
     /// [`Unsent`] says what was not queued and why, and whether the ledger has it.
-    fn send<D: Encode>(&mut self, datum: &D, rules: &Rules<'_>, scratch: &mut [u8]) -> Result<(), Unsent> {
-        let kind = datum.kind();
-        let mut slice = Slice::new(scratch);
-        let encoded = datum.encode(rules, &mut slice).and_then(|lines| {
-            let end = slice.len();
-            Ok((lines, end, datum.encode_companion(rules, &mut slice)?))
-        });
-        match encoded {
-            Ok((lines, end, companion)) => {
-                let (first, second) = slice.as_bytes().split_at_checked(end).unwrap_or_default();
-                let pushed = self.push(kind, first, lines);
-                match (pushed, companion) {
-                    (Ok(()), Some(kind)) => self.push(kind, second, 1),
-                    (Err(Unsent::Refused(Refused::Full | Refused::StoreFull)), Some(kind)) => {
-                        // Of no use without the first, and lost like it.
-                        self.with(|queue| queue.refuse(kind, 1));
-                        pushed
-                    }
-                    _ => pushed,
-                }
-            }
-            Err(EncodeError::Full(full)) => Err(Unsent::Scratch(full)),
-            Err(EncodeError::Invalid(invalid)) => {
-                self.with(|queue| queue.note(kind, 1, 0));
-                Err(Unsent::Invalid(invalid))
-            }
-        }
+    fn send<D: Encode>(&mut self, datum: &D, rules: &Rules<'_>, scratch: &mut [u8]) -> Result<(), Unsent>
+    where
+        Self: Sized,
+    {
+        send(self, datum, rules, scratch)
     }
 
     /// Queues `count` whole lines of `kind`, each ended by its LF, as [`View::push`] does; 0 lines, as of a delta counter
@@ -69,8 +47,60 @@ pub trait Access {
     }
 }
 
+/// [`Encode`] of data of any type, to a slice.
+trait Datum {
+    fn kind(&self) -> Kind;
+    fn encode(&self, rules: &Rules<'_>, lines: &mut Slice<'_>) -> Result<u32, EncodeError<Full>>;
+    fn encode_companion(&self, rules: &Rules<'_>, lines: &mut Slice<'_>) -> Result<Option<Kind>, EncodeError<Full>>;
+}
+
+impl<D: Encode> Datum for D {
+    fn kind(&self) -> Kind {
+        Encode::kind(self)
+    }
+
+    fn encode(&self, rules: &Rules<'_>, lines: &mut Slice<'_>) -> Result<u32, EncodeError<Full>> {
+        self.encode_compact(rules, lines)
+    }
+
+    fn encode_companion(&self, rules: &Rules<'_>, lines: &mut Slice<'_>) -> Result<Option<Kind>, EncodeError<Full>> {
+        self.encode_companion_compact(rules, lines)
+    }
+}
+
+/// [`Access::send`], once for data of all types.
+fn send(queue: &mut impl Access, datum: &dyn Datum, rules: &Rules<'_>, scratch: &mut [u8]) -> Result<(), Unsent> {
+    let kind = datum.kind();
+    let mut slice = Slice::new(scratch);
+    let encoded = datum.encode(rules, &mut slice).and_then(|lines| {
+        let end = slice.len();
+        Ok((lines, end, datum.encode_companion(rules, &mut slice)?))
+    });
+    match encoded {
+        Ok((lines, end, companion)) => {
+            let (first, second) = slice.as_bytes().split_at_checked(end).unwrap_or_default();
+            let pushed = queue.push(kind, first, lines);
+            match (pushed, companion) {
+                (Ok(()), Some(kind)) => queue.push(kind, second, 1),
+                (Err(Unsent::Refused(Refused::Full | Refused::StoreFull)), Some(kind)) => {
+                    // Of no use without the first, and lost like it.
+                    queue.with(|view| view.refuse(kind, 1));
+                    pushed
+                }
+                _ => pushed,
+            }
+        }
+        Err(EncodeError::Full(full)) => Err(Unsent::Scratch(full)),
+        Err(EncodeError::Invalid(invalid)) => {
+            queue.with(|view| view.note(kind, 1, 0));
+            Err(Unsent::Invalid(invalid))
+        }
+    }
+}
+
 /// Why a datum was not queued.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Unsent {
     /// The datum cannot be said in a line that the receiver takes. Counted as invalid.

@@ -13,6 +13,7 @@ use crate::{Encode, KindSet, Rules};
 
 /// When the driver is to be called again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Next {
     /// At once: there may be more to do.
     Now,
@@ -24,6 +25,7 @@ pub enum Next {
 
 /// What a flush came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[must_use = "a flush may have left lines behind"]
 #[non_exhaustive]
 pub struct Flushed {

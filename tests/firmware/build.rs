@@ -9,5 +9,7 @@ fn main() {
     println!("cargo:rustc-link-search={out}");
     println!("cargo:rustc-link-arg-bins=-Tlink.x");
     println!("cargo:rustc-link-arg-bins=--nmagic");
+    // Where the words of what is logged are.
+    println!("cargo:rustc-link-arg-bin=logging=-Tdefmt.x");
     println!("cargo:rerun-if-changed=memory.x");
 }

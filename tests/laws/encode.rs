@@ -1,7 +1,8 @@
 //! Laws of the encoders, with the parser as their judge:
 //!
 //! 1. An error leaves every sink as it was, and the input has what the error tells of.
-//! 2. Every sink gets the same bytes, [`Count`] the same number; a slice that is too small is full and unchanged.
+//! 2. Every sink gets the same bytes, [`Count`] the same number; a slice that is too small is full and unchanged. The
+//!    compact encoders say just what the others do.
 //! 3. There are as many LFs as lines, and the last byte is one.
 //! 4. The reader takes every line with the limits it was written by, and reads what was meant.
 //! 5. A prepared series writes what a fresh one does.
@@ -80,6 +81,11 @@ fn into_slice(datum: &impl Encode, rules: &Rules<'_>, size: usize) -> Result<Str
     slice.put(BEFORE).unwrap();
     let outcome = datum.encode(rules, &mut slice);
     let after = slice.as_str().unwrap().strip_prefix("before").unwrap().to_owned();
+    let mut copy = vec![b'.'; BEFORE.len() + size];
+    let mut compact = Slice::new(&mut copy);
+    compact.put(BEFORE).unwrap();
+    assert_eq!(datum.encode_compact(rules, &mut compact), outcome);
+    assert_eq!(compact.as_str(), slice.as_str());
     assert!(outcome.is_ok() || after.is_empty(), "nothing is written on an error");
     outcome.map(|_| after)
 }
@@ -328,7 +334,13 @@ pub(crate) fn is_span_time(start_millis: u64, duration_millis: u64) -> bool {
 /// The logs of a span hold its very line.
 fn companion(span: &Span<'_, Pairs<'_>>, rules: &Rules<'_>, lines: &[String]) {
     let mut out = Vec::new();
-    match span.encode_companion(rules, &mut out) {
+    let outcome = span.encode_companion(rules, &mut out);
+    let mut room = vec![0; if outcome.is_ok() { out.len() } else { 1 << 12 }];
+    let mut slice = Slice::new(&mut room);
+    let compact = span.encode_companion_compact(rules, &mut slice);
+    assert_eq!(slice.as_bytes(), out);
+    assert_eq!(compact.map_err(|error| error.invalid().copied()), outcome.map_err(|error| error.invalid().copied()));
+    match outcome {
         Ok(None) => assert!(span.logs.is_empty() && out.is_empty()),
         Ok(Some(kind)) => {
             assert_eq!(kind, Kind::SpanLogs);

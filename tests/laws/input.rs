@@ -11,7 +11,7 @@ use wavefront_sdk::{
 };
 
 use super::clean::{LENGTHS, PIECES, utf16};
-use super::delivery::{self, AMPLE, LONG, Op, PLENTY, Receiver, Setup, Way};
+use super::delivery::{self, AMPLE, LONG, Op, PLENTY, Receiver, SOON, Setup, Way};
 use super::encode::{self as laws, Rooms};
 
 // ---- a datum -----------------------------------------------------------------------------------------------------------
@@ -359,6 +359,7 @@ fn setup(u: &mut Unstructured<'_>) -> Result<(Setup, bool)> {
         replay_for: if bool::arbitrary(u)? { u.int_in_range(0..=2_000)? } else { LONG },
         flush_every: *u.choose(&[0, 50, 5_000])?,
         most_out: u.int_in_range(1..=5)?,
+        start: if bool::arbitrary(u)? { 1_000 } else { SOON - u64::from(u.int_in_range(0..=400_000_u32)?) },
         receiver: *u.choose(&[Receiver::Answers, Receiver::Stream, Receiver::Both, Receiver::Acks, Receiver::Acks])?,
     };
     Ok((setup, bool::arbitrary(u)?))

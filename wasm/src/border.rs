@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 
 use wasm_bindgen::prelude::wasm_bindgen;
+use wavefront_sdk::line::Full;
 
 use crate::fault::Fault;
 use crate::pipe::Pipe;
@@ -21,6 +22,14 @@ pub(crate) struct Border {
     /// Where lines are encoded before they are queued.
     pub(crate) scratch: Vec<u8>,
     pub(crate) pipes: Vec<Option<Pipe>>,
+}
+
+/// No line is longer, and there are two at most.
+pub(crate) const MOST_SCRATCH: usize = 4 << 20;
+
+/// Makes room for what did not fit.
+pub(crate) fn grow(scratch: &mut Vec<u8>, full: Full) {
+    scratch.resize(full.needed.saturating_add(scratch.len()).saturating_mul(2), 0);
 }
 
 /// The least that an area holds: more than words and numbers that go out.

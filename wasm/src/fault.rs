@@ -4,6 +4,7 @@ use std::io::Write;
 
 use wavefront_sdk::delivery::Refused;
 use wavefront_sdk::endpoint::EndpointError;
+use wavefront_sdk::line::Full;
 use wavefront_sdk::uplink::Unsent;
 use wavefront_sdk::{EncodeError, InvalidInput, Problem};
 
@@ -86,11 +87,34 @@ impl From<EndpointError> for Fault {
     }
 }
 
-impl<F> From<EncodeError<F>> for Fault {
-    fn from(error: EncodeError<F>) -> Self {
+/// Why lines were not written.
+pub(crate) enum Unwritten {
+    /// There is no room: with more it may work.
+    Full(Full),
+    /// The datum is wrong.
+    Fault(Fault),
+}
+
+impl From<Fault> for Unwritten {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+impl From<EncodeError<Full>> for Unwritten {
+    fn from(error: EncodeError<Full>) -> Self {
         match error {
-            EncodeError::Invalid(invalid) => Self::Invalid(invalid),
-            EncodeError::Full(_) => Self::Refused(Refused::TooLarge),
+            EncodeError::Invalid(invalid) => Self::Fault(invalid.into()),
+            EncodeError::Full(full) => Self::Full(full),
+        }
+    }
+}
+
+impl From<Unwritten> for Fault {
+    fn from(unwritten: Unwritten) -> Self {
+        match unwritten {
+            Unwritten::Full(_) => Self::Refused(Refused::TooLarge),
+            Unwritten::Fault(fault) => fault,
         }
     }
 }

@@ -1,25 +1,37 @@
 //! Data to lines, without a sender.
 
 use wasm_bindgen::prelude::wasm_bindgen;
+use wavefront_sdk::line::Slice;
 use wavefront_sdk::{Encode, Kind, Rules};
 
-use crate::border::{Parts, with};
+use crate::border::{MOST_SCRATCH, Parts, grow, with};
 use crate::data::{EventParts, SpanParts, centroids, histogram, metric};
-use crate::fault::Fault;
+use crate::fault::Unwritten;
 use crate::strings::Strings;
 
-/// Writes the lines to `out`. The first string is the default source.
+/// Writes the lines to `out`, by way of the scratch: the encoders are compiled for that already. The first string is the
+/// default source.
 fn line(
     strings: u32,
     numbers: u32,
-    work: impl FnOnce(Strings<'_>, &[f64], &Rules<'_>, &mut Vec<u8>) -> Result<u32, Fault>,
+    work: impl Fn(Strings<'_>, &[f64], &Rules<'_>, &mut Slice<'_>) -> Result<u32, Unwritten>,
 ) -> i32 {
     with(|border| {
-        let Parts { mut strings, numbers, out, .. } = border.parts(strings, numbers)?;
+        let Parts { mut strings, numbers, out, scratch, .. } = border.parts(strings, numbers)?;
         let mut rules = Rules::new();
         rules.default_source = strings.given();
-        out.clear();
-        Ok(work(strings, numbers, &rules, out)? as i32)
+        loop {
+            let mut slice = Slice::new(scratch);
+            match work(strings, numbers, &rules, &mut slice) {
+                Ok(lines) => {
+                    out.clear();
+                    out.extend_from_slice(slice.as_bytes());
+                    return Ok(lines as i32);
+                }
+                Err(Unwritten::Full(full)) if scratch.len() < MOST_SCRATCH => grow(scratch, full),
+                Err(unwritten) => return Err(unwritten.into()),
+            }
+        }
     })
 }
 

@@ -5,21 +5,19 @@ use std::time::Duration;
 use wasm_bindgen::prelude::wasm_bindgen;
 use wavefront_sdk::delivery::{Config, Cut, Delivery, Lane, Millis, Outcome, Slot, Ticket};
 use wavefront_sdk::endpoint::{Endpoint, Form};
+use wavefront_sdk::line::Slice;
 use wavefront_sdk::transport::{Failure, Token};
 use wavefront_sdk::uplink::{Access, Due, Requests, Unsent, Uplink};
-use wavefront_sdk::{Encode, EventForm, Kind, KindSet, Prepared, Rules};
+use wavefront_sdk::{Encode, EncodeError, EventForm, Kind, KindSet, Prepared, Rules};
 
-use crate::border::{Parts, look, with};
-use crate::fault::Fault;
+use crate::border::{MOST_SCRATCH, Parts, grow, look, with};
+use crate::fault::{Fault, Unwritten};
 
 type Segment = Box<[u8]>;
 type Queue = Delivery<Segment, Box<[Slot<Segment>]>, Box<[Lane]>>;
 
 /// Requests at once, at most: in a page that goes away more than otherwise.
 const IN_FLIGHT: usize = 16;
-
-/// No line is longer, and there are two at most.
-const MOST_SCRATCH: usize = 4 << 20;
 
 pub(crate) struct Pipe {
     uplink: Uplink<Queue, Requests<Segment, IN_FLIGHT>>,
@@ -65,7 +63,7 @@ impl Pipe {
         while let Err(Unsent::Scratch(full)) = sent
             && scratch.len() < MOST_SCRATCH
         {
-            scratch.resize(full.needed.saturating_add(scratch.len()).saturating_mul(2), 0);
+            grow(scratch, full);
             sent = self.uplink.send(datum, &rules, scratch);
         }
         sent?;
@@ -81,18 +79,21 @@ impl Pipe {
         scratch: &mut Vec<u8>,
     ) -> Result<Sent, Fault> {
         let Some(Some(series)) = self.series.get(series as usize) else { return Err(Fault::Gone) };
-        scratch.clear();
         let kind = series.kind();
         let queue = self.uplink.queue();
-        let pushed = match series.encode(value, time, scratch) {
-            Ok(lines) => Access::push(queue, kind, scratch, lines).map_err(Fault::from),
-            Err(error) => {
-                queue.view().note(kind, 1, 0);
-                Err(error.into())
+        let (pushed, bytes) = loop {
+            let mut slice = Slice::new(scratch);
+            match series.encode(value, time, &mut slice) {
+                Ok(lines) => {
+                    break (Access::push(queue, kind, slice.as_bytes(), lines).map_err(Fault::from), slice.len());
+                }
+                Err(EncodeError::Full(full)) if scratch.len() < MOST_SCRATCH => grow(scratch, full),
+                Err(error) => {
+                    queue.view().note(kind, 1, 0);
+                    break (Err(Unwritten::from(error).into()), 0);
+                }
             }
         };
-        let bytes = scratch.len();
-        scratch.resize(scratch.capacity(), 0);
         pushed.map(|()| self.sent(1, bytes))
     }
 

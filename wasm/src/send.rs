@@ -1,7 +1,7 @@
 //! Data to the queue of a sender.
 
 use wasm_bindgen::prelude::wasm_bindgen;
-use wavefront_sdk::{Field, Kind, Prepared};
+use wavefront_sdk::{EncodeError, Field, Kind, Prepared};
 
 use crate::border::{Parts, pipe_of, with};
 use crate::data::{self, EventParts, SpanParts, centroids, whole};
@@ -84,7 +84,8 @@ pub fn prepare(pipe: u32, strings: u32) -> i32 {
     with(|border| {
         let Parts { strings, pipes, .. } = border.parts(strings, 0)?;
         let pipe = pipe_of(pipes, pipe)?;
-        let series = Prepared::<Vec<u8>>::metric(&data::metric(strings, 0.0, -1.0, &pipe.tags)?, &pipe.rules())?;
+        let series = Prepared::<Vec<u8>>::metric(&data::metric(strings, 0.0, -1.0, &pipe.tags)?, &pipe.rules());
+        let series = series.map_err(|EncodeError::Invalid(invalid)| invalid)?;
         Ok(put(&mut pipe.series, series.into_boxed()) as i32)
     })
 }

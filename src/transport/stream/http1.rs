@@ -363,12 +363,14 @@ fn go_on<E: Error>(failure: E) -> Result<(), What<E>> {
 /// What kept a batch from being delivered; `E` is the stream's own error. Neither `Display` nor `Debug` shows a token, the
 /// lines, or what the receiver answered beside its status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Http1Error<E> {
     what: What<E>,
     lines_done: u32,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 enum What<E> {
     Connect(E),
     /// It had gone before anything was sent.

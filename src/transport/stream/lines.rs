@@ -380,6 +380,7 @@ impl<E> Fault<E> {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 enum Stage {
     Connect,
     Look,
@@ -391,6 +392,7 @@ enum Stage {
 
 /// What kept lines from being written to a stream; `E` is the stream's own error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct LinesError<E> {
     stage: Stage,
     source: Option<E>,

@@ -126,6 +126,7 @@ impl fmt::Debug for Receiver<'_> {
 
 /// Why something cannot be said of a receiver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum InvalidReceiver {
     /// The host is empty, or has characters that no host and port have.

@@ -13,9 +13,9 @@ extern crate alloc;
 
 /// What the tests have to notice.
 #[cfg(any(feature = "vec", feature = "panics"))]
-pub fn wrong(at: usize) -> u32 {
+pub fn wrong(at: usize) -> u8 {
     #[cfg(feature = "vec")]
-    return alloc::vec![1_u32].iter().sum();
+    return alloc::vec![1].iter().sum();
     #[cfg(not(feature = "vec"))]
     return [1, 2, 3][at];
 }

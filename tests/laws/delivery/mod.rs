@@ -28,6 +28,8 @@ pub(crate) struct Setup {
     pub(crate) replay_for: u64,
     pub(crate) flush_every: u64,
     pub(crate) most_out: usize,
+    /// What the clock says at the beginning, in milliseconds.
+    pub(crate) start: u64,
     /// Whether the receiver answers.
     pub(crate) receiver: Receiver,
 }
@@ -111,7 +113,7 @@ impl<B: Buf + Debug> Harness<B> {
         config.flush_interval = Duration::from_millis(setup.flush_every);
         config.backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
         let slots = (0..setup.slots).map(|_| slot(setup.segment)).collect();
-        let mut setup = setup.clone();
+        let (mut setup, start) = (setup.clone(), setup.start);
         if setup.receiver == Receiver::Acks {
             // What is not acknowledged can be told only of one batch after the other.
             setup.most_out = 1;
@@ -122,7 +124,7 @@ impl<B: Buf + Debug> Harness<B> {
             delivery: Delivery::new(config, slots, lanes),
             model: Model::default(),
             stripe,
-            now: Millis(1_000),
+            now: Millis(start),
             out: vec![],
             leases: vec![],
             tickets: vec![],
@@ -482,8 +484,13 @@ impl<B: Buf + Debug> Harness<B> {
     }
 
     fn abandon(&mut self) {
+        let before = self.delivery.ledger();
         self.view().abandon();
-        (self.closed, self.abandoned) = (true, true);
+        if core::mem::replace(&mut self.abandoned, true) {
+            assert_eq!(self.delivery.ledger(), before, "there was nothing left to give up");
+            return;
+        }
+        self.closed = true;
         let exact = Kind::ALL.map(|kind| self.model.is_exact(kind));
         let acked = Kind::ALL.map(|kind| self.model.lanes[kind.index()].acked);
         // Where one of its batches is out, a segment that is acknowledged in part is not looked into.
@@ -513,7 +520,7 @@ impl<B: Buf + Debug> Harness<B> {
             || self.setup.replay_for < LONG;
         for at in 0..self.setup.lanes.len() {
             let kind = self.kind(at);
-            let before = self.model.lanes[kind.index()].row;
+            let before = core::mem::replace(&mut self.model.lane(kind).row, *ledger.row(kind));
             let unacked = self.delivery.view().unacknowledged(kind.into());
             assert_eq!(unacked, self.model.unacknowledged(kind), "{kind}: bytes that are not acknowledged");
             if self.abandoned && self.model.count(kind, State::Limbo) > 0 {
@@ -638,6 +645,8 @@ impl<B: Buf + Debug> Harness<B> {
 pub(crate) const AMPLE: usize = 80;
 pub(crate) const PLENTY: usize = 1 << 20;
 pub(crate) const LONG: u64 = 1 << 40;
+/// Just before a clock of 32 bits begins anew.
+pub(crate) const SOON: u64 = u32::MAX as u64;
 
 pub(crate) fn run<B: Buf + Debug>(setup: &Setup, ops: &[Op], slot: fn(usize) -> Slot<B>, stripe: fn(usize) -> B) {
     let mut harness = Harness::new(setup, slot, stripe);

@@ -153,8 +153,7 @@ impl Model {
     }
 
     /// Compares the ledger's row with the lines.
-    pub(crate) fn check(&mut self, kind: Kind, row: Row, may_evict: bool, may_release: bool, ample: bool) {
-        self.lane(kind).row = row;
+    pub(crate) fn check(&self, kind: Kind, row: Row, may_evict: bool, may_release: bool, ample: bool) {
         assert!(row.is_balanced(), "{kind}: {row:?}");
         let [queued, out, written, limbo] =
             [State::Queued, State::Out, State::Written, State::Limbo].map(|state| self.count(kind, state));

@@ -28,8 +28,6 @@ fn main() -> ! {
     QUEUE.put(Queue::over(segments, Kind::ALL, shared::config()));
     let mut uplink = Uplink::new(&QUEUE, Link::new());
     board::start_clock();
-    #[cfg(any(feature = "vec", feature = "panics"))]
-    uplink.transport().say(b"wrong ", firmware::wrong(board::millis() as usize));
 
     let mut sensors = Sensors::new();
     while !sensors.are_done(board::millis()) {

@@ -35,6 +35,8 @@ fn main() -> ! {
     let mut uplink = Uplink::new(queue, Lines::new(Uart::new(0)));
     let mut modem = Uart::new(2);
     board::start_clock();
+    #[cfg(any(feature = "vec", feature = "panics"))]
+    modem.put(&[firmware::wrong(board::millis() as usize)]);
     for step in 0..10 {
         send(&mut uplink, step);
         while uplink.poll(Millis(u64::from(board::millis()))) == Next::Now {}

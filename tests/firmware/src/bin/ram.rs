@@ -7,7 +7,7 @@ use core::mem::size_of;
 
 use cortex_m_rt::entry;
 use firmware::board;
-use wavefront_sdk::delivery::{Config, Dropped, InFlight, Lane, Ledger, Row, Slot};
+use wavefront_sdk::delivery::{Dropped, InFlight, Lane, Ledger, Row, Slot};
 use wavefront_sdk::transport::Lines;
 use wavefront_sdk::uplink::{Queue, Uplink};
 
@@ -25,7 +25,6 @@ sizes! {
     RAM_3_KINDS: Kinds<3>;
     RAM_7_KINDS: Kinds<7>;
     RAM_NO_SLOTS_NO_KINDS: Queue<'static, 0, 0>;
-    RAM_CONFIG: Config;
     RAM_SLOT: Slot<Segment>;
     RAM_LANE: Lane;
     RAM_LANE_ROW: Row;

@@ -1,0 +1,61 @@
+//! The encoders for devices, where flash is dearer than time: one piece of code a kind of datum, whatever its tags are.
+
+use super::out::{Out, Put};
+use super::{Full, Slice};
+use crate::{EncodeError, InvalidInput, Tags};
+
+/// Tags of a type that is not known.
+pub(crate) trait AnyTags {
+    /// Calls `each` once a pair, in order, until it says no.
+    fn walk(&self, each: &mut dyn FnMut(&str, &str) -> bool);
+}
+
+impl<T: Tags> AnyTags for T {
+    fn walk(&self, each: &mut dyn FnMut(&str, &str) -> bool) {
+        // The error is only the way out.
+        let _ = self.try_each(&mut |key, value| if each(key, value) { Ok(()) } else { Err(()) });
+    }
+}
+
+impl Tags for dyn AnyTags + '_ {
+    fn try_each<E>(&self, each: &mut impl FnMut(&str, &str) -> Result<(), E>) -> Result<(), E> {
+        let mut outcome = Ok(());
+        self.walk(&mut |key, value| {
+            outcome = each(key, value);
+            outcome.is_ok()
+        });
+        outcome
+    }
+}
+
+/// [`Out::lines`] to a slice.
+pub(crate) fn lines(
+    slice: &mut Slice<'_>,
+    line_limit: usize,
+    write: &mut dyn FnMut(&mut dyn Put) -> Result<u32, InvalidInput>,
+) -> Result<u32, EncodeError<Full>> {
+    Out::lines(slice, line_limit, |out| write(out))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::vec::Vec;
+
+    use super::*;
+
+    #[test]
+    fn tags_of_an_unknown_type_are_walked_in_order_up_to_the_first_error() {
+        let tags: &dyn AnyTags = &[("a", "1"), ("b", "2"), ("c", "3")];
+        let walk = |last: &str| {
+            let mut seen = Vec::new();
+            let outcome = tags.try_each(&mut |key, value| {
+                seen.push((key == last, value.len()));
+                if key == last { Err(value.parse::<u8>().unwrap()) } else { Ok(()) }
+            });
+            (seen.len(), outcome)
+        };
+        assert_eq!(walk("b"), (2, Err(2)));
+        assert_eq!(walk("d"), (3, Ok(())));
+    }
+}

@@ -1,0 +1,133 @@
+// The package in Chromium: a page, its workers, its end.
+
+import assert from "node:assert/strict";
+import { after, before, beforeEach, afterEach, test } from "node:test";
+import { gunzipSync } from "node:zlib";
+import { launchChromium } from "./lib/browsers.js";
+import { eventually } from "./lib/collector.js";
+import { startSite } from "./lib/site.js";
+
+let browser, site, context, page;
+
+before(async () => {
+  site = await startSite();
+  browser = await launchChromium();
+});
+
+after(async () => {
+  await browser?.close();
+  const summary = await site?.stop();
+  assert.equal(summary?.rejected, 0, JSON.stringify(summary?.rejections));
+});
+
+/** A page with the package loaded. */
+const visit = async () => {
+  await page.goto(site.url);
+  await page.waitForFunction(() => globalThis.sdk);
+};
+
+beforeEach(async () => {
+  context = await browser.newContext();
+  page = await context.newPage();
+  await visit();
+});
+
+afterEach(async () => {
+  if (page.url().startsWith(site.url)) assert.deepEqual(await page.evaluate(() => trouble), []);
+  await context.close();
+  site.relay.answer(() => null);
+  assert.deepEqual(site.pages.missing, []);
+});
+
+test("a page sends", async () => {
+  await page.evaluate(async (server) => {
+    const sender = new sdk.Sender({ server, source: "chromium" });
+    for (let i = 0; i < 1000; i++) sender.sendMetric("chromium.send", i, undefined, undefined, { page: "a b" });
+    await sender.flush();
+    await sender.close();
+  }, site.collector.url);
+  const lines = await site.collector.arrived('"chromium.send"', 1000);
+  assert.equal(lines[999], '"chromium.send" 999 source="chromium" "page"="a b"');
+});
+
+test("gzip and Authorization pass the preflight of another origin", async () => {
+  const from = site.relay.seen.length;
+  await page.evaluate(async (server) => {
+    const sender = new sdk.Sender({ server, token: "a-token", source: "chromium" });
+    for (let i = 0; i < 100; i++) sender.sendMetric("chromium.direct", i);
+    await sender.flush();
+    await sender.close();
+  }, site.relay.url);
+  await site.collector.arrived('"chromium.direct"', 100);
+  const [preflight, ...posts] = site.relay.seen.slice(from);
+  assert.equal(preflight.method, "OPTIONS");
+  assert.match(preflight.headers["access-control-request-headers"], /authorization/);
+  assert.match(preflight.headers["access-control-request-headers"], /content-encoding/);
+  const [post] = posts.filter((note) => note.method === "POST");
+  assert.equal(post.headers.authorization, "Bearer a-token");
+  assert.equal(post.headers["content-encoding"], "gzip");
+  assert.match(gunzipSync(post.body).toString(), /^"chromium\.direct" 0 source="chromium"\n/);
+});
+
+test("what waits when the page is left arrives", async () => {
+  await page.evaluate((server) => {
+    const sender = new sdk.Sender({ server, source: "chromium", flushIntervalMs: 3_600_000 });
+    for (let i = 0; i < 500; i++) sender.sendMetric("chromium.left", i);
+  }, site.collector.url);
+  await page.goto("about:blank");
+  await site.collector.arrived('"chromium.left"', 500);
+});
+
+test("what waits when the page is hidden arrives, and once", async () => {
+  await page.evaluate((server) => {
+    globalThis.sender = new sdk.Sender({ server, source: "chromium", flushIntervalMs: 3_600_000 });
+    sender.sendMetric("chromium.hidden", 1);
+    // No window is hidden where there is no screen.
+    Object.defineProperty(document, "visibilityState", { value: "hidden" });
+    document.dispatchEvent(new Event("visibilitychange"));
+  }, site.collector.url);
+  await site.collector.arrived('"chromium.hidden"');
+  await page.goto("about:blank");
+  await page.goto(site.url);
+  await site.collector.arrived('"chromium.hidden"');
+});
+
+test("what could not be sent offline is sent as soon as the page is online", async () => {
+  await context.setOffline(true);
+  await page.evaluate(async (server) => {
+    globalThis.sender = new sdk.Sender({ server, source: "chromium", flushIntervalMs: 3_600_000 });
+    sender.sendMetric("chromium.offline", 1);
+    await sender.flush({ timeoutMs: 200 });
+    sender.sendMetric("chromium.offline", 2);
+  }, site.collector.url);
+  assert.ok(!(await site.collector.lines()).some((line) => line.includes("chromium.offline")));
+  await context.setOffline(false);
+  await site.collector.arrived('"chromium.offline"', 2);
+});
+
+test("a Web Worker sends", async () => {
+  const said = await page.evaluate(
+    (server) =>
+      new Promise((resolve) => {
+        const policy = trustedTypes.createPolicy("tests", { createScriptURL: (url) => url });
+        const worker = new Worker(policy.createScriptURL("/worker.js"), { type: "module" });
+        worker.onmessage = ({ data }) => resolve(data);
+        worker.onerror = ({ message }) => resolve(message);
+        worker.postMessage({ server, name: "chromium.web.worker" });
+      }),
+    site.collector.url,
+  );
+  assert.equal(said, "closed");
+  await site.collector.arrived('"chromium.web.worker"');
+});
+
+test("a Service Worker sends, after its page has gone too", async () => {
+  await page.evaluate(async (server) => {
+    const policy = trustedTypes.createPolicy("tests", { createScriptURL: (url) => url });
+    await navigator.serviceWorker.register(policy.createScriptURL("/service-worker.js"), { type: "module" });
+    const { active } = await navigator.serviceWorker.ready;
+    active.postMessage({ server, name: "chromium.service.worker" });
+  }, site.collector.url);
+  await page.goto("about:blank");
+  await site.collector.arrived('"chromium.service.worker"');
+});

@@ -1,0 +1,35 @@
+// A site with the package, unbundled, and a collector: what both browsers are tried with.
+
+import { cp, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { startCollector } from "./collector.js";
+import { HERE, installed } from "./package.js";
+import { servePages } from "./pages.js";
+import { startRelay } from "./relay.js";
+
+export async function startSite() {
+  const app = await installed();
+  const root = await mkdtemp(join(tmpdir(), "site-"));
+  await cp(join(HERE, "fixtures/page"), root, { recursive: true });
+  const entry = app.entry(["browser", "import"]);
+  await writeFile(join(root, "entry.js"), `export * from "/sdk/${entry}";\n`);
+  const pages = await servePages({ "/sdk/": app.sdk, "/": root });
+  const collector = await startCollector();
+  const relay = await startRelay(collector);
+
+  return {
+    url: pages.url,
+    pages,
+    collector,
+    relay,
+    async stop() {
+      relay.stop();
+      pages.stop();
+      const summary = await collector.stop();
+      await rm(root, { recursive: true });
+      await app.remove();
+      return summary;
+    },
+  };
+}
