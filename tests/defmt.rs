@@ -10,7 +10,7 @@ use std::sync::Mutex;
 use embedded_io::ErrorKind;
 use wavefront_sdk::delivery::{
     Action, Config, Delivery, Errand, Keep, Lane, Millis, Mode, Outcome, Overflow, Refused, Replay, Reply, Request,
-    Slot, Spool,
+    Slot, Spool, Stored,
 };
 use wavefront_sdk::line::{Full, Slice};
 use wavefront_sdk::parse::{self, Part, Reason, Unit};
@@ -119,8 +119,8 @@ fn each(show: &mut dyn FnMut(&str, &dyn Fn())) {
         "Unsent": Unsent::Invalid(invalid);
     }
 
-    let slots = || [Slot::new([0_u8; 64]), Slot::new([0; 64])];
-    let mut sending = Delivery::new(Config::default(), slots(), [Lane::new(Kind::Metric)]);
+    let slots = [Slot::new([0_u8; 64]), Slot::new([0; 64])];
+    let mut sending = Delivery::new(Config::default(), slots, [Lane::new(Kind::Metric)]);
     sending.push(Kind::Metric, LINE.as_bytes(), 1).unwrap();
     let _ = sending.flush();
     let action = sending.poll(Millis(0), KindSet::ALL);
@@ -135,7 +135,8 @@ fn each(show: &mut dyn FnMut(&str, &dyn Fn())) {
         "Reply": Reply::Done;
     }
 
-    let mut storing = Delivery::new(Config::default(), slots(), [Lane::new(Kind::Metric)]);
+    let slots = [Slot::new(Stored([0_u8; 64])), Slot::new(Stored([0; 64]))];
+    let mut storing = Delivery::new(Config::default(), slots, [Lane::new(Kind::Metric)]);
     let mut store = MemoryStore::new();
     let mut spool = Spool::new(Keep::new(Mode::Always), store.footprint(), &mut storing.view());
     storing.push(Kind::Metric, LINE.as_bytes(), 1).unwrap();

@@ -10,7 +10,7 @@ use core::time::Duration;
 
 use delivery::{AMPLE, LONG, Op, PLENTY, Receiver, SOON, Setup, Way, run};
 use proptest::prelude::*;
-use wavefront_sdk::delivery::{Cut, Lease, Outcome, Overflow, Slot};
+use wavefront_sdk::delivery::{Cut, Lease, Outcome, Overflow, Slot, Stored};
 use wavefront_sdk::{Kind, KindSet};
 
 fn kinds() -> impl Strategy<Value = KindSet> {
@@ -128,6 +128,12 @@ proptest! {
     fn laws_hold_with_static_buffers((mut setup, ops) in case()) {
         setup.segment = 64;
         run::<[u8; 64]>(&setup, &ops, |_| Slot::new([0; 64]), |_| [0; 64]);
+    }
+
+    #[test]
+    fn laws_hold_with_static_buffers_on_the_scale_of_a_server((mut setup, ops) in case()) {
+        setup.segment = 64;
+        run::<Stored<[u8; 64]>>(&setup, &ops, |_| Slot::new(Stored([0; 64])), |_| Stored([0; 64]));
     }
 
     #[test]

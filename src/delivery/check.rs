@@ -4,29 +4,40 @@ extern crate std;
 
 use std::vec::Vec;
 
+use super::ledger::Columns;
 use super::machine::{Action, View};
-use super::segment::{Buf, Cut, InFlight, NONE, Slot, State};
+use super::scale::Part;
+use super::segment::{Buf, Cut, InFlight, NONE, Slot, State, Stored};
 use super::{Config, Delivery, Lane, Millis, Outcome, Overflow};
 use crate::{Kind, KindSet};
 
-pub(super) type Small = Delivery<[u8; 32], [Slot<[u8; 32]>; 4], [Lane; 2]>;
+pub(super) type Queue<B> = Delivery<B, [Slot<B>; 4], [Lane<<B as Buf>::Scale>; 2]>;
 
 /// Four segments of 32 bytes; metrics and deltas.
-pub(super) fn small(change: impl FnOnce(&mut Config)) -> Small {
+pub(super) fn small(change: impl FnOnce(&mut Config)) -> Queue<[u8; 32]> {
+    queue([0; 32], change)
+}
+
+/// The same, on the scale of a server.
+pub(super) fn large(change: impl FnOnce(&mut Config)) -> Queue<Stored<[u8; 32]>> {
+    queue(Stored([0; 32]), change)
+}
+
+fn queue<B: Buf + Copy>(buf: B, change: impl FnOnce(&mut Config)) -> Queue<B> {
     let mut config = Config { queue_lines: 20, queue_bytes: 200, ..Config::DEFAULT };
     change(&mut config);
-    let slots = core::array::from_fn(|_| Slot::new([0; 32]));
+    let slots = core::array::from_fn(|_| Slot::new(buf));
     Delivery::new(config, slots, [Lane::new(Kind::Metric), Lane::new(Kind::Delta)])
 }
 
-impl Small {
+impl<B: Buf> Queue<B> {
     /// The next batch at `now`, which there must be.
-    pub(super) fn send(&mut self, now: u64) -> InFlight<[u8; 32]> {
+    pub(super) fn send(&mut self, now: u64) -> InFlight<B> {
         let token = self.try_send(now, Cut::NONE);
         token.expect("something to send")
     }
 
-    pub(super) fn try_send(&mut self, now: u64, limits: Cut) -> Option<InFlight<[u8; 32]>> {
+    pub(super) fn try_send(&mut self, now: u64, limits: Cut) -> Option<InFlight<B>> {
         match self.view().poll(Millis(now), KindSet::ALL, limits) {
             Action::Send(token) => Some(token),
             _ => None,
@@ -67,16 +78,16 @@ impl<B: Buf> View<'_, B> {
                 assert_eq!(places[usize::from(here)], 1, "a slot is in two places");
                 assert!(matches!(slot.state, State::Ready | State::Out | State::Lost | State::Storing));
                 assert!(slot.buf.is_some() || slot.state != State::Ready);
-                assert!(slot.lines > 0 && slot.held_lines <= slot.lines && slot.start + slot.held <= slot.len);
-                assert!(slot.acked <= slot.held);
-                lines += (slot.lines - slot.held_lines) as usize;
-                written += slot.held_lines as usize;
+                assert!(slot.lines() > 0 && slot.held_lines() <= slot.lines());
+                assert!(slot.start() + slot.held() <= slot.len() && slot.acked() <= slot.held());
+                lines += (slot.lines() - slot.held_lines()) as usize;
+                written += slot.held_lines() as usize;
                 bytes += slot.waiting_bytes() as usize;
-                held_bytes += slot.held as usize;
+                held_bytes += slot.held() as usize;
                 (tail, here) = (here, slot.next);
             }
             assert_eq!(lane.tail, tail);
-            here = lane.shelf.done;
+            here = lane.shelf.get().map_or(NONE, |shelf| shelf.done);
             while here != NONE {
                 let slot = &self.slots[usize::from(here)];
                 places[usize::from(here)] += 1;
@@ -84,8 +95,9 @@ impl<B: Buf> View<'_, B> {
                 here = slot.next;
             }
             self.check_keys(lane);
-            assert_eq!((lane.row.queued + lane.row.in_flight, lane.row.written, lane.bytes), (lines, written, bytes));
-            assert!(lane.row.is_balanced());
+            let row = lane.row.row();
+            assert_eq!((row.queued + row.in_flight, row.written, self.bytes_in(lane)), (lines, written, bytes));
+            assert!(row.is_balanced());
         }
         assert_eq!(self.core.held_bytes, held_bytes);
         let elsewhere = self.slots.iter().zip(places).filter(|(_, places)| *places == 0);
@@ -97,12 +109,12 @@ impl<B: Buf> View<'_, B> {
     }
 
     /// The gap is somewhere, and a record has a key that was given.
-    fn check_keys(&self, lane: &Lane) {
-        let shelf = &lane.shelf;
+    fn check_keys(&self, lane: &Lane<B::Scale>) {
+        let Some(shelf) = lane.shelf.get() else { return };
         let (mut here, mut gap_seen) = (lane.head, shelf.gap == NONE);
         while here != NONE {
             let slot = &self.slots[usize::from(here)];
-            assert!(slot.record == 0 || (shelf.first..=shelf.last).contains(&slot.key));
+            assert!(slot.recorded() == 0 || (shelf.first..=shelf.last).contains(&slot.key()));
             gap_seen |= here == shelf.gap;
             here = slot.next;
         }
@@ -113,15 +125,20 @@ impl<B: Buf> View<'_, B> {
 /// Random operations, with line numbers that wrap around meanwhile.
 #[test]
 fn lists_and_sums_hold_after_every_operation() {
+    lists_and_sums([0; 32]);
+    lists_and_sums(Stored([0; 32]));
+}
+
+fn lists_and_sums<B: Buf + Copy>(buf: B) {
     for seed in 1..60_u32 {
         let overflow = if seed % 2 == 0 { Overflow::DropOldest } else { Overflow::DropNewest };
-        let mut delivery = small(|config| {
+        let mut delivery = queue(buf, |config| {
             config.overflow = overflow;
             config.batch_lines = 4;
             config.replay_bytes = 40;
         });
         for lane in delivery.view().lanes {
-            (lane.next_line, lane.due) = (u32::MAX - 100, u32::MAX - 100);
+            lane.next_line = u32::MAX - 100;
         }
         let mut random = seed;
         let mut dice = |sides: u32| {
@@ -130,7 +147,7 @@ fn lists_and_sums_hold_after_every_operation() {
             random ^= random << 5;
             random % sides
         };
-        let (mut out, mut now) = (Vec::new(), 0);
+        let (mut out, mut now) = (Vec::new(), u64::from(u32::MAX) - 500_000);
         for step in 0..400 {
             let kind = if dice(3) == 0 { Kind::Delta } else { Kind::Metric };
             match dice(16) {

@@ -1,11 +1,10 @@
 //! Taking lines in: bounds, leases of producers, and where a line goes.
 
+use super::ledger::{Column, Columns};
 use super::machine::{Bounds, Lease, Overflow, Refused, View};
+use super::scale::{Large, Part, Parts, Size};
 use super::segment::{Buf, NONE, State};
 use crate::Kind;
-
-/// As far behind the next line as `due` may be.
-const FAR: u32 = 1 << 30;
 
 impl<B: Buf> View<'_, B> {
     /// Queues `count` whole lines of `kind`, each ended by its LF: all of them or none, together and in order.
@@ -53,12 +52,9 @@ impl<B: Buf> View<'_, B> {
 
     /// Counts `count` lines of `kind` as accepted and dropped for want of room: in the queue, or in the store behind it.
     pub fn refuse(&mut self, kind: Kind, count: u32) -> Refused {
-        let by_store = self.core.storing.refuses;
+        let by_store = self.core.storing().refuses;
         if let Some(lane) = self.lane(kind) {
-            lane.row.accepted = lane.row.accepted.wrapping_add(count as usize);
-            let dropped = &mut lane.row.dropped;
-            let reason = if by_store { &mut dropped.store_full } else { &mut dropped.queue_full };
-            *reason = reason.wrapping_add(count as usize);
+            lane.row.refuse(if by_store { Column::StoreFull } else { Column::QueueFull }, count as usize);
         }
         if by_store { Refused::StoreFull } else { Refused::Full }
     }
@@ -66,11 +62,137 @@ impl<B: Buf> View<'_, B> {
     /// Counts data of `kind` that made no line: `invalid` that failed validation, `skipped` that had nothing to say.
     pub fn note(&mut self, kind: Kind, invalid: usize, skipped: usize) {
         if let Some(lane) = self.lane(kind) {
-            lane.row.invalid = lane.row.invalid.wrapping_add(invalid);
-            lane.row.skipped = lane.row.skipped.wrapping_add(skipped);
+            lane.row.add(Column::Invalid, invalid);
+            lane.row.add(Column::Skipped, skipped);
         }
     }
 
+    /// Whether `count` lines in `bytes` bytes may come in: the place of their lane.
+    pub(super) fn admit(&mut self, kind: Kind, bytes: usize, count: u32) -> Result<usize, Refused> {
+        let at = self.find(kind).ok_or(Refused::NoLane)?;
+        if self.core.closed {
+            return Err(Refused::Closed);
+        }
+        if bytes > self.core.config.segment_bytes || count > <<B::Scale as Parts>::Size as Size>::MOST {
+            return Err(Refused::TooLarge);
+        }
+        let new = Lease { lines: count as usize, bytes };
+        if self.fits(at, new, Lease::default()) {
+            return Ok(at);
+        }
+        // Nothing more comes in, so what is there need not wait for company.
+        if let Some(lane) = self.lanes.get_mut(at) {
+            lane.make_due(lane.next_line);
+        }
+        // What the store has too need not be here.
+        while self.core.storing().attached && self.forget(at, true) {
+            if self.fits(at, new, Lease::default()) {
+                return Ok(at);
+            }
+        }
+        // Nothing is dropped in vain: what is in flight or promised to others stays where it is.
+        if self.core.config.overflow != Overflow::DropOldest || !self.fits(at, new, self.droppable(at)) {
+            return Err(Refused::Full);
+        }
+        while !self.fits(at, new, Lease::default()) {
+            if !self.evict_line(at) {
+                return Err(Refused::Full);
+            }
+        }
+        Ok(at)
+    }
+
+    /// Whether a lane has room for `new` once `gone` has gone.
+    fn fits(&self, at: usize, new: Lease, gone: Lease) -> bool {
+        let Bounds { queue_lines, queue_bytes, .. } = self.core.config;
+        self.lanes.get(at).is_some_and(|lane| {
+            let lines = lane.lines().saturating_sub(gone.lines).saturating_add(new.lines);
+            let bytes = self.bytes_in(lane).saturating_sub(gone.bytes).saturating_add(lane.leased().bytes);
+            let countable = lines.saturating_add(lane.row.get(Column::Written)) <= <B::Scale as Parts>::Row::MOST;
+            countable && lines <= queue_lines && bytes.saturating_add(new.bytes) <= queue_bytes
+        })
+    }
+
+    /// Counts lines as accepted and queued; the number of the first.
+    pub(super) fn accept(&mut self, at: usize, bytes: u32, count: u32) -> u32 {
+        let Some(lane) = self.lanes.get_mut(at) else { return 0 };
+        lane.row.add(Column::Accepted, count as usize);
+        lane.row.add(Column::Queued, count as usize);
+        lane.add_bytes(bytes);
+        lane.number(count)
+    }
+
+    pub(super) fn put(&mut self, at: usize, lines: &[u8], count: u32) -> Result<(), Refused> {
+        let Some(lane) = self.lanes.get(at) else { return Err(Refused::NoLane) };
+        let (tail, next_line) = (lane.tail, lane.next_line);
+        // A batch each, so that several can be in flight; where slots run out, as many as there is room for.
+        let dry = self.is_dry();
+        let most = if dry { u32::MAX } else { self.core.config.batch_lines };
+        let written = self.written_by(at);
+        let in_tail = self.slots.get_mut(usize::from(tail)).is_some_and(|slot| {
+            slot.state == State::Ready
+                && slot.tag == 0
+                && slot.key() == 0
+                && !slot.urgent
+                && slot.first.wrapping_add(slot.lines()) == next_line
+                && slot.lines().saturating_add(count) <= most
+                && (dry || !slot.waits_for_ack(written))
+                && slot.append(lines, count)
+        });
+        if !in_tail {
+            let index = self.begin(at, lines, count)?;
+            self.link_last(at, index);
+        }
+        self.accept(at, lines.len() as u32, count);
+        Ok(())
+    }
+
+    pub(super) fn put_urgent(&mut self, at: usize, lines: &[u8], count: u32, tag: u32) -> Result<(), Refused> {
+        let index = self.begin(at, lines, count)?;
+        if let Some(slot) = self.slots.get_mut(usize::from(index)) {
+            slot.tag = tag;
+            slot.urgent = true;
+        }
+        // Behind those that came ahead before.
+        let mut before = NONE;
+        let mut here = self.lanes.get(at).map_or(NONE, |lane| lane.head);
+        while let Some(slot) = self.slots.get(usize::from(here)).filter(|slot| slot.urgent) {
+            (before, here) = (here, slot.next);
+        }
+        self.link(at, before, index);
+        if let Some(lane) = self.lanes.get_mut(at).filter(|lane| lane.gap() == before) {
+            // It stands before the gap, wherever that is.
+            if let Some(shelf) = lane.shelf.get_mut() {
+                shelf.gap = index;
+            }
+        }
+        self.accept(at, lines.len() as u32, count);
+        Ok(())
+    }
+
+    /// A slot that holds just these lines, not yet in a lane.
+    pub(super) fn begin(&mut self, at: usize, lines: &[u8], count: u32) -> Result<u16, Refused> {
+        if lines.len() > self.core.config.segment_bytes {
+            return Err(Refused::TooLarge);
+        }
+        let index = self.take_free(at).ok_or(Refused::Full)?;
+        let first = self.lanes.get(at).map_or(0, |lane| lane.next_line);
+        let size = self.core.config.segment_bytes;
+        let Some(slot) = self.slots.get_mut(usize::from(index)) else { return Err(Refused::Full) };
+        slot.begin(first);
+        if slot.buf.as_ref().is_none_or(|buf| buf.as_ref().len() < lines.len()) {
+            slot.buf = B::make(size).or(slot.buf.take());
+        }
+        if !slot.append(lines, count) {
+            self.give_free(index);
+            return Err(Refused::Full);
+        }
+        Ok(index)
+    }
+}
+
+/// Producers who fill segments of their own.
+impl<B: Buf<Scale = Large>> View<'_, B> {
     /// Promises room for lines of `kind`, up to `wish` and at least `least`, to a producer who fills a segment of his
     /// own and brings it by [`adopt`](Self::adopt) or [`deposit`](Self::deposit), or [gives the room
     /// back](Self::give_back). Oldest lines make room where that is the policy.
@@ -83,11 +205,11 @@ impl<B: Buf> View<'_, B> {
         let Bounds { queue_lines, queue_bytes, .. } = self.core.config;
         let Some(lane) = self.lanes.get_mut(at) else { return Err(Refused::NoLane) };
         let lines = queue_lines.saturating_sub(lane.lines());
-        let bytes = queue_bytes.saturating_sub(lane.bytes.saturating_add(lane.leased_bytes));
+        let bytes = queue_bytes.saturating_sub(lane.bytes.saturating_add(lane.leased.bytes));
         let lease =
             Lease { lines: lines.min(wish.lines).max(least.lines), bytes: bytes.min(wish.bytes).max(least.bytes) };
-        lane.leased_lines = lane.leased_lines.saturating_add(lease.lines);
-        lane.leased_bytes = lane.leased_bytes.saturating_add(lease.bytes);
+        lane.leased.lines = lane.leased.lines.saturating_add(lease.lines);
+        lane.leased.bytes = lane.leased.bytes.saturating_add(lease.bytes);
         Ok(lease)
     }
 
@@ -114,12 +236,11 @@ impl<B: Buf> View<'_, B> {
             self.refuse(kind, count);
             return Err(buf);
         };
-        let first = self.accept(at, len, count);
+        let first = self.accept(at, end, count);
         let Some(slot) = self.slots.get_mut(usize::from(index)) else { return Err(buf) };
         slot.begin(first);
         let spare = slot.buf.replace(buf);
-        slot.len = end;
-        slot.lines = count;
+        slot.fill(end, count);
         self.link_last(at, index);
         Ok(spare)
     }
@@ -144,146 +265,19 @@ impl<B: Buf> View<'_, B> {
         put.map_err(|_| self.refuse(kind, count))
     }
 
-    /// Counts lines as accepted and dropped because it is all over.
-    pub(super) fn give_up(&mut self, at: usize, count: u32) {
-        if let Some(lane) = self.lanes.get_mut(at) {
-            lane.row.accepted = lane.row.accepted.wrapping_add(count as usize);
-            lane.row.dropped.closed = lane.row.dropped.closed.wrapping_add(count as usize);
-        }
-    }
-
     /// Gives the room of a lease back.
     pub fn give_back(&mut self, kind: Kind, lease: Lease) {
         if let Some(lane) = self.lane(kind) {
-            lane.leased_lines = lane.leased_lines.saturating_sub(lease.lines);
-            lane.leased_bytes = lane.leased_bytes.saturating_sub(lease.bytes);
+            lane.leased.lines = lane.leased.lines.saturating_sub(lease.lines);
+            lane.leased.bytes = lane.leased.bytes.saturating_sub(lease.bytes);
         }
     }
 
-    /// Whether `count` lines in `bytes` bytes may come in: the place of their lane.
-    pub(super) fn admit(&mut self, kind: Kind, bytes: usize, count: u32) -> Result<usize, Refused> {
-        let at = self.find(kind).ok_or(Refused::NoLane)?;
-        if self.core.closed {
-            return Err(Refused::Closed);
-        }
-        if bytes > self.core.config.segment_bytes {
-            return Err(Refused::TooLarge);
-        }
-        let new = Lease { lines: count as usize, bytes };
-        if self.fits(at, new, Lease::default()) {
-            return Ok(at);
-        }
-        // Nothing more comes in, so what is there need not wait for company.
+    /// Counts lines as accepted and dropped because it is all over.
+    fn give_up(&mut self, at: usize, count: u32) {
         if let Some(lane) = self.lanes.get_mut(at) {
-            lane.due = lane.next_line;
+            lane.row.refuse(Column::Closed, count as usize);
         }
-        // What the store has too need not be here.
-        while self.core.storing.attached && self.forget(at, true) {
-            if self.fits(at, new, Lease::default()) {
-                return Ok(at);
-            }
-        }
-        // Nothing is dropped in vain: what is in flight or promised to others stays where it is.
-        if self.core.config.overflow != Overflow::DropOldest || !self.fits(at, new, self.droppable(at)) {
-            return Err(Refused::Full);
-        }
-        while !self.fits(at, new, Lease::default()) {
-            if !self.evict_line(at) {
-                return Err(Refused::Full);
-            }
-        }
-        Ok(at)
-    }
-
-    /// Whether a lane has room for `new` once `gone` has gone.
-    fn fits(&self, at: usize, new: Lease, gone: Lease) -> bool {
-        let Bounds { queue_lines, queue_bytes, .. } = self.core.config;
-        self.lanes.get(at).is_some_and(|lane| {
-            let lines = lane.lines().saturating_sub(gone.lines).saturating_add(new.lines);
-            let bytes = lane.bytes.saturating_sub(gone.bytes).saturating_add(lane.leased_bytes);
-            lines <= queue_lines && bytes.saturating_add(new.bytes) <= queue_bytes
-        })
-    }
-
-    /// Counts lines as accepted and queued; the number of the first.
-    pub(super) fn accept(&mut self, at: usize, bytes: usize, count: u32) -> u32 {
-        let Some(lane) = self.lanes.get_mut(at) else { return 0 };
-        lane.row.accepted = lane.row.accepted.wrapping_add(count as usize);
-        lane.row.queued = lane.row.queued.wrapping_add(count as usize);
-        lane.bytes = lane.bytes.saturating_add(bytes);
-        let first = lane.next_line;
-        // Far behind, it would look like a number to come once the numbers wrap around.
-        if first.wrapping_sub(lane.due) > FAR {
-            lane.due = first.wrapping_sub(FAR);
-        }
-        lane.next_line = first.wrapping_add(count);
-        first
-    }
-
-    pub(super) fn put(&mut self, at: usize, lines: &[u8], count: u32) -> Result<(), Refused> {
-        let Some(lane) = self.lanes.get(at) else { return Err(Refused::NoLane) };
-        let (tail, next_line) = (lane.tail, lane.next_line);
-        // A batch each, so that several can be in flight; where slots run out, as many as there is room for.
-        let dry = self.is_dry();
-        let most = if dry { u32::MAX } else { self.core.config.batch_lines };
-        let written = self.written_by(at);
-        let in_tail = self.slots.get_mut(usize::from(tail)).is_some_and(|slot| {
-            slot.state == State::Ready
-                && slot.tag == 0
-                && slot.key == 0
-                && !slot.urgent
-                && slot.first.wrapping_add(slot.lines) == next_line
-                && slot.lines.saturating_add(count) <= most
-                && (dry || !slot.waits_for_ack(written))
-                && slot.append(lines, count)
-        });
-        if !in_tail {
-            let index = self.begin(at, lines, count)?;
-            self.link_last(at, index);
-        }
-        self.accept(at, lines.len(), count);
-        Ok(())
-    }
-
-    pub(super) fn put_urgent(&mut self, at: usize, lines: &[u8], count: u32, tag: u32) -> Result<(), Refused> {
-        let index = self.begin(at, lines, count)?;
-        if let Some(slot) = self.slots.get_mut(usize::from(index)) {
-            slot.tag = tag;
-            slot.urgent = true;
-        }
-        // Behind those that came ahead before.
-        let mut before = NONE;
-        let mut here = self.lanes.get(at).map_or(NONE, |lane| lane.head);
-        while let Some(slot) = self.slots.get(usize::from(here)).filter(|slot| slot.urgent) {
-            (before, here) = (here, slot.next);
-        }
-        self.link(at, before, index);
-        if let Some(lane) = self.lanes.get_mut(at).filter(|lane| lane.shelf.gap == before) {
-            // It stands before the gap, wherever that is.
-            lane.shelf.gap = index;
-        }
-        self.accept(at, lines.len(), count);
-        Ok(())
-    }
-
-    /// A slot that holds just these lines, not yet in a lane.
-    pub(super) fn begin(&mut self, at: usize, lines: &[u8], count: u32) -> Result<u16, Refused> {
-        if lines.len() > self.core.config.segment_bytes {
-            return Err(Refused::TooLarge);
-        }
-        let index = self.take_free(at).ok_or(Refused::Full)?;
-        let first = self.lanes.get(at).map_or(0, |lane| lane.next_line);
-        let size = self.core.config.segment_bytes;
-        let Some(slot) = self.slots.get_mut(usize::from(index)) else { return Err(Refused::Full) };
-        slot.begin(first);
-        if slot.buf.as_ref().is_none_or(|buf| buf.as_ref().len() < lines.len()) {
-            slot.buf = B::make(size).or(slot.buf.take());
-        }
-        if !slot.append(lines, count) {
-            self.give_free(index);
-            return Err(Refused::Full);
-        }
-        Ok(index)
     }
 }
 
@@ -291,22 +285,26 @@ impl<B: Buf> View<'_, B> {
 mod tests {
     extern crate std;
 
-    use super::super::check::small;
+    use super::super::check::{large, small};
     use super::*;
     use crate::KindSet;
-    use crate::delivery::{Config, Cut, Delivery, Lane, Millis, Outcome, Slot};
+    use crate::delivery::{Config, Cut, Delivery, Lane, Millis, Outcome, Slot, Stored};
 
     const METRIC: Kind = Kind::Metric;
 
     #[test]
     fn nothing_is_nothing_to_do() {
-        let mut delivery = small(|config| config.queue_lines = 1);
+        let mut delivery = large(|config| config.queue_lines = 1);
         let lease = delivery.view().lease(METRIC, Lease { lines: 1, bytes: 9 }, Lease { lines: 1, bytes: 1 }).unwrap();
         assert_eq!(delivery.push(METRIC, b"", 0), Ok(()));
         assert_eq!(delivery.push(METRIC, b"a\n", 0), Ok(()));
         assert_eq!(delivery.push(METRIC, b"", 7), Ok(()));
         assert_eq!(delivery.view().push_urgent(METRIC, b"", 0, 1), Ok(()));
-        assert_eq!(delivery.view().adopt(METRIC, [1; 32], 9, 0, lease), Ok(Some([1; 32])), "his own buffer");
+        assert_eq!(
+            delivery.view().adopt(METRIC, Stored([1; 32]), 9, 0, lease),
+            Ok(Some(Stored([1; 32]))),
+            "his own buffer"
+        );
         assert_eq!(delivery.view().deposit(METRIC, b"", 0, lease), Ok(()));
         assert_eq!(delivery.ledger().total(), Default::default());
         delivery.view().check();
@@ -315,7 +313,7 @@ mod tests {
 
     #[test]
     fn a_push_that_can_never_fit_drops_nothing() {
-        let mut delivery = small(|config| (config.overflow, config.queue_lines) = (Overflow::DropOldest, 3));
+        let mut delivery = large(|config| (config.overflow, config.queue_lines) = (Overflow::DropOldest, 3));
         for _ in 0..3 {
             delivery.push(METRIC, b"a\n", 1).unwrap();
         }
@@ -346,7 +344,7 @@ mod tests {
 
     #[test]
     fn a_lease_is_kept_after_close_but_not_when_all_is_abandoned() {
-        let mut delivery = small(|_| {});
+        let mut delivery = large(|_| {});
         let lease = delivery.view().lease(METRIC, Lease { lines: 2, bytes: 20 }, Lease { lines: 1, bytes: 1 }).unwrap();
         delivery.view().close();
         assert_eq!(delivery.push(METRIC, b"a\n", 1), Err(Refused::Closed));
@@ -354,7 +352,7 @@ mod tests {
         assert_eq!(delivery.send(0).batch().bytes, b"b\n", "without waiting for company");
         delivery.view().abandon();
         assert_eq!(delivery.view().deposit(METRIC, b"c\n", 1, lease), Err(Refused::Closed));
-        assert_eq!(delivery.view().adopt(METRIC, [7; 32], 2, 1, lease), Err([7; 32]));
+        assert_eq!(delivery.view().adopt(METRIC, Stored([7; 32]), 2, 1, lease), Err(Stored([7; 32])));
         let row = *delivery.ledger().row(METRIC);
         assert_eq!((row.accepted, row.dropped.closed, row.unsettled()), (3, 3, 0));
     }
@@ -392,15 +390,38 @@ mod tests {
     }
 
     #[test]
+    fn lines_that_cannot_be_counted_are_not_taken() {
+        let mut delivery = small(|config| config.queue_lines = usize::MAX);
+        assert_eq!(delivery.push(METRIC, b"a\n", 65_536), Err(Refused::TooLarge));
+        assert_eq!(delivery.push(METRIC, b"a\n", 65_000), Ok(()));
+        delivery.flush();
+        let token = delivery.send(0);
+        delivery.outcome(token, Outcome::Written, Millis(0));
+        assert_eq!(delivery.push(METRIC, b"b\n", 50_000), Err(Refused::Full));
+        assert_eq!(delivery.push(METRIC, b"b\n", 535), Ok(()));
+        assert_eq!(delivery.push(METRIC, b"b\n", 1), Err(Refused::Full));
+        let row = *delivery.ledger().row(METRIC);
+        assert_eq!((row.queued + row.in_flight + row.written, row.is_balanced()), (65_535, true), "{row:?}");
+        delivery.view().check();
+
+        let slots = [Slot::new([0_u8; 70_000]), Slot::new([0; 70_000])];
+        let mut delivery = Delivery::new(Config::DEFAULT, slots, [Lane::new(METRIC)]);
+        assert_eq!(delivery.push(METRIC, &[b'\n'; 65_536], 1), Err(Refused::TooLarge));
+        assert_eq!(delivery.push(METRIC, &[b'\n'; 65_535], 1), Ok(()));
+        assert_eq!(delivery.push(METRIC, b"\n", 1), Ok(()));
+        delivery.view().check();
+    }
+
+    #[test]
     fn odd_sizes_are_safe() {
-        let mut none = Delivery::<[u8; 8], _, _>::new(Config::DEFAULT, [], [Lane::new(METRIC)]);
+        let mut none = Delivery::<Stored<[u8; 8]>, _, _>::new(Config::DEFAULT, [], [Lane::new(METRIC)]);
         assert_eq!(none.push(METRIC, b"a\n", 1), Err(Refused::Full));
-        assert_eq!(none.view().adopt(METRIC, [0; 8], 99, 1, Lease::default()), Err([0; 8]));
+        assert_eq!(none.view().adopt(METRIC, Stored([0; 8]), 99, 1, Lease::default()), Err(Stored([0; 8])));
         let mut none = Delivery::new(Config::DEFAULT, [Slot::new([0; 8])], []);
         assert_eq!(none.push(METRIC, b"a\n", 1), Err(Refused::NoLane));
         assert!(matches!(none.poll(Millis(0), KindSet::ALL), crate::delivery::Action::Idle));
 
-        let slots: std::vec::Vec<_> = (0..65_540).map(|_| Slot::new([0; 4])).collect();
+        let slots: std::vec::Vec<_> = (0..65_540).map(|_| Slot::new(Stored([0; 4]))).collect();
         let lanes: std::vec::Vec<_> = (0..300).map(|_| Lane::new(METRIC)).collect();
         let config = Config { queue_lines: 100_000, batch_lines: 0, ..Config::DEFAULT };
         let mut many = Delivery::new(config, slots, lanes);

@@ -1,60 +1,114 @@
 //! A lane: the segments of one kind in the order they are sent, and that kind's row of the ledger.
 
 use super::backoff::Gate;
-use super::ledger::Row;
+use super::ledger::Columns;
+use super::machine::Lease;
+use super::scale::{Large, Part, Scale, Size};
 use super::segment::NONE;
 use super::shelf::Shelf;
 use crate::Kind;
 
+/// As far behind the next line as a line can be that is not due.
+const FAR: u32 = 1 << 30;
+
 /// The queue of one kind. A driver only makes it; [`Delivery`](super::Delivery) does the rest.
-#[derive(Debug)]
-pub struct Lane {
+pub struct Lane<S: Scale> {
+    pub(super) row: S::Row,
+    pub(super) gate: Gate,
+    /// The number of the next line.
+    pub(super) next_line: u32,
+    /// How many of the last lines wait for a full batch.
+    young: S::Size,
+    pub(super) head: u16,
+    pub(super) tail: u16,
     pub(super) kind: Kind,
     /// Which of the driver's connections carries it: lanes of one route wait together when it cannot be reached.
     pub(super) route: u8,
-    pub(super) head: u16,
-    pub(super) tail: u16,
-    /// Bytes of the lines that are queued or in flight.
-    pub(super) bytes: usize,
+    /// Bytes of the lines that are queued or in flight, where there are too many segments to add them up.
+    pub(super) bytes: S::Extra<usize>,
     /// Room promised to producers that fill segments of their own.
-    pub(super) leased_lines: usize,
-    pub(super) leased_bytes: usize,
-    /// The number of the next line.
-    pub(super) next_line: u32,
-    /// Lines before this number are sent without waiting for a full batch.
-    pub(super) due: u32,
-    pub(super) gate: Gate,
-    pub(super) shelf: Shelf,
-    pub(super) row: Row,
+    pub(super) leased: S::Extra<Lease>,
+    pub(super) shelf: S::Extra<Shelf>,
 }
 
-impl Lane {
-    /// An empty lane for `kind`, on route 0.
+impl<S: Scale> Lane<S> {
+    /// An empty lane for `kind`.
     pub const fn new(kind: Kind) -> Self {
-        Self::on_route(kind, 0)
-    }
-
-    /// An empty lane for `kind`, on the connection number `route` (0 to 2) of the driver's. Every higher number means 2.
-    pub const fn on_route(kind: Kind, route: u8) -> Self {
         Self {
-            kind,
-            route: if route > 2 { 2 } else { route },
+            row: Columns::EMPTY,
+            gate: Gate::OPEN,
+            next_line: 0,
+            young: Size::ZERO,
             head: NONE,
             tail: NONE,
-            bytes: 0,
-            leased_lines: 0,
-            leased_bytes: 0,
-            next_line: 0,
-            due: 0,
-            gate: Gate::OPEN,
-            shelf: Shelf::EMPTY,
-            row: Row::EMPTY,
+            kind,
+            route: 0,
+            bytes: Part::INITIAL,
+            leased: Part::INITIAL,
+            shelf: Part::INITIAL,
         }
+    }
+
+    pub(super) fn leased(&self) -> Lease {
+        self.leased.get().copied().unwrap_or_default()
     }
 
     /// Lines that count against the bound: queued, in flight, and promised.
     pub(super) fn lines(&self) -> usize {
-        self.row.queued.wrapping_add(self.row.in_flight).saturating_add(self.leased_lines)
+        self.row.waiting().saturating_add(self.leased().lines)
+    }
+
+    pub(super) fn add_bytes(&mut self, bytes: u32) {
+        if let Some(sum) = self.bytes.get_mut() {
+            *sum = sum.saturating_add(bytes as usize);
+        }
+    }
+
+    pub(super) fn take_bytes(&mut self, bytes: u32) {
+        if let Some(sum) = self.bytes.get_mut() {
+            *sum = sum.saturating_sub(bytes as usize);
+        }
+    }
+
+    /// The next `count` lines are there; the number of the first.
+    pub(super) fn number(&mut self, count: u32) -> u32 {
+        let first = self.next_line;
+        self.next_line = first.wrapping_add(count);
+        self.young = Size::of(self.young.get().saturating_add(count).min(FAR));
+        first
+    }
+
+    /// Whether the line of this number is sent without waiting for a full batch.
+    pub(super) fn is_due(&self, line: u32) -> bool {
+        is_before(line, self.next_line.wrapping_sub(self.young.get()))
+    }
+
+    /// Lines before this number are due.
+    pub(super) fn make_due(&mut self, end: u32) {
+        self.young = Size::of(self.young.get().min(self.next_line.wrapping_sub(end)));
+    }
+
+    /// The slot before the gap, which holds what only the store has.
+    pub(super) fn gap(&self) -> u16 {
+        self.shelf.get().map_or(NONE, |shelf| shelf.gap)
+    }
+
+    /// Records that are not in memory.
+    pub(super) fn records(&self) -> u32 {
+        self.shelf.get().map_or(0, |shelf| shelf.records)
+    }
+}
+
+impl Lane<Large> {
+    /// An empty lane for `kind`, on the connection number `route` (0 to 2) of the driver's. Every higher number means 2.
+    pub const fn on_route(kind: Kind, route: u8) -> Self {
+        Self { route: if route > 2 { 2 } else { route }, ..Self::new(kind) }
+    }
+}
+
+impl<S: Scale> core::fmt::Debug for Lane<S> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Lane").field("kind", &self.kind).field("row", &self.row.row()).finish_non_exhaustive()
     }
 }
 
@@ -75,6 +129,6 @@ mod tests {
 
     #[test]
     fn there_are_three_routes() {
-        assert_eq!([0, 2, 3, 255].map(|route| Lane::on_route(Kind::Span, route).route), [0, 2, 2, 2]);
+        assert_eq!([0, 2, 3, 255].map(|route| Lane::<Large>::on_route(Kind::Span, route).route), [0, 2, 2, 2]);
     }
 }

@@ -71,7 +71,7 @@ impl Dropped {
 }
 
 impl Row {
-    pub(super) const EMPTY: Self = Self {
+    const EMPTY: Self = Self {
         accepted: 0,
         recovered: 0,
         delivered: 0,
@@ -101,10 +101,6 @@ impl Row {
     /// Lines that failed: dropped, doubtful and invalid.
     pub const fn failures(&self) -> usize {
         self.dropped.total().wrapping_add(self.doubtful).wrapping_add(self.invalid)
-    }
-
-    pub(super) const fn doubt(&mut self, lines: usize) {
-        self.doubtful = self.doubtful.wrapping_add(lines);
     }
 
     fn add(&mut self, other: &Self) {
@@ -179,9 +175,179 @@ impl Ledger {
     }
 }
 
+/// A column of the ledger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Column {
+    Accepted,
+    Delivered,
+    Doubtful,
+    QueueFull,
+    Rejected,
+    TooLarge,
+    Closed,
+    Invalid,
+    Skipped,
+    Resent,
+    // Lines that are not settled.
+    Queued,
+    InFlight,
+    Written,
+    // Only where there is a store.
+    Stored,
+    Recovered,
+    Expired,
+    StoreFull,
+    Damaged,
+}
+
+/// A [`Row`] as it is kept.
+pub(super) trait Columns: core::fmt::Debug {
+    const EMPTY: Self;
+    /// Lines that are not settled, at most.
+    const MOST: usize;
+
+    fn get(&self, column: Column) -> usize;
+
+    fn set(&mut self, column: Column, lines: usize);
+
+    fn add(&mut self, column: Column, lines: usize) {
+        self.set(column, self.get(column).wrapping_add(lines));
+    }
+
+    fn take(&mut self, column: Column, lines: usize) {
+        self.set(column, self.get(column).wrapping_sub(lines));
+    }
+
+    /// Lines that were in one column are in another.
+    fn shift(&mut self, from: Column, to: Column, lines: usize) {
+        self.take(from, lines);
+        self.add(to, lines);
+    }
+
+    /// Lines that have no place any more, for this reason.
+    fn refuse(&mut self, reason: Column, lines: usize) {
+        self.add(Column::Accepted, lines);
+        self.add(reason, lines);
+    }
+
+    /// Lines that are queued or in flight.
+    fn waiting(&self) -> usize {
+        self.get(Column::Queued).wrapping_add(self.get(Column::InFlight))
+    }
+
+    fn row(&self) -> Row {
+        Row {
+            accepted: self.get(Column::Accepted),
+            recovered: self.get(Column::Recovered),
+            delivered: self.get(Column::Delivered),
+            doubtful: self.get(Column::Doubtful),
+            dropped: Dropped {
+                queue_full: self.get(Column::QueueFull),
+                rejected: self.get(Column::Rejected),
+                too_large: self.get(Column::TooLarge),
+                expired: self.get(Column::Expired),
+                store_full: self.get(Column::StoreFull),
+                damaged: self.get(Column::Damaged),
+                closed: self.get(Column::Closed),
+            },
+            queued: self.get(Column::Queued),
+            in_flight: self.get(Column::InFlight),
+            written: self.get(Column::Written),
+            stored: self.get(Column::Stored),
+            invalid: self.get(Column::Invalid),
+            skipped: self.get(Column::Skipped),
+            resent: self.get(Column::Resent),
+        }
+    }
+}
+
+/// All columns.
+#[derive(Debug)]
+pub(super) struct Full([usize; 18]);
+
+impl Columns for Full {
+    const EMPTY: Self = Self([0; 18]);
+    const MOST: usize = usize::MAX;
+
+    fn get(&self, column: Column) -> usize {
+        self.0.get(column as usize).copied().unwrap_or(0)
+    }
+
+    fn set(&mut self, column: Column, lines: usize) {
+        if let Some(count) = self.0.get_mut(column as usize) {
+            *count = lines;
+        }
+    }
+}
+
+/// What there is without a store, of up to 65,535 lines at a time.
+#[derive(Debug)]
+pub(super) struct Narrow {
+    counts: [usize; 10],
+    levels: [u16; 3],
+}
+
+impl Columns for Narrow {
+    const EMPTY: Self = Self { counts: [0; 10], levels: [0; 3] };
+    const MOST: usize = u16::MAX as usize;
+
+    fn get(&self, column: Column) -> usize {
+        let at = column as usize;
+        let level = at.checked_sub(self.counts.len()).and_then(|at| self.levels.get(at));
+        level.map_or_else(|| self.counts.get(at).copied().unwrap_or(0), |level| usize::from(*level))
+    }
+
+    fn set(&mut self, column: Column, lines: usize) {
+        let at = column as usize;
+        if let Some(count) = self.counts.get_mut(at) {
+            *count = lines;
+        } else if let Some(level) = at.checked_sub(self.counts.len()).and_then(|at| self.levels.get_mut(at)) {
+            *level = lines as u16;
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_column_has_its_place() {
+        const COLUMNS: [Column; 18] = [
+            Column::Accepted,
+            Column::Delivered,
+            Column::Doubtful,
+            Column::QueueFull,
+            Column::Rejected,
+            Column::TooLarge,
+            Column::Closed,
+            Column::Invalid,
+            Column::Skipped,
+            Column::Resent,
+            Column::Queued,
+            Column::InFlight,
+            Column::Written,
+            Column::Stored,
+            Column::Recovered,
+            Column::Expired,
+            Column::StoreFull,
+            Column::Damaged,
+        ];
+        let (mut full, mut narrow) = (Full::EMPTY, Narrow::EMPTY);
+        for (lines, column) in (1..).zip(COLUMNS) {
+            full.add(column, lines);
+            narrow.add(column, lines);
+        }
+        assert!((1..).zip(COLUMNS).all(|(lines, column)| full.get(column) == lines));
+        let with_store = full.row();
+        assert_eq!(with_store.dropped.total() + with_store.unsettled(), 4 + 5 + 6 + 7 + 16 + 17 + 18 + 11 + 12 + 13);
+        for column in &COLUMNS[13..] {
+            full.set(*column, 0);
+        }
+        assert_eq!(full.row(), narrow.row(), "without a store");
+        narrow.shift(Column::Queued, Column::Delivered, 11);
+        assert_eq!((narrow.get(Column::Queued), narrow.get(Column::Delivered)), (0, 13));
+    }
 
     #[test]
     fn totals_add_up_and_balance() {

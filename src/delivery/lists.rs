@@ -2,7 +2,9 @@
 
 use super::backoff::Moment;
 use super::lane::{Lane, is_before};
+use super::ledger::Column;
 use super::machine::{Lease, Overflow, View};
+use super::scale::Part;
 use super::segment::{Buf, Cut, NONE, Slot, State};
 use crate::Kind;
 
@@ -16,7 +18,7 @@ impl<B: Buf> View<'_, B> {
         }
     }
 
-    pub(super) fn lane(&mut self, kind: Kind) -> Option<&mut Lane> {
+    pub(super) fn lane(&mut self, kind: Kind) -> Option<&mut Lane<B::Scale>> {
         let at = self.find(kind)?;
         self.lanes.get_mut(at)
     }
@@ -44,7 +46,7 @@ impl<B: Buf> View<'_, B> {
     pub(super) fn give_free(&mut self, index: u16) {
         if let Some(slot) = self.slots.get_mut(usize::from(index)) {
             slot.state = State::Free;
-            slot.key = 0;
+            slot.forget_key();
             slot.next = self.core.free;
             self.core.free = index;
         }
@@ -87,23 +89,23 @@ impl<B: Buf> View<'_, B> {
         if lane.tail == index {
             lane.tail = before;
         }
-        if lane.shelf.gap == index {
-            lane.shelf.gap = before;
+        if let Some(shelf) = lane.shelf.get_mut().filter(|shelf| shelf.gap == index) {
+            shelf.gap = before;
         }
         Some(before)
     }
 
     pub(super) fn release_if_empty(&mut self, at: usize, index: u16) {
-        let slot = self.slots.get(usize::from(index)).filter(|slot| slot.state == State::Ready && slot.lines == 0);
+        let slot = self.slots.get(usize::from(index)).filter(|slot| slot.state == State::Ready && slot.lines() == 0);
         // Bytes that belong to no line, where a count was too low.
-        let Some(rest) = slot.map(|slot| slot.waiting_bytes() as usize) else { return };
+        let Some(rest) = slot.map(Slot::waiting_bytes) else { return };
         if self.unlink(at, index).is_some() {
             match self.slots.get(usize::from(index)) {
-                Some(slot) if slot.key != 0 => self.retire(at, index),
+                Some(slot) if slot.key() != 0 => self.retire(at, index),
                 _ => self.give_free(index),
             }
             if let Some(lane) = self.lanes.get_mut(at) {
-                lane.bytes = lane.bytes.saturating_sub(rest);
+                lane.take_bytes(rest);
             }
         }
     }
@@ -129,22 +131,26 @@ impl<B: Buf> View<'_, B> {
         for at in 0..self.lanes.len() {
             let Some(lane) = self.lanes.get(at) else { continue };
             // Never across the gap.
-            let gap = self.is_behind(lane).then_some(lane.shelf.gap);
+            let gap = self.is_behind(lane).then_some(lane.gap());
             let mut here = lane.head;
             while let Some(slot) = self.slots.get(usize::from(here)) {
                 let second = slot.next;
                 let mergeable = |slot: &Slot<B>| {
-                    slot.state == State::Ready && slot.tag == 0 && slot.held == 0 && slot.key == 0 && gap != Some(here)
+                    slot.state == State::Ready
+                        && slot.tag == 0
+                        && slot.held() == 0
+                        && slot.key() == 0
+                        && gap != Some(here)
                 };
                 if let Some(next) =
                     self.slots.get(usize::from(second)).filter(|next| mergeable(next) && mergeable(slot))
                 {
-                    let (lines, tried, window, urgent) = (next.lines, next.tried, next.window, next.urgent);
-                    let behind = slot.lines;
+                    let (lines, tried, window, urgent) = (next.lines(), next.tried(), next.window(), next.urgent);
+                    let behind = slot.lines();
                     // Numbers may become too low, never too high: a flush is not done too early.
                     let first = next.first.wrapping_sub(behind);
                     let first = if is_before(first, slot.first) { first } else { slot.first };
-                    let fits = slot.lines.saturating_add(lines) <= most;
+                    let fits = slot.lines().saturating_add(lines) <= most;
                     let buf = self.slots.get_mut(usize::from(second)).filter(|_| fits).and_then(|next| next.buf.take());
                     if let Some(buf) = buf {
                         let moved = self.move_lines(here, second, &buf, lines);
@@ -154,10 +160,10 @@ impl<B: Buf> View<'_, B> {
                         if moved {
                             if let Some(slot) = self.slots.get_mut(usize::from(here)) {
                                 if tried > 0 {
-                                    slot.tried = behind.saturating_add(tried);
+                                    slot.set_tried(behind.saturating_add(tried));
                                 }
                                 slot.first = first;
-                                slot.window = slot.window.min(window);
+                                slot.narrow(window);
                                 slot.urgent |= urgent;
                             }
                             self.unlink(at, second);
@@ -173,7 +179,7 @@ impl<B: Buf> View<'_, B> {
     }
 
     pub(super) fn move_lines(&mut self, to: u16, from: u16, buf: &B, lines: u32) -> bool {
-        let Some((start, len)) = self.slots.get(usize::from(from)).map(|slot| (slot.start, slot.waiting_bytes()))
+        let Some((start, len)) = self.slots.get(usize::from(from)).map(|slot| (slot.start(), slot.waiting_bytes()))
         else {
             return false;
         };
@@ -206,7 +212,7 @@ impl<B: Buf> View<'_, B> {
         let mut behind_held = None;
         while let Some(slot) = self.slots.get(usize::from(here)) {
             if slot.tag == 0 && slot.waiting() > 0 && slot.is_acked() {
-                if slot.held == 0 {
+                if slot.held() == 0 {
                     return Some(here);
                 }
                 behind_held = behind_held.or(Some(here));
@@ -230,10 +236,14 @@ impl<B: Buf> View<'_, B> {
         all
     }
 
+    /// Bytes of a lane's lines that are queued or in flight.
+    pub(super) fn bytes_in(&self, lane: &Lane<B::Scale>) -> usize {
+        let sum = || self.segments(lane.head).map(|slot| slot.waiting_bytes() as usize).sum();
+        lane.bytes.get().copied().unwrap_or_else(sum)
+    }
+
     pub(super) fn evict(&mut self, at: usize, index: u16, bytes: u32, lines: u32) -> bool {
-        self.settle(at, index, lines, bytes, |row, lines| {
-            row.dropped.queue_full = row.dropped.queue_full.wrapping_add(lines);
-        });
+        self.settle(at, index, lines, bytes, Column::QueueFull);
         self.release_if_empty(at, index);
         lines > 0
     }
@@ -241,22 +251,22 @@ impl<B: Buf> View<'_, B> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::check::small;
+    use super::super::check::{large, small};
     use super::*;
     use crate::KindSet;
-    use crate::delivery::{Millis, Outcome, Refused};
+    use crate::delivery::{Millis, Outcome, Refused, Stored};
 
     const METRIC: Kind = Kind::Metric;
 
     #[test]
     fn small_segments_are_merged_for_want_of_slots() {
-        let mut delivery = small(|config| config.batch_lines = 2);
+        let mut delivery = large(|config| config.batch_lines = 2);
         for line in [b"1\n", b"2\n", b"3\n", b"4\n"] {
             let lease =
                 delivery.view().lease(METRIC, Lease { lines: 1, bytes: 2 }, Lease { lines: 1, bytes: 2 }).unwrap();
             let mut buf = [0; 32];
             buf[..2].copy_from_slice(line);
-            delivery.view().adopt(METRIC, buf, 2, 1, lease).unwrap();
+            delivery.view().adopt(METRIC, Stored(buf), 2, 1, lease).unwrap();
         }
         delivery.push(Kind::Delta, b"5\n", 1).unwrap();
         delivery.view().check();

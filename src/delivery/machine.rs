@@ -2,11 +2,12 @@
 
 use core::time::Duration;
 
-use super::backoff::{Backoff, Gate, Jitter, Millis, Moment, Waits, wait};
+use super::backoff::{Backoff, Jitter, Millis, Moment, Waits, wait};
 use super::lane::Lane;
 use super::ledger::Ledger;
 use super::policy::Outcome;
 use super::replay::Replay;
+use super::scale::{Initial, Part, Parts, Scale, Size};
 use super::segment::{Buf, Cut, InFlight, NONE, Slot};
 use super::shelf::Storing;
 use crate::{Kind, KindSet};
@@ -192,49 +193,55 @@ pub struct Lease {
     pub bytes: usize,
 }
 
-/// Statuses that are counted one by one; the others together.
-const STATUSES: usize = 4;
+impl Initial for Lease {
+    const INITIAL: Self = Self { lines: 0, bytes: 0 };
+}
+
+/// The statuses that lines were refused with.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Statuses {
+    /// Those that are counted one by one.
+    pub(super) known: [(u16, usize); 4],
+    pub(super) others: usize,
+}
+
+impl Initial for Statuses {
+    const INITIAL: Self = Self { known: [(0, 0); 4], others: 0 };
+}
 
 /// The queue, the ledger and the state machine of one endpoint.
 ///
 /// `S` holds the slots and `L` the lanes: arrays or slices on a microcontroller, boxes on a server. There should be two
 /// slots more than batches can be in flight, and a third where there is a store: it is kept for what that has. All the logic is in [`View`], of which there is one body a buffer type.
-#[derive(Debug)]
-pub struct Delivery<B, S, L> {
-    core: Core,
+pub struct Delivery<B: Buf, S, L> {
+    core: Core<B::Scale>,
     slots: S,
     lanes: L,
-    buffers: core::marker::PhantomData<B>,
 }
 
 /// The state machine over borrowed slots and lanes.
-#[derive(Debug)]
-pub struct View<'a, B> {
-    pub(super) core: &'a mut Core,
+pub struct View<'a, B: Buf> {
+    pub(super) core: &'a mut Core<B::Scale>,
     pub(super) slots: &'a mut [Slot<B>],
-    pub(super) lanes: &'a mut [Lane],
+    pub(super) lanes: &'a mut [Lane<B::Scale>],
 }
 
-#[derive(Debug)]
-pub(super) struct Core {
+pub(super) struct Core<S: Scale> {
     pub(super) config: Bounds,
     pub(super) jitter: Jitter,
-    pub(super) routes: [Gate; 3],
-    pub(super) statuses: [(u16, usize); STATUSES],
-    pub(super) other_statuses: usize,
+    pub(super) routes: S::Routes,
+    pub(super) statuses: S::Extra<Statuses>,
     pub(super) held_bytes: usize,
-    /// Bytes that each route has written in all, wrapping around.
-    pub(super) written: [u32; 3],
     pub(super) next_flush: Option<Moment>,
     /// The lane that is asked first.
     pub(super) turn: u8,
     pub(super) free: u16,
     pub(super) closed: bool,
     pub(super) abandoned: bool,
-    pub(super) storing: Storing,
+    pub(super) storing: S::Extra<Storing>,
 }
 
-impl<B: Buf, S: AsMut<[Slot<B>]>, L: AsMut<[Lane]>> Delivery<B, S, L> {
+impl<B: Buf, S: AsMut<[Slot<B>]>, L: AsMut<[Lane<B::Scale>]>> Delivery<B, S, L> {
     /// An empty queue in `slots`, one queue for each of `lanes`, which should be of different kinds: of two for one kind
     /// only one is used. More than 65,535 slots and 255 lanes are not used.
     pub fn new(config: Config, mut slots: S, lanes: L) -> Self {
@@ -246,22 +253,23 @@ impl<B: Buf, S: AsMut<[Slot<B>]>, L: AsMut<[Lane]>> Delivery<B, S, L> {
             let size = slot.buf.as_ref().map_or(config.segment_bytes, |buf| buf.as_ref().len());
             segment = Some(segment.map_or(size, |least: usize| least.min(size)));
         }
+        let segment = segment.unwrap_or(config.segment_bytes);
+        // Where that is more than can be counted, the rest of a buffer is not used.
+        let segment = segment.min(<<B::Scale as Parts>::Size as Size>::MOST as usize);
         let core = Core {
             jitter: Jitter::new(config.seed),
-            config: Bounds::of(&config, segment.unwrap_or(config.segment_bytes)),
-            routes: [Gate::OPEN; 3],
-            statuses: [(0, 0); STATUSES],
-            other_statuses: 0,
+            config: Bounds::of(&config, segment),
+            routes: <B::Scale as Parts>::ROUTES,
+            statuses: Part::INITIAL,
             held_bytes: 0,
-            written: [0; 3],
             next_flush: None,
             turn: 0,
             free,
             closed: false,
             abandoned: false,
-            storing: Storing::NONE,
+            storing: Part::INITIAL,
         };
-        Self { core, slots, lanes, buffers: core::marker::PhantomData }
+        Self { core, slots, lanes }
     }
 
     /// The state machine, whatever the sizes.
@@ -310,12 +318,30 @@ impl<B: Buf, S: AsMut<[Slot<B>]>, L: AsMut<[Lane]>> Delivery<B, S, L> {
     }
 }
 
-impl Core {
+impl<S: Scale> Core<S> {
+    pub(super) fn storing(&self) -> Storing {
+        self.storing.get().copied().unwrap_or(Storing::INITIAL)
+    }
+
     pub(super) fn count(&mut self, status: u16, lines: usize) {
-        let known = self.statuses.iter_mut().find(|(code, count)| *count == 0 || *code == status);
+        let Some(statuses) = self.statuses.get_mut() else { return };
+        let known = statuses.known.iter_mut().find(|(code, count)| *count == 0 || *code == status);
         match known {
             Some(entry) if status != 0 => *entry = (status, entry.1.wrapping_add(lines)),
-            _ => self.other_statuses = self.other_statuses.wrapping_add(lines),
+            _ => statuses.others = statuses.others.wrapping_add(lines),
         }
+    }
+}
+
+// What is printed for debugging never shows lines.
+impl<B: Buf, S, L> core::fmt::Debug for Delivery<B, S, L> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Delivery").field("bounds", &self.core.config).finish_non_exhaustive()
+    }
+}
+
+impl<B: Buf> core::fmt::Debug for View<'_, B> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("View").field("slots", &self.slots).field("lanes", &self.lanes).finish_non_exhaustive()
     }
 }

@@ -39,6 +39,7 @@ mod policy;
 #[cfg(test)]
 mod power;
 mod replay;
+mod scale;
 mod segment;
 mod send;
 mod shelf;
@@ -52,5 +53,6 @@ pub use ledger::{Dropped, Ledger, Row};
 pub use machine::{Action, Config, Delivery, Lease, Overflow, Refused, Report, Ticket, View};
 pub use policy::Outcome;
 pub use replay::{Lost, Replay};
-pub use segment::{Buf, Cut, InFlight, Slot};
+pub use scale::{Large, Scale, Small};
+pub use segment::{Buf, Cut, InFlight, Slot, Stored};
 pub use spool::Spool;

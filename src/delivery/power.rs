@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::vec::Vec;
 
 use super::{
-    Action, Config, Delivery, Errand, InFlight, Job, Keep, Lane, Loss, Millis, Mode, Outcome, Row, Slot, Spool,
+    Action, Config, Delivery, Errand, InFlight, Job, Keep, Lane, Large, Loss, Millis, Mode, Outcome, Row, Slot, Spool,
 };
 use crate::store::{Footprint, Head, Store, StoreError, StoreFailure};
 use crate::{Kind, KindSet};
@@ -86,7 +86,7 @@ pub(super) type Buffer = Box<[u8]>;
 
 /// A process: its queue, and its spool on a disk that outlives it.
 pub(super) struct Process {
-    pub(super) delivery: Delivery<Buffer, Vec<Slot<Buffer>>, [Lane; 2]>,
+    pub(super) delivery: Delivery<Buffer, Vec<Slot<Buffer>>, [Lane<Large>; 2]>,
     pub(super) spool: Spool,
 }
 
@@ -162,7 +162,7 @@ impl Process {
             let mut known = BTreeSet::new();
             for mut here in [lane.head, lane.shelf.done] {
                 while let Some(slot) = view.slots.get(usize::from(here)) {
-                    known.extend((slot.record > 0).then_some(slot.key));
+                    known.extend((slot.recorded() > 0).then_some(slot.key()));
                     here = slot.next;
                 }
             }

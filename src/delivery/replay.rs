@@ -2,7 +2,7 @@
 //! acknowledged are kept until it has, or the connection breaks; the others until they are taken for delivered.
 
 use super::backoff::{Millis, Moment};
-use super::ledger::Row;
+use super::ledger::{Column, Columns};
 use super::machine::View;
 use super::segment::{Buf, Slot, State};
 use crate::{Kind, KindSet};
@@ -83,7 +83,7 @@ impl<B: Buf> View<'_, B> {
             while let Some(slot) = self.slots.get_mut(usize::from(here)) {
                 let (index, next) = (here, slot.next);
                 here = next;
-                if slot.held == 0 {
+                if slot.held() == 0 {
                     continue;
                 }
                 let is_out = matches!(slot.state, State::Out | State::Lost);
@@ -95,12 +95,12 @@ impl<B: Buf> View<'_, B> {
                 }
             }
         }
-        for route in 0..self.core.routes.len() {
+        for route in 0..self.core.routes.as_ref().len() {
             let mut lanes = self.lanes.iter().filter(|lane| usize::from(lane.route) == route);
             if lanes.any(|lane| kinds.contains(lane.kind)) {
                 let core = &mut *self.core;
-                if let Some(gate) = core.routes.get_mut(route) {
-                    gate.broke(now, core.config.backoff, &mut core.jitter);
+                if let Some(route) = core.routes.as_mut().get_mut(route) {
+                    route.gate.broke(now, core.config.backoff, &mut core.jitter);
                 }
             }
         }
@@ -127,7 +127,7 @@ impl<B: Buf> View<'_, B> {
     fn note_acks(&mut self, kinds: KindSet, last: u32, now: Moment) {
         for at in 0..self.lanes.len() {
             let Some(lane) = self.lanes.get(at).filter(|lane| kinds.contains(lane.kind)) else { continue };
-            if lane.row.written == 0 {
+            if lane.row.get(Column::Written) == 0 {
                 continue;
             }
             let written = self.written_by(at);
@@ -139,9 +139,9 @@ impl<B: Buf> View<'_, B> {
                 }
                 // Its own bytes come before those that others wrote since.
                 let own = last.saturating_sub(written.wrapping_sub(slot.mark));
-                let acked = slot.held.saturating_sub(own);
-                if acked > slot.acked {
-                    slot.acked = acked;
+                let acked = slot.held().saturating_sub(own);
+                if acked > slot.acked() {
+                    slot.acknowledge(acked);
                     slot.since = now;
                 }
             }
@@ -150,10 +150,10 @@ impl<B: Buf> View<'_, B> {
 
     /// How many bytes of `kinds` were written and not acknowledged, as far as was said.
     pub fn unacknowledged(&self, kinds: KindSet) -> usize {
-        let lanes = self.lanes.iter().filter(|lane| kinds.contains(lane.kind) && lane.row.written > 0);
+        let lanes = self.lanes.iter().filter(|lane| kinds.contains(lane.kind) && lane.row.get(Column::Written) > 0);
         lanes
             .map(|lane| {
-                self.segments(lane.head).map(|slot| slot.held.saturating_sub(slot.acked) as usize).sum::<usize>()
+                self.segments(lane.head).map(|slot| slot.held().saturating_sub(slot.acked()) as usize).sum::<usize>()
             })
             .sum()
     }
@@ -161,7 +161,7 @@ impl<B: Buf> View<'_, B> {
     /// How many lines of `kinds` were written to a connection and are kept in case it breaks. As long as there are any,
     /// a driver should look from time to time whether the connection still stands.
     pub fn written(&self, kinds: KindSet) -> usize {
-        self.lanes.iter().filter(|lane| kinds.contains(lane.kind)).map(|lane| lane.row.written).sum()
+        self.lanes.iter().filter(|lane| kinds.contains(lane.kind)).map(|lane| lane.row.get(Column::Written)).sum()
     }
 
     /// The peer has everything of `kinds` that was written so far.
@@ -172,7 +172,7 @@ impl<B: Buf> View<'_, B> {
             while let Some(slot) = self.slots.get_mut(usize::from(here)) {
                 here = slot.next;
                 if slot.state != State::Lost {
-                    slot.acked = slot.held;
+                    slot.acknowledge(slot.held());
                 }
             }
             while self.settle_oldest_held(at) {}
@@ -182,10 +182,10 @@ impl<B: Buf> View<'_, B> {
     /// The bytes that a lane's route has written in all.
     pub(super) fn written_by(&self, at: usize) -> u32 {
         let route = self.lanes.get(at).map_or(0, |lane| usize::from(lane.route));
-        self.core.written.get(route).copied().unwrap_or(0)
+        self.core.routes.as_ref().get(route).map_or(0, |route| route.written)
     }
 
-    fn segments(&self, head: u16) -> impl Iterator<Item = &Slot<B>> {
+    pub(super) fn segments(&self, head: u16) -> impl Iterator<Item = &Slot<B>> {
         let first = self.slots.get(usize::from(head));
         core::iter::successors(first, |slot| self.slots.get(usize::from(slot.next)))
     }
@@ -195,22 +195,20 @@ impl<B: Buf> View<'_, B> {
     pub(super) fn hold(&mut self, at: usize, index: u16, lines: u32, bytes: u32, last: Option<u32>, now: Moment) {
         let Some(slot) = self.slots.get_mut(usize::from(index)) else { return };
         let Some(lane) = self.lanes.get_mut(at) else { return };
-        slot.held = slot.held.saturating_add(bytes);
-        slot.held_lines = slot.held_lines.saturating_add(lines);
+        slot.hold(lines, bytes);
         slot.since = now;
         if slot.waiting() == 0 {
             // Whoever waits for it has heard of all of it.
             slot.tag = 0;
         }
-        lane.bytes = lane.bytes.saturating_sub(bytes as usize);
-        lane.row.queued = lane.row.queued.wrapping_sub(lines as usize);
-        lane.row.written = lane.row.written.wrapping_add(lines as usize);
+        lane.take_bytes(bytes);
+        lane.row.shift(Column::Queued, Column::Written, lines as usize);
         self.core.held_bytes = self.core.held_bytes.saturating_add(bytes as usize);
-        let Some(written) = self.core.written.get_mut(usize::from(lane.route)) else { return };
-        *written = written.wrapping_add(bytes);
-        slot.mark = *written;
+        let Some(route) = self.core.routes.as_mut().get_mut(usize::from(lane.route)) else { return };
+        route.written = route.written.wrapping_add(bytes);
+        slot.mark = route.written;
         match last {
-            None => slot.acked = slot.held,
+            None => slot.acknowledge(slot.held()),
             Some(last) => {
                 let route = lane.route;
                 let of_route = self.lanes.iter().filter(|lane| lane.route == route).map(|lane| lane.kind).collect();
@@ -223,9 +221,9 @@ impl<B: Buf> View<'_, B> {
     pub(super) fn lose(&mut self, at: usize, index: u16) -> (u32, u32) {
         let Some(kind) = self.lanes.get(at).map(|lane| lane.kind) else { return (0, 0) };
         let Some(slot) = self.slots.get(usize::from(index)) else { return (0, 0) };
-        let all = slot.held_lines;
+        let all = slot.held_lines();
         let (bytes, doubtful) = if self.core.config.replay.contains(kind) { (0, 0) } else { slot.acked_part() };
-        self.settle_front(at, index, bytes, doubtful, Row::doubt);
+        self.settle_front(at, index, bytes, doubtful, Column::Doubtful);
         self.hold_no_longer(at, index);
         self.release_if_empty(at, index);
         (all.saturating_sub(doubtful), doubtful)
@@ -261,11 +259,11 @@ impl<B: Buf> View<'_, B> {
     /// The segment of a lane that was written before all others, of those that hold what was written, all of it
     /// acknowledged.
     pub(super) fn oldest_held(&self, at: usize) -> Option<u16> {
-        let lane = self.lanes.get(at).filter(|lane| lane.row.written > 0)?;
+        let lane = self.lanes.get(at).filter(|lane| lane.row.get(Column::Written) > 0)?;
         let (mut here, mut oldest) = (lane.head, None);
         while let Some(slot) = self.slots.get(usize::from(here)) {
             let older = oldest.is_none_or(|(_, since)| slot.since.is_before(since));
-            if slot.held > 0 && slot.is_acked() && slot.state != State::Lost && older {
+            if slot.held() > 0 && slot.is_acked() && slot.state != State::Lost && older {
                 oldest = Some((here, slot.since));
             }
             here = slot.next;
@@ -275,38 +273,28 @@ impl<B: Buf> View<'_, B> {
 
     pub(super) fn settle_oldest_held(&mut self, at: usize) -> bool {
         let Some(index) = self.oldest_held(at) else { return false };
-        self.settle_held(at, index, |row, lines| row.delivered = row.delivered.wrapping_add(lines));
+        self.settle_held(at, index, Column::Delivered);
         true
     }
 
     /// Settles the held lines of a segment, and releases it if there are no others.
-    pub(super) fn settle_held(&mut self, at: usize, index: u16, count: impl FnOnce(&mut Row, usize)) {
-        let held = self.slots.get(usize::from(index)).map_or((0, 0), |slot| (slot.held, slot.held_lines));
-        self.settle_front(at, index, held.0, held.1, count);
+    pub(super) fn settle_held(&mut self, at: usize, index: u16, to: Column) {
+        let held = self.slots.get(usize::from(index)).map_or((0, 0), |slot| (slot.held(), slot.held_lines()));
+        self.settle_front(at, index, held.0, held.1, to);
     }
 
     /// Settles the first `lines` of the held lines of a segment, in `bytes` bytes.
-    pub(super) fn settle_front(
-        &mut self,
-        at: usize,
-        index: u16,
-        bytes: u32,
-        lines: u32,
-        count: impl FnOnce(&mut Row, usize),
-    ) {
+    pub(super) fn settle_front(&mut self, at: usize, index: u16, bytes: u32, lines: u32, to: Column) {
         let Some(lane) = self.lanes.get_mut(at) else { return };
         let Some(slot) = self.slots.get_mut(usize::from(index)) else { return };
         if bytes == 0 {
             return;
         }
-        slot.settle(lines, bytes);
-        slot.held = slot.held.saturating_sub(bytes);
-        slot.held_lines = slot.held_lines.saturating_sub(lines);
-        lane.row.written = lane.row.written.wrapping_sub(lines as usize);
-        count(&mut lane.row, lines as usize);
+        slot.settle_held(lines, bytes);
+        lane.row.shift(Column::Written, to, lines as usize);
         self.core.held_bytes = self.core.held_bytes.saturating_sub(bytes as usize);
         // With a count that was too low, there may be bytes left that belong to no line.
-        if slot.held == 0 {
+        if slot.held() == 0 {
             self.release_if_empty(at, index);
         }
     }
@@ -315,13 +303,11 @@ impl<B: Buf> View<'_, B> {
     pub(super) fn hold_no_longer(&mut self, at: usize, index: u16) {
         let Some(lane) = self.lanes.get_mut(at) else { return };
         let Some(slot) = self.slots.get_mut(usize::from(index)) else { return };
-        let (lines, bytes) = (slot.held_lines, slot.held as usize);
-        slot.tried = slot.tried.max(lines);
-        (slot.held, slot.held_lines, slot.acked) = (0, 0, 0);
-        lane.row.written = lane.row.written.wrapping_sub(lines as usize);
-        lane.row.queued = lane.row.queued.wrapping_add(lines as usize);
-        lane.bytes = lane.bytes.saturating_add(bytes);
-        self.core.held_bytes = self.core.held_bytes.saturating_sub(bytes);
+        let (lines, bytes) = (slot.held_lines(), slot.held());
+        slot.hold_no_longer();
+        lane.row.shift(Column::Written, Column::Queued, lines as usize);
+        lane.add_bytes(bytes);
+        self.core.held_bytes = self.core.held_bytes.saturating_sub(bytes as usize);
     }
 }
 
@@ -329,14 +315,14 @@ impl<B: Buf> View<'_, B> {
 mod tests {
     use core::time::Duration;
 
-    use super::super::check::{Small, small};
+    use super::super::check::{Queue, small};
     use super::*;
     use crate::Kind;
     use crate::delivery::{Action, Cut, Outcome, Overflow, Refused};
 
     const METRIC: Kind = Kind::Metric;
 
-    fn write(delivery: &mut Small, lines: &[u8], now: u64) {
+    fn write(delivery: &mut Queue<[u8; 32]>, lines: &[u8], now: u64) {
         delivery.push(METRIC, lines, lines.iter().filter(|&&byte| byte == b'\n').count() as u32).unwrap();
         delivery.flush();
         delivery.drain(now, Outcome::Written);
@@ -426,7 +412,7 @@ mod tests {
         assert_eq!(delivery.ledger().row(METRIC).delivered, 1);
     }
 
-    fn written_in_part(delivery: &mut Small, lines: &[u8], last: u32, now: u64) {
+    fn written_in_part(delivery: &mut Queue<[u8; 32]>, lines: &[u8], last: u32, now: u64) {
         delivery.push(METRIC, lines, lines.iter().filter(|&&byte| byte == b'\n').count() as u32).unwrap();
         delivery.flush();
         delivery.drain(now, Outcome::Unacknowledged(last));

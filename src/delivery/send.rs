@@ -1,10 +1,11 @@
 //! What leaves next, and what an outcome does to the queue and the ledger.
 
 use super::backoff::{Gate, Jitter, Millis, Moment, Pass, wait};
-use super::lane::{Lane, is_before};
-use super::ledger::{Ledger, Row};
-use super::machine::{Action, Bounds, Core, Report, Ticket, View};
+use super::lane::Lane;
+use super::ledger::{Column, Columns, Ledger};
+use super::machine::{Action, Bounds, Core, Report, Statuses, Ticket, View};
 use super::policy::{LONGEST_RETRY_AFTER, Outcome};
+use super::scale::{Initial, Part};
 use super::segment::{Buf, Cut, InFlight, NONE, Slot, State};
 use crate::{Kind, KindSet};
 
@@ -27,7 +28,7 @@ impl<B: Buf> View<'_, B> {
     pub fn poll(&mut self, now: Millis, kinds: KindSet, limits: Cut) -> Action<B> {
         let moment = Moment::of(now);
         let flush_in = self.tick(moment);
-        if self.core.storing.last {
+        if self.core.storing().last {
             return Action::Idle;
         }
         let mut wait: Option<u32> = None;
@@ -44,7 +45,7 @@ impl<B: Buf> View<'_, B> {
                 earlier(until.left(moment));
             }
             let Some(lane) = self.lanes.get(at) else { continue };
-            if lane.row.queued == 0 {
+            if lane.row.get(Column::Queued) == 0 {
                 continue;
             }
             match (self.next_in(at, limits), self.is_open(at, moment)) {
@@ -69,8 +70,8 @@ impl<B: Buf> View<'_, B> {
         let Bounds { backoff, auth_backoff, .. } = &self.core.config;
         let longest = backoff.most.max(auth_backoff.most).max(wait(LONGEST_RETRY_AFTER));
         let Some(lane) = self.lanes.get_mut(at) else { return Ok(()) };
-        let route = self.core.routes.get_mut(usize::from(lane.route));
-        route.map_or(Ok(()), |gate| gate.open(now, longest))?;
+        let route = self.core.routes.as_mut().get_mut(usize::from(lane.route));
+        route.map_or(Ok(()), |route| route.gate.open(now, longest))?;
         lane.gate.open(now, longest)
     }
 
@@ -93,15 +94,14 @@ impl<B: Buf> View<'_, B> {
         };
         slot.buf = Some(buf);
         slot.state = State::Ready;
-        let acked = slot.acked;
+        let acked = slot.acked();
         let Some(lane) = self.lanes.get_mut(at) else { return nothing };
-        lane.row.in_flight = lane.row.in_flight.wrapping_sub(lines as usize);
-        lane.row.queued = lane.row.queued.wrapping_add(lines as usize);
+        lane.row.shift(Column::InFlight, Column::Queued, lines as usize);
         self.learn(at, outcome, route_pass, lane_pass, now);
         let settled = self.apply(at, index, bytes, lines, outcome, now);
         if lost {
             if let Some(slot) = self.slots.get_mut(usize::from(index)) {
-                slot.acked = acked.min(slot.held);
+                slot.acknowledge(acked);
             }
             self.lose(at, index);
         }
@@ -116,7 +116,7 @@ impl<B: Buf> View<'_, B> {
         let mut upto = [0; Kind::COUNT];
         for (kind, upto) in Kind::ALL.into_iter().zip(&mut upto) {
             if let Some(lane) = self.lane(kind) {
-                lane.due = lane.next_line;
+                lane.make_due(lane.next_line);
                 *upto = lane.next_line;
             }
         }
@@ -151,22 +151,20 @@ impl<B: Buf> View<'_, B> {
             }) {
                 self.leave_in_store(at, index);
                 let (bytes, lines) = self.slots.get(usize::from(index)).map_or((0, 0), Slot::acked_part);
-                self.settle_front(at, index, bytes, lines, Row::doubt);
+                self.settle_front(at, index, bytes, lines, Column::Doubtful);
                 // What the peer's kernel does not have was not delivered.
-                self.settle_held(at, index, |row, lines| {
-                    row.dropped.closed = row.dropped.closed.wrapping_add(lines);
-                });
+                self.settle_held(at, index, Column::Closed);
                 let Some(lane) = self.lanes.get_mut(at) else { break };
                 let Some(slot) = self.slots.get_mut(usize::from(index)) else { break };
                 if lane.head != index {
                     continue;
                 }
-                let lines = slot.lines as usize;
+                let lines = slot.lines() as usize;
                 if slot.is_durable() {
-                    lane.row.stored = lane.row.stored.wrapping_add(lines);
-                    slot.key = 0;
+                    lane.row.add(Column::Stored, lines);
+                    slot.forget_key();
                 } else {
-                    lane.row.dropped.closed = lane.row.dropped.closed.wrapping_add(lines);
+                    lane.row.add(Column::Closed, lines);
                 }
                 self.unlink(at, index);
                 match state {
@@ -180,9 +178,9 @@ impl<B: Buf> View<'_, B> {
                 }
             }
             if let Some(lane) = self.lanes.get_mut(at) {
-                lane.row.queued = 0;
-                lane.row.in_flight = 0;
-                lane.bytes = 0;
+                lane.row.set(Column::Queued, 0);
+                lane.row.set(Column::InFlight, 0);
+                lane.take_bytes(u32::MAX);
             }
         }
     }
@@ -197,7 +195,7 @@ impl<B: Buf> View<'_, B> {
         let mut ledger = Ledger::default();
         for kind in Kind::ALL {
             if let (Some(row), Some(lane)) = (ledger.row_mut(kind), self.find(kind).and_then(|at| self.lanes.get(at))) {
-                *row = lane.row;
+                *row = lane.row.row();
             }
         }
         ledger
@@ -206,8 +204,9 @@ impl<B: Buf> View<'_, B> {
     /// The statuses that lines were refused with for good, each with its number of lines; 0 stands for those of a
     /// transport that cannot take the kind, and for all others once four different ones were seen.
     pub fn statuses(&self) -> impl Iterator<Item = (u16, usize)> {
-        let others = (self.core.other_statuses > 0).then_some((0, self.core.other_statuses));
-        self.core.statuses.into_iter().filter(|(_, lines)| *lines > 0).chain(others)
+        let Statuses { known, others } = self.core.statuses.get().copied().unwrap_or(Statuses::INITIAL);
+        let others = (others > 0).then_some((0, others));
+        known.into_iter().filter(|(_, lines)| *lines > 0).chain(others)
     }
 
     /// How long until the next flush, after the periodic work that is due.
@@ -229,17 +228,17 @@ impl<B: Buf> View<'_, B> {
         let Some(lane) = self.lanes.get(at) else { return next };
         let written = self.written_by(at);
         // What only the store has comes before what stands behind it.
-        let gap = self.is_behind(lane).then_some(lane.shelf.gap);
+        let gap = self.is_behind(lane).then_some(lane.gap());
         let mut here = if gap == Some(NONE) { NONE } else { lane.head };
         while let Some(slot) = self.slots.get(usize::from(here)) {
             if slot.waiting() > 0 && slot.waits_for_ack(written) {
                 return next;
             }
-            let due = is_before(slot.first, lane.due) || self.core.closed;
-            let full = slot.lines >= self.core.config.batch_lines || here != lane.tail;
+            let due = lane.is_due(slot.first) || self.core.closed;
+            let full = slot.lines() >= self.core.config.batch_lines || here != lane.tail;
             if slot.waiting() > 0 {
-                let unsafe_yet = self.core.storing.first && slot.tag == 0 && !slot.is_durable();
-                if !(full || due || slot.urgent || slot.tried > 0 || slot.key != 0) {
+                let unsafe_yet = self.core.storing().first && slot.tag == 0 && !slot.is_durable();
+                if !(full || due || slot.urgent || slot.tried() > 0 || slot.key() != 0) {
                     next = Next::Filling;
                 } else if unsafe_yet {
                     // The store has it soon; nothing overtakes it.
@@ -259,29 +258,29 @@ impl<B: Buf> View<'_, B> {
         let slot = self.slots.get_mut(usize::from(index))?;
         let config = &self.core.config;
         let most = if config.single.contains(lane.kind) { 1 } else { config.batch_lines };
-        let cut = Cut { lines: limits.lines.min(slot.window).min(most), ..limits };
+        let cut = Cut { lines: limits.lines.min(slot.window()).min(most), ..limits };
         let (bytes, lines) = cut.of(slot.rest(), slot.waiting());
         if lines == 0 {
             return None;
         }
         if lines < slot.waiting() && !slot.urgent {
             // What is cut off has company enough.
-            let end = slot.first.wrapping_add(slot.lines);
-            lane.due = if is_before(lane.due, end) { end } else { lane.due };
+            let end = slot.first.wrapping_add(slot.lines());
+            lane.make_due(end);
         }
         let buf = slot.buf.take()?;
-        if self.core.storing.attached && !slot.is_durable() {
+        if self.core.storing().attached && !slot.is_durable() {
             // Should it never come back, the store can still take it.
-            slot.buf = buf.copy(slot.len as usize);
+            slot.buf = buf.copy(slot.len() as usize);
         }
         slot.state = State::Out;
-        lane.row.resent = lane.row.resent.wrapping_add(slot.again(lines) as usize);
-        lane.row.queued = lane.row.queued.wrapping_sub(lines as usize);
-        lane.row.in_flight = lane.row.in_flight.wrapping_add(lines as usize);
-        let route_pass = self.core.routes.get_mut(usize::from(lane.route)).map(Gate::leave).unwrap_or_default();
+        lane.row.add(Column::Resent, slot.again(lines) as usize);
+        lane.row.shift(Column::Queued, Column::InFlight, lines as usize);
+        let route = self.core.routes.as_mut().get_mut(usize::from(lane.route));
+        let route_pass = route.map(|route| route.gate.leave()).unwrap_or_default();
         Some(InFlight {
             buf,
-            from: slot.start.saturating_add(slot.held),
+            from: slot.start().saturating_add(slot.held()),
             bytes,
             lines,
             kind: lane.kind,
@@ -298,7 +297,7 @@ impl<B: Buf> View<'_, B> {
         let Core { config, jitter, routes, .. } = &mut *self.core;
         let Some(lane) = self.lanes.get_mut(at) else { return };
         let mut unused = Gate::OPEN;
-        let route = routes.get_mut(usize::from(lane.route)).unwrap_or(&mut unused);
+        let route = routes.as_mut().get_mut(usize::from(lane.route)).map_or(&mut unused, |route| &mut route.gate);
         route.back(route_pass);
         lane.gate.back(lane_pass);
         match outcome {
@@ -329,11 +328,11 @@ impl<B: Buf> View<'_, B> {
         let Some(slot) = self.slots.get_mut(usize::from(index)) else { return 0 };
         match outcome {
             Outcome::Delivered => {
-                self.settle(at, index, lines, bytes, |row, lines| row.delivered = row.delivered.wrapping_add(lines));
+                self.settle(at, index, lines, bytes, Column::Delivered);
                 lines
             }
             Outcome::Written if self.core.config.replay_bytes == 0 => {
-                self.settle(at, index, lines, bytes, |row, lines| row.delivered = row.delivered.wrapping_add(lines));
+                self.settle(at, index, lines, bytes, Column::Delivered);
                 lines
             }
             Outcome::Written => {
@@ -345,20 +344,16 @@ impl<B: Buf> View<'_, B> {
                 lines
             }
             Outcome::TooLarge if lines > 1 => {
-                slot.window = lines / 2;
+                slot.narrow(lines / 2);
                 0
             }
             Outcome::TooLarge => {
-                self.settle(at, index, lines, bytes, |row, lines| {
-                    row.dropped.too_large = row.dropped.too_large.wrapping_add(lines);
-                });
+                self.settle(at, index, lines, bytes, Column::TooLarge);
                 lines
             }
             Outcome::Rejected(status) => {
                 self.core.count(status, lines as usize);
-                self.settle(at, index, lines, bytes, |row, lines| {
-                    row.dropped.rejected = row.dropped.rejected.wrapping_add(lines);
-                });
+                self.settle(at, index, lines, bytes, Column::Rejected);
                 lines
             }
             Outcome::Unreachable => {
@@ -366,7 +361,7 @@ impl<B: Buf> View<'_, B> {
                 // It did not go again after all.
                 let again = slot.again(lines) as usize;
                 if let Some(lane) = self.lanes.get_mut(at) {
-                    lane.row.resent = lane.row.resent.wrapping_sub(again);
+                    lane.row.take(Column::Resent, again);
                 }
                 0
             }
@@ -376,9 +371,9 @@ impl<B: Buf> View<'_, B> {
             }
             Outcome::Retry { done, .. } => {
                 slot.tag = 0;
-                slot.tried = slot.tried.max(slot.held_lines.saturating_add(lines));
+                slot.set_tried(slot.tried().max(slot.held_lines().saturating_add(lines)));
                 let (bytes, done) = Cut { lines: done.min(lines), bytes: bytes as usize }.of(slot.rest(), u32::MAX);
-                self.settle(at, index, done, bytes, |row, lines| row.delivered = row.delivered.wrapping_add(lines));
+                self.settle(at, index, done, bytes, Column::Delivered);
                 done
             }
         }
@@ -386,34 +381,26 @@ impl<B: Buf> View<'_, B> {
 
     /// Settles lines behind the held ones of a segment, and those before them alike: a receiver that has these has what
     /// came before them on the same connection.
-    pub(super) fn settle(
-        &mut self,
-        at: usize,
-        index: u16,
-        lines: u32,
-        bytes: u32,
-        count: impl FnOnce(&mut Row, usize),
-    ) {
+    pub(super) fn settle(&mut self, at: usize, index: u16, lines: u32, bytes: u32, to: Column) {
         if lines == 0 {
             return;
         }
-        self.settle_held(at, index, |row, lines| row.delivered = row.delivered.wrapping_add(lines));
+        self.settle_held(at, index, Column::Delivered);
         let Some(lane) = self.lanes.get_mut(at) else { return };
         let Some(slot) = self.slots.get_mut(usize::from(index)) else { return };
         slot.settle(lines, bytes);
-        lane.bytes = lane.bytes.saturating_sub(bytes as usize);
-        lane.row.queued = lane.row.queued.wrapping_sub(lines as usize);
-        count(&mut lane.row, lines as usize);
+        lane.take_bytes(bytes);
+        lane.row.shift(Column::Queued, to, lines as usize);
     }
 
-    pub(super) fn left_in(&self, lane: &Lane, upto: u32) -> usize {
+    pub(super) fn left_in(&self, lane: &Lane<B::Scale>, upto: u32) -> usize {
         let (mut here, mut left) = (lane.head, 0);
         while let Some(slot) = self.slots.get(usize::from(here)) {
             let before = upto.wrapping_sub(slot.first);
             // A ticket older than the segment's first line.
-            let before = if (before as i32) < 0 { 0 } else { before.min(slot.lines) };
+            let before = if (before as i32) < 0 { 0 } else { before.min(slot.lines()) };
             if !slot.is_durable() {
-                left += before.saturating_sub(slot.held_lines) as usize;
+                left += before.saturating_sub(slot.held_lines()) as usize;
             }
             here = slot.next;
         }
@@ -425,9 +412,9 @@ impl<B: Buf> View<'_, B> {
 mod tests {
     use core::time::Duration;
 
-    use super::super::check::small;
+    use super::super::check::{large, small};
     use super::*;
-    use crate::delivery::{Config, Delivery, Lease};
+    use crate::delivery::{Config, Delivery, Lease, Stored};
 
     const METRIC: Kind = Kind::Metric;
     const AGAIN: Outcome = Outcome::Retry { done: 0, after: None };
@@ -491,7 +478,7 @@ mod tests {
     #[test]
     fn an_endpoint_that_is_away_stops_its_route_and_a_busy_one_its_lane() {
         let lanes = [Lane::on_route(METRIC, 9), Lane::on_route(Kind::Delta, 2), Lane::on_route(Kind::Span, 0)];
-        let slots = core::array::from_fn::<_, 4, _>(|_| Slot::new([0; 8]));
+        let slots = core::array::from_fn::<_, 4, _>(|_| Slot::new(Stored([0; 8])));
         let mut delivery = Delivery::new(Config { seed: 3, ..Config::DEFAULT }, slots, lanes);
         for kind in [METRIC, Kind::Delta, Kind::Span] {
             delivery.push(kind, b"a\n", 1).unwrap();
@@ -548,7 +535,7 @@ mod tests {
     fn a_ticket_counts_across_the_wrap_of_numbers() {
         let mut delivery = small(|config| config.batch_lines = 2);
         for lane in delivery.view().lanes {
-            (lane.next_line, lane.due) = (u32::MAX - 2, u32::MAX - 2);
+            lane.next_line = u32::MAX - 2;
         }
         delivery.push(METRIC, b"1\n2\n", 2).unwrap();
         delivery.push(METRIC, b"3\n4\n", 2).unwrap();
@@ -593,7 +580,7 @@ mod tests {
 
     #[test]
     fn a_late_outcome_frees_the_slot_and_changes_nothing_else() {
-        let mut delivery = small(|_| {});
+        let mut delivery = large(|_| {});
         delivery.push(METRIC, b"1\n2\n", 2).unwrap();
         let lease = delivery.view().lease(METRIC, Lease { lines: 1, bytes: 4 }, Lease { lines: 1, bytes: 1 }).unwrap();
         delivery.flush();

@@ -6,8 +6,9 @@
 //! first, then what the gap holds, then what came later.
 
 use super::lane::Lane;
-use super::ledger::Row;
+use super::ledger::{Column, Columns};
 use super::machine::View;
+use super::scale::{Initial, Part};
 use super::segment::{Buf, NONE, Slot, State};
 use crate::Kind;
 
@@ -37,8 +38,8 @@ pub(super) struct Shelf {
     pub(super) turns: u16,
 }
 
-impl Shelf {
-    pub(super) const EMPTY: Self = Self {
+impl Initial for Shelf {
+    const INITIAL: Self = Self {
         gap: NONE,
         done: NONE,
         records: 0,
@@ -50,7 +51,9 @@ impl Shelf {
         tried: 0,
         turns: 0,
     };
+}
 
+impl Shelf {
     /// A key before all others, or behind them; none where there are no more.
     pub(super) fn new_key(&mut self, in_front: bool) -> Option<u32> {
         if in_front {
@@ -63,7 +66,7 @@ impl Shelf {
 }
 
 /// What a store means for the queue.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Storing {
     /// There is a store.
     pub(super) attached: bool,
@@ -81,8 +84,8 @@ pub(super) struct Storing {
     pub(super) last: bool,
 }
 
-impl Storing {
-    pub(super) const NONE: Self = Self {
+impl Initial for Storing {
+    const INITIAL: Self = Self {
         attached: false,
         scanning: false,
         unread: false,
@@ -96,17 +99,17 @@ impl Storing {
 impl<B: Buf> View<'_, B> {
     /// Whether there is a store that takes nothing at the moment: it is full, or does not work.
     pub fn store_refuses(&self) -> bool {
-        self.core.storing.refuses
+        self.core.storing().refuses
     }
 
     /// Whether the store was not looked through to its end yet, so that the ledger does not know all that it has.
     pub fn store_is_unread(&self) -> bool {
-        self.core.storing.scanning
+        self.core.storing().scanning
     }
 
     /// Whether a lane has lines that only the store has.
-    pub(super) fn is_behind(&self, lane: &Lane) -> bool {
-        lane.shelf.records > 0 || self.core.storing.scanning
+    pub(super) fn is_behind(&self, lane: &Lane<B::Scale>) -> bool {
+        lane.records() > 0 || self.core.storing().scanning
     }
 
     /// Whether there is no slot for new lines. One is kept for those that only the store has: newer ones that fill all
@@ -114,11 +117,11 @@ impl<B: Buf> View<'_, B> {
     pub(super) fn is_dry(&self) -> bool {
         self.slots
             .get(usize::from(self.core.free))
-            .is_none_or(|slot| slot.next == NONE && (self.core.storing.unread || self.has_records()))
+            .is_none_or(|slot| slot.next == NONE && (self.core.storing().unread || self.has_records()))
     }
 
     fn has_records(&self) -> bool {
-        self.lanes.iter().any(|lane| lane.shelf.records > 0)
+        self.lanes.iter().any(|lane| lane.records() > 0)
     }
 
     /// Whether so much of a lane is in memory that some of it should be given away.
@@ -127,7 +130,7 @@ impl<B: Buf> View<'_, B> {
         self.core.free == NONE
             || self.lanes.get(at).is_some_and(|lane| {
                 lane.lines() > config.queue_lines / 2
-                    || lane.bytes.saturating_add(lane.leased_bytes) > config.queue_bytes / 2
+                    || self.bytes_in(lane).saturating_add(lane.leased().bytes) > config.queue_bytes / 2
             })
     }
 
@@ -137,11 +140,11 @@ impl<B: Buf> View<'_, B> {
     /// given away only if `badly`.
     pub(super) fn forget(&mut self, at: usize, badly: bool) -> bool {
         let Some(lane) = self.lanes.get(at) else { return false };
-        if self.core.storing.scanning {
+        if self.core.storing().scanning {
             return false;
         }
-        let gap = lane.shelf.gap;
-        let index = if lane.shelf.records > 0 {
+        let gap = lane.gap();
+        let index = if lane.records() > 0 {
             let behind = self.slots.get(usize::from(gap)).map_or(lane.head, |slot| slot.next);
             if !badly || self.is_spare(behind) { behind } else { gap }
         } else {
@@ -152,7 +155,7 @@ impl<B: Buf> View<'_, B> {
                 if slot.is_spare() && (badly || !is_first) {
                     spare = here;
                 }
-                is_first &= slot.lines == slot.held_lines;
+                is_first &= slot.lines() == slot.held_lines();
                 here = slot.next;
             }
             spare
@@ -166,16 +169,17 @@ impl<B: Buf> View<'_, B> {
 
     fn forget_slot(&mut self, at: usize, index: u16) -> bool {
         let Some(slot) = self.slots.get(usize::from(index)).filter(|slot| slot.is_spare()) else { return false };
-        let (key, lines, bytes, tried) = (slot.key, slot.lines as usize, slot.waiting_bytes() as usize, slot.tried);
-        let Some(lane) = self.lanes.get(at).filter(|lane| key >= lane.shelf.floor) else { return false };
-        let opens = lane.shelf.records == 0;
+        let (key, lines, bytes, tried) = (slot.key(), slot.lines() as usize, slot.waiting_bytes(), slot.tried());
+        let Some(lane) = self.lanes.get(at) else { return false };
+        if lane.shelf.get().is_none_or(|shelf| key < shelf.floor) {
+            return false;
+        }
+        let opens = lane.records() == 0;
         let Some(before) = self.unlink(at, index) else { return false };
         let Some(lane) = self.lanes.get_mut(at) else { return false };
+        let Some(shelf) = lane.shelf.get_mut() else { return false };
         if opens {
-            lane.shelf.gap = before;
-        }
-        let shelf = &mut lane.shelf;
-        if opens {
+            shelf.gap = before;
             (shelf.from, shelf.upto) = (key, key);
             shelf.turns = shelf.turns.wrapping_add(1);
         } else if key < shelf.upto {
@@ -186,38 +190,38 @@ impl<B: Buf> View<'_, B> {
             shelf.upto = key;
         }
         if tried > 0 {
-            lane.shelf.tried = lane.shelf.tried.max(key);
+            shelf.tried = shelf.tried.max(key);
         }
-        lane.shelf.records = lane.shelf.records.saturating_add(1);
-        lane.bytes = lane.bytes.saturating_sub(bytes);
-        lane.row.queued = lane.row.queued.wrapping_sub(lines);
-        lane.row.stored = lane.row.stored.wrapping_add(lines);
+        shelf.records = shelf.records.saturating_add(1);
+        lane.take_bytes(bytes);
+        lane.row.shift(Column::Queued, Column::Stored, lines);
         self.give_free(index);
         true
     }
 
     pub(super) fn forget_any(&mut self) -> bool {
-        self.core.storing.attached && (0..self.lanes.len()).any(|at| self.forget(at, true))
+        self.core.storing().attached && (0..self.lanes.len()).any(|at| self.forget(at, true))
     }
 
     /// Puts a slot that was filled from the store into its place, at the end of what stands before the gap.
     pub(super) fn shelve(&mut self, at: usize, index: u16) {
         let Some(lane) = self.lanes.get(at) else { return };
-        let gap = lane.shelf.gap;
+        let gap = lane.gap();
         self.link(at, gap, index);
         let Some(slot) = self.slots.get(usize::from(index)) else { return };
         let behind = self.slots.get(usize::from(slot.next)).map(|slot| slot.first);
-        let (key, lines, bytes) = (slot.key, slot.lines, slot.waiting_bytes() as usize);
+        let (key, lines, bytes) = (slot.key(), slot.lines(), slot.waiting_bytes());
         let Some(lane) = self.lanes.get_mut(at) else { return };
         let first = behind.unwrap_or(lane.next_line).wrapping_sub(lines);
-        lane.shelf.records = lane.shelf.records.saturating_sub(1);
-        lane.shelf.gap = if lane.shelf.records > 0 { index } else { NONE };
-        lane.bytes = lane.bytes.saturating_add(bytes);
-        lane.row.stored = lane.row.stored.wrapping_sub(lines as usize);
-        lane.row.queued = lane.row.queued.wrapping_add(lines as usize);
-        let tried = if key <= lane.shelf.tried { lines } else { 0 };
+        let Some(shelf) = lane.shelf.get_mut() else { return };
+        shelf.records = shelf.records.saturating_sub(1);
+        shelf.gap = if shelf.records > 0 { index } else { NONE };
+        let tried = if key <= shelf.tried { lines } else { 0 };
+        lane.add_bytes(bytes);
+        lane.row.shift(Column::Stored, Column::Queued, lines as usize);
         if let Some(slot) = self.slots.get_mut(usize::from(index)) {
-            (slot.first, slot.tried) = (first, tried);
+            slot.first = first;
+            slot.set_tried(tried);
         }
     }
 
@@ -225,21 +229,25 @@ impl<B: Buf> View<'_, B> {
     pub(super) fn retire(&mut self, at: usize, index: u16) {
         let Some(lane) = self.lanes.get_mut(at) else { return };
         let Some(slot) = self.slots.get_mut(usize::from(index)) else { return };
+        let Some(shelf) = lane.shelf.get_mut() else { return };
         slot.state = State::Done;
-        slot.next = core::mem::replace(&mut lane.shelf.done, index);
+        slot.next = core::mem::replace(&mut shelf.done, index);
     }
 
     /// Takes a slot whose record the store does not remove: it will be found again in the next life.
     pub(super) fn leave_behind(&mut self) -> bool {
-        if !self.core.storing.broken {
+        if !self.core.storing().broken {
             return false;
         }
         for at in 0..self.lanes.len() {
             // Where records were given away, one that is left among them would be read for one of them.
-            let Some(lane) = self.lanes.get_mut(at).filter(|lane| lane.shelf.records == 0) else { continue };
-            if let Some(slot) = self.slots.get_mut(usize::from(lane.shelf.done)) {
-                let index = core::mem::replace(&mut lane.shelf.done, slot.next);
-                lane.shelf.floor = lane.shelf.floor.max(slot.key.saturating_add(1));
+            let Some(shelf) = self.lanes.get_mut(at).and_then(|lane| lane.shelf.get_mut()) else { continue };
+            if shelf.records > 0 {
+                continue;
+            }
+            if let Some(slot) = self.slots.get_mut(usize::from(shelf.done)) {
+                let index = core::mem::replace(&mut shelf.done, slot.next);
+                shelf.floor = shelf.floor.max(slot.key().saturating_add(1));
                 self.give_free(index);
                 return true;
             }
@@ -251,21 +259,21 @@ impl<B: Buf> View<'_, B> {
     pub(super) fn leave_in_store(&mut self, at: usize, index: u16) {
         let Some(kind) = self.lanes.get(at).map(|lane| lane.kind) else { return };
         let Some(slot) = self.slots.get(usize::from(index)) else { return };
-        if slot.record == 0 || slot.record < self.to_put(kind, slot).0 {
+        if slot.recorded() == 0 || slot.recorded() < self.to_put(kind, slot).0 {
             return;
         }
         if !self.goes_again(kind, slot) {
             let (bytes, lines) = slot.acked_part();
-            self.settle_front(at, index, bytes, lines, Row::doubt);
+            self.settle_front(at, index, bytes, lines, Column::Doubtful);
         }
         let Some(lane) = self.lanes.get_mut(at) else { return };
         let Some(slot) = self.slots.get_mut(usize::from(index)).filter(|slot| slot.state != State::Done) else {
             return;
         };
-        lane.row.written = lane.row.written.wrapping_sub(slot.held_lines as usize);
-        lane.row.stored = lane.row.stored.wrapping_add(slot.lines as usize);
-        self.core.held_bytes = self.core.held_bytes.saturating_sub(slot.held as usize);
-        (slot.lines, slot.held, slot.held_lines, slot.key) = (0, 0, 0, 0);
+        lane.row.take(Column::Written, slot.held_lines() as usize);
+        lane.row.add(Column::Stored, slot.lines() as usize);
+        self.core.held_bytes = self.core.held_bytes.saturating_sub(slot.held() as usize);
+        slot.let_go();
     }
 
     /// Whether all lines that were written are sent again when the connection breaks.
@@ -276,7 +284,7 @@ impl<B: Buf> View<'_, B> {
     pub(super) fn has_key(&self, at: usize, key: u32) -> bool {
         let mut here = self.lanes.get(at).map_or(NONE, |lane| lane.head);
         while let Some(slot) = self.slots.get(usize::from(here)) {
-            if slot.key == key {
+            if slot.key() == key {
                 return true;
             }
             here = slot.next;
@@ -290,7 +298,7 @@ impl<B: Buf> View<'_, B> {
         let mut here = lane.head;
         while let Some(slot) = self.slots.get(usize::from(here)) {
             let (bytes, _) = self.to_put(lane.kind, slot);
-            if slot.record < bytes && slot.buf.is_some() {
+            if slot.recorded() < bytes && slot.buf.is_some() {
                 return false;
             }
             here = slot.next;
@@ -301,7 +309,7 @@ impl<B: Buf> View<'_, B> {
     /// How many bytes and lines, at the end of a segment, belong into its record: all that may have to be sent again.
     pub(super) fn to_put(&self, kind: Kind, slot: &Slot<B>) -> (u32, u32) {
         let (bytes, lines) = if self.goes_again(kind, slot) { (0, 0) } else { slot.acked_part() };
-        let all = slot.waiting_bytes().saturating_add(slot.held);
-        (all.saturating_sub(bytes), slot.lines.saturating_sub(lines))
+        let all = slot.waiting_bytes().saturating_add(slot.held());
+        (all.saturating_sub(bytes), slot.lines().saturating_sub(lines))
     }
 }

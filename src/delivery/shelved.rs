@@ -2,14 +2,16 @@
 
 use super::backoff::{Millis, Moment};
 use super::errand::{Job, Loss, Reason, Reply, Task};
+use super::ledger::{Column, Columns};
 use super::machine::View;
+use super::scale::Large;
 use super::segment::{Buf, NONE, State};
 use super::spool::{Next, Spool};
 use crate::store::{Head, StoreFailure};
 
 impl Spool {
     /// What became of a job. Says which lines were lost with their record, if any were.
-    pub fn settle<B: Buf>(
+    pub fn settle<B: Buf<Scale = Large>>(
         &mut self,
         view: &mut View<'_, B>,
         job: Job<B>,
@@ -45,7 +47,7 @@ impl Spool {
             Task::Remove => {
                 let slot = view.slots.get_mut(usize::from(index))?;
                 if result.is_ok() {
-                    self.bytes = self.bytes.saturating_sub(self.taken(slot.record));
+                    self.bytes = self.bytes.saturating_sub(self.taken(slot.recorded()));
                     self.room.succeeded();
                     view.give_free(index);
                 } else {
@@ -69,7 +71,13 @@ impl Spool {
         None
     }
 
-    fn scanned<B: Buf>(&mut self, view: &mut View<'_, B>, at: usize, asked: Head, result: Result<Reply, StoreFailure>) {
+    fn scanned<B: Buf<Scale = Large>>(
+        &mut self,
+        view: &mut View<'_, B>,
+        at: usize,
+        asked: Head,
+        result: Result<Reply, StoreFailure>,
+    ) {
         let Some(lane) = view.lanes.get_mut(at) else { return };
         match result {
             Ok(Reply::Found(Some(head))) if head.kind == lane.kind && head.key >= asked.key && head.key > 0 => {
@@ -77,8 +85,8 @@ impl Spool {
                 shelf.records = shelf.records.saturating_add(1);
                 (shelf.first, shelf.last) = (shelf.first.min(head.key), shelf.last.max(head.key));
                 (shelf.upto, shelf.tried) = (head.key, head.key);
-                lane.row.recovered = lane.row.recovered.wrapping_add(head.lines as usize);
-                lane.row.stored = lane.row.stored.wrapping_add(head.lines as usize);
+                lane.row.add(Column::Recovered, head.lines as usize);
+                lane.row.add(Column::Stored, head.lines as usize);
                 self.bytes = self.bytes.saturating_add(self.footprint.of(head.bytes));
                 self.scan = match head.key.checked_add(1) {
                     Some(from) => Some((at as u8, from)),
@@ -91,7 +99,7 @@ impl Spool {
         }
     }
 
-    fn sought<B: Buf>(
+    fn sought<B: Buf<Scale = Large>>(
         &mut self,
         view: &mut View<'_, B>,
         at: usize,
@@ -109,9 +117,9 @@ impl Spool {
         let Some(head) = found else {
             // Somebody took them away: nobody knows how many each had, but together they are known.
             let lane = view.lanes.get_mut(at)?;
-            let lines = core::mem::take(&mut lane.row.stored);
+            let lines = lane.row.get(Column::Stored);
             (lane.shelf.records, lane.shelf.gap) = (0, NONE);
-            lane.row.dropped.damaged = lane.row.dropped.damaged.wrapping_add(lines);
+            lane.row.shift(Column::Stored, Column::Damaged, lines);
             return Some(Loss { kind, lines, failure: Some(StoreFailure::Damaged) });
         };
         // What memory has too is not what is sought.
@@ -121,7 +129,7 @@ impl Spool {
         None
     }
 
-    fn was_put<B: Buf>(
+    fn was_put<B: Buf<Scale = Large>>(
         &mut self,
         view: &mut View<'_, B>,
         at: usize,
@@ -132,7 +140,7 @@ impl Spool {
     ) {
         let Some(slot) = view.slots.get_mut(usize::from(index)) else { return };
         if durable {
-            let before = if slot.key == head.key { self.taken(slot.record) } else { 0 };
+            let before = if slot.key() == head.key { self.taken(slot.recorded()) } else { 0 };
             self.bytes = self.bytes.saturating_sub(before).saturating_add(self.footprint.of(head.bytes));
             self.room.succeeded();
         }
@@ -140,13 +148,13 @@ impl Spool {
         if came_back {
             slot.buf = buf;
         }
-        if slot.key != head.key {
+        if slot.key() != head.key {
             // Settled and gone while it was copied; the record is found in the next life.
             return;
         }
         // If it failed, the record may be there all the same: the slot keeps the key, and so replaces or removes it.
         if durable {
-            slot.record = head.bytes;
+            slot.record.bytes = head.bytes;
         }
         match slot.state {
             State::Storing => {
@@ -156,21 +164,20 @@ impl Spool {
             State::Abandoned => {
                 if let (true, Some(lane)) = (durable, view.lanes.get_mut(at)) {
                     // It was given up for lost a moment too early.
-                    let lines = slot.lines as usize;
-                    lane.row.dropped.closed = lane.row.dropped.closed.wrapping_sub(lines);
-                    lane.row.stored = lane.row.stored.wrapping_add(lines);
+                    let lines = slot.lines() as usize;
+                    lane.row.shift(Column::Closed, Column::Stored, lines);
                 }
                 if came_back {
                     view.give_free(index);
                 } else {
-                    slot.key = 0;
+                    slot.forget_key();
                 }
             }
             _ => {}
         }
     }
 
-    fn was_read<B: Buf>(
+    fn was_read<B: Buf<Scale = Large>>(
         &mut self,
         view: &mut View<'_, B>,
         at: usize,
@@ -182,11 +189,12 @@ impl Spool {
         let slot = view.slots.get_mut(usize::from(index))?;
         slot.buf = buf;
         let lane = view.lanes.get(at)?;
-        if result.is_ok() && lane.shelf.records > 0 && !view.core.abandoned {
+        if result.is_ok() && lane.records() > 0 && !view.core.abandoned {
             self.pass(view, at, head);
             let slot = view.slots.get_mut(usize::from(index))?;
             slot.begin(0);
-            (slot.key, slot.record, slot.len, slot.lines) = (head.key, head.bytes, head.bytes, head.lines);
+            (slot.record.key, slot.record.bytes) = (head.key, head.bytes);
+            slot.fill(head.bytes, head.lines);
             view.shelve(at, index);
             return None;
         }
@@ -198,7 +206,7 @@ impl Spool {
     }
 
     /// The next record comes behind this one, unless others came before it meanwhile.
-    fn pass<B: Buf>(&self, view: &mut View<'_, B>, at: usize, head: Head) {
+    fn pass<B: Buf<Scale = Large>>(&self, view: &mut View<'_, B>, at: usize, head: Head) {
         let Some(lane) = view.lanes.get_mut(at) else { return };
         if self.head(lane) == Some(head) {
             lane.shelf.from = head.key.saturating_add(1);
@@ -206,7 +214,7 @@ impl Spool {
     }
 
     /// A record of the gap is no more, and its lines with it.
-    fn gone<B: Buf>(
+    fn gone<B: Buf<Scale = Large>>(
         &mut self,
         view: &mut View<'_, B>,
         at: usize,
@@ -221,14 +229,12 @@ impl Spool {
         if lane.shelf.records == 0 {
             lane.shelf.gap = NONE;
         }
-        lane.row.stored = lane.row.stored.wrapping_sub(lines);
-        let dropped = &mut lane.row.dropped;
         let reason = match failure {
-            None => &mut dropped.expired,
-            Some(StoreFailure::Damaged) => &mut dropped.damaged,
-            Some(_) => &mut dropped.store_full,
+            None => Column::Expired,
+            Some(StoreFailure::Damaged) => Column::Damaged,
+            Some(_) => Column::StoreFull,
         };
-        *reason = reason.wrapping_add(lines);
+        lane.row.shift(Column::Stored, reason, lines);
         Some(Loss { kind: lane.kind, lines, failure })
     }
 }

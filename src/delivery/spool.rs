@@ -4,8 +4,10 @@ use core::time::Duration;
 
 use super::backoff::{Backoff, Gate, Jitter, Millis, Moment, Waits};
 use super::errand::{Errand, Job, Keep, Mode, Reason, Task};
-use super::lane::{Lane, is_before};
+use super::lane::Lane;
+use super::ledger::{Column, Columns};
 use super::machine::{Overflow, View};
+use super::scale::{Initial, Large};
 use super::segment::{Buf, NONE, State};
 use super::shelf::Shelf;
 use crate::Kind;
@@ -29,11 +31,11 @@ const STORE: Backoff = Backoff::new(Duration::from_millis(500), Duration::from_s
 /// - [`View::left`] does not count what is stored: a flush is done when everything is durable or delivered.
 ///
 /// ```
-/// use wavefront_sdk::delivery::{Config, Delivery, Errand, Keep, Lane, Millis, Mode, Slot, Spool};
+/// use wavefront_sdk::delivery::{Config, Delivery, Errand, Keep, Lane, Millis, Mode, Slot, Spool, Stored};
 /// use wavefront_sdk::{Kind, store::{MemoryStore, Store, StoreError}};
 ///
 /// let mut store = MemoryStore::new();
-/// let slots = core::array::from_fn::<_, 4, _>(|_| Slot::new([0_u8; 512]));
+/// let slots = core::array::from_fn::<_, 4, _>(|_| Slot::new(Stored([0_u8; 512])));
 /// let mut delivery = Delivery::new(Config::default(), slots, [Lane::new(Kind::Metric)]);
 /// let mut keep = Keep::default();
 /// keep.mode = Mode::Always;
@@ -84,7 +86,7 @@ impl Spool {
     /// A spool for a store whose records take `footprint`, in front of the queue of `view`.
     ///
     /// Until the store was looked through, which is the first thing that [`poll`](Self::poll) asks for, nothing leaves.
-    pub fn new<B: Buf>(keep: Keep, footprint: Footprint, view: &mut View<'_, B>) -> Self {
+    pub fn new<B: Buf<Scale = Large>>(keep: Keep, footprint: Footprint, view: &mut View<'_, B>) -> Self {
         view.core.storing.attached = true;
         (view.core.storing.scanning, view.core.storing.unread) = (true, true);
         Self {
@@ -114,13 +116,13 @@ impl Spool {
     }
 
     /// From now on nothing is sent any more, and everything goes into the store.
-    pub fn last<B: Buf>(&mut self, view: &mut View<'_, B>) {
+    pub fn last<B: Buf<Scale = Large>>(&mut self, view: &mut View<'_, B>) {
         self.hurry = true;
         view.core.storing.last = true;
     }
 
     /// Whether nothing is left that the store could take or has to forget, or it does not do so.
-    pub fn is_done<B: Buf>(&self, view: &View<'_, B>) -> bool {
+    pub fn is_done<B: Buf<Scale = Large>>(&self, view: &View<'_, B>) -> bool {
         let safe = Kind::ALL.into_iter().all(|kind| view.is_safe(kind));
         let removed = view.lanes.iter().all(|lane| lane.shelf.done == NONE);
         !self.busy && (safe || view.core.storing.refuses && !self.is_shut()) && (removed || self.is_shut())
@@ -136,7 +138,7 @@ impl Spool {
     }
 
     /// What to do at `now` for the store. `unix` is the time in milliseconds since 1970, 0 where no clock knows it.
-    pub fn poll<B: Buf>(&mut self, view: &mut View<'_, B>, now: Millis, unix: u64) -> Errand<B> {
+    pub fn poll<B: Buf<Scale = Large>>(&mut self, view: &mut View<'_, B>, now: Millis, unix: u64) -> Errand<B> {
         let moment = Moment::of(now);
         let flush_in = view.tick(moment);
         if self.busy {
@@ -172,10 +174,10 @@ impl Spool {
             }
             self.begin_anew(view, at);
             let Some(lane) = view.lanes.get(at) else { continue };
-            if let (true, Err(Some(left))) = (lane.shelf.records > 0 || lane.row.queued > 0, open) {
+            if let (true, Err(Some(left))) = (lane.records() > 0 || lane.row.get(Column::Queued) > 0, open) {
                 earlier(now.plus(left));
             }
-            if lane.row.queued > 0 {
+            if lane.row.get(Column::Queued) > 0 {
                 earlier(now.plus(flush_in));
             }
             if let Some(left) = self.head(lane).and_then(|head| self.left(head, unix)) {
@@ -186,13 +188,13 @@ impl Spool {
     }
 
     /// Where a lane has neither lines nor records, its keys begin anew.
-    fn begin_anew<B: Buf>(&mut self, view: &mut View<'_, B>, at: usize) {
+    fn begin_anew<B: Buf<Scale = Large>>(&mut self, view: &mut View<'_, B>, at: usize) {
         let Some(lane) = view.lanes.get_mut(at).filter(|lane| lane.head == NONE) else { return };
         let shelf = &mut lane.shelf;
         if let (0, NONE, 0, Some(next)) =
             (shelf.records, shelf.done, shelf.floor, self.heads.get_mut(lane.kind.index()))
         {
-            *shelf = Shelf { turns: shelf.turns, ..Shelf::EMPTY };
+            **shelf = Shelf { turns: shelf.turns, ..Shelf::INITIAL };
             *next = Next::UNKNOWN;
         }
     }
@@ -204,7 +206,7 @@ impl Spool {
     }
 
     /// What is in the store at the beginning.
-    fn scan<B: Buf>(&mut self, view: &mut View<'_, B>) -> Option<Job<B>> {
+    fn scan<B: Buf<Scale = Large>>(&mut self, view: &mut View<'_, B>) -> Option<Job<B>> {
         let (at, from) = self.scan?;
         let Some(lane) = view.lanes.get(usize::from(at)) else {
             self.scan = None;
@@ -215,18 +217,24 @@ impl Spool {
     }
 
     /// The record of a slot that is settled.
-    fn remove<B: Buf>(&mut self, view: &mut View<'_, B>) -> Option<Job<B>> {
+    fn remove<B: Buf<Scale = Large>>(&mut self, view: &mut View<'_, B>) -> Option<Job<B>> {
         let at = view.lanes.iter().position(|lane| lane.shelf.done != NONE)?;
         let lane = view.lanes.get_mut(at)?;
         let index = lane.shelf.done;
         let slot = view.slots.get(usize::from(index))?;
         lane.shelf.done = slot.next;
-        let head = Head::new(lane.kind, slot.key, 0, slot.record, 0);
+        let head = Head::new(lane.kind, slot.key(), 0, slot.recorded(), 0);
         Some(Job { slot: index, ..Job::of(Task::Remove, head, at as u8) })
     }
 
     /// A segment that belongs into the store.
-    fn put<B: Buf>(&mut self, view: &mut View<'_, B>, at: usize, is_shut: bool, unix: u64) -> Option<Job<B>> {
+    fn put<B: Buf<Scale = Large>>(
+        &mut self,
+        view: &mut View<'_, B>,
+        at: usize,
+        is_shut: bool,
+        unix: u64,
+    ) -> Option<Job<B>> {
         let (index, in_front) = self.next_put(view, at, is_shut)?;
         let kind = view.lanes.get(at)?.kind;
         let (bytes, lines) = view.to_put(kind, view.slots.get(usize::from(index))?);
@@ -241,30 +249,30 @@ impl Spool {
             return None;
         }
         let slot = view.slots.get_mut(usize::from(index))?;
-        if slot.key == 0 {
+        if slot.key() == 0 {
             let Some(key) = view.lanes.get_mut(at)?.shelf.new_key(in_front) else {
                 // There is no key in front of a record that could not be removed: it leaves without.
                 view.core.storing.refuses = true;
                 view.core.storing.first = false;
                 return None;
             };
-            slot.key = key;
+            slot.record.key = key;
         }
         // A copy, where one can be made, so that a slow store keeps nothing from being sent.
-        let copy = slot.buf.as_ref().and_then(|buf| buf.copy(slot.len as usize));
+        let copy = slot.buf.as_ref().and_then(|buf| buf.copy(slot.len() as usize));
         let (copy, buf) = (copy.is_some(), copy.or_else(|| slot.buf.take())?);
         if !copy {
             slot.state = State::Storing;
         }
-        let head = Head::new(kind, slot.key, lines, bytes, unix);
-        let start = slot.len.saturating_sub(bytes);
+        let head = Head::new(kind, slot.key(), lines, bytes, unix);
+        let start = slot.len().saturating_sub(bytes);
         Some(Job { buf: Some(buf), start, slot: index, ..Job::of(Task::Put { copy }, head, at as u8) })
     }
 
     /// The segment that is to be stored next, and whether its key comes before all others.
-    fn next_put<B: Buf>(&self, view: &View<'_, B>, at: usize, is_shut: bool) -> Option<(u16, bool)> {
+    fn next_put<B: Buf<Scale = Large>>(&self, view: &View<'_, B>, at: usize, is_shut: bool) -> Option<(u16, bool)> {
         let lane = view.lanes.get(at)?;
-        let gap = view.is_behind(lane).then_some(lane.shelf.gap);
+        let gap = view.is_behind(lane).then_some(lane.gap());
         let pressed = view.is_pressed(at);
         let always = self.keep.mode == Mode::Always;
         // Whether a record stands before, or a key that is kept for one; of what can be stored, the first and the newest
@@ -274,18 +282,18 @@ impl Spool {
         let (mut first, mut newest, mut front, mut back) = (None, None, None, None);
         let mut here = lane.head;
         while let Some(slot) = view.slots.get(usize::from(here)) {
-            let due = is_before(slot.first, lane.due) || view.core.closed || slot.urgent || slot.tried > 0;
-            let full = slot.lines >= view.core.config.batch_lines || here != lane.tail;
-            recorded |= slot.key != 0;
+            let due = lane.is_due(slot.first) || view.core.closed || slot.urgent || slot.tried() > 0;
+            let full = slot.lines() >= view.core.config.batch_lines || here != lane.tail;
+            recorded |= slot.key() != 0;
             let wanted = self.hurry || pressed || ((due || full) && (always || is_shut || beyond));
             // What is out, or written, or watched, is stored at the end only.
             let possible = match slot.state {
-                State::Ready => self.hurry || (slot.held == 0 && slot.tag == 0),
+                State::Ready => self.hurry || (slot.held() == 0 && slot.tag == 0),
                 // There is a copy, and so there can be another.
                 State::Out | State::Lost => self.hurry,
                 _ => false,
             };
-            if wanted && possible && slot.buf.is_some() && slot.record < view.to_put(lane.kind, slot).0 {
+            if wanted && possible && slot.buf.is_some() && slot.recorded() < view.to_put(lane.kind, slot).0 {
                 first = first.or(Some(here));
                 newest = if full || newest.is_none() { Some(here) } else { newest };
                 if recorded {
@@ -308,8 +316,14 @@ impl Spool {
     }
 
     /// A record that is to be read, or dropped as too old, or sought for either.
-    fn read<B: Buf>(&mut self, view: &mut View<'_, B>, at: usize, is_open: bool, unix: u64) -> Option<Job<B>> {
-        let lane = view.lanes.get(at).filter(|lane| lane.shelf.records > 0)?;
+    fn read<B: Buf<Scale = Large>>(
+        &mut self,
+        view: &mut View<'_, B>,
+        at: usize,
+        is_open: bool,
+        unix: u64,
+    ) -> Option<Job<B>> {
+        let lane = view.lanes.get(at).filter(|lane| lane.records() > 0)?;
         let Some(head) = self.head(lane) else {
             return Some(self.seek(lane, at));
         };
@@ -317,15 +331,15 @@ impl Spool {
             return Some(Job::of(Task::Drop(Reason::Expired), head, at as u8));
         }
         let mut ahead = 0;
-        let mut here = if lane.shelf.gap == NONE { NONE } else { lane.head };
+        let mut here = if lane.gap() == NONE { NONE } else { lane.head };
         while let Some(slot) = view.slots.get(usize::from(here)) {
             // What is written waits for nothing but its time.
-            ahead += usize::from(slot.lines > slot.held_lines);
-            here = if here == lane.shelf.gap { NONE } else { slot.next };
+            ahead += usize::from(slot.lines() > slot.held_lines());
+            here = if here == lane.gap() { NONE } else { slot.next };
         }
         let config = &view.core.config;
         let lines = lane.lines().saturating_add(head.lines as usize);
-        let bytes = lane.bytes.saturating_add(lane.leased_bytes).saturating_add(head.bytes as usize);
+        let bytes = lane.bytes.saturating_add(lane.leased.bytes).saturating_add(head.bytes as usize);
         // One slot is left to those who bring new lines.
         let second = view.slots.get(usize::from(view.core.free)).map(|slot| slot.next);
         let fits = lines <= config.queue_lines / 2 && bytes <= config.queue_bytes / 2;
@@ -347,21 +361,19 @@ impl Spool {
     }
 
     /// A record to drop for want of room: the lane's oldest, else that of another.
-    fn oldest<B: Buf>(&mut self, view: &mut View<'_, B>, at: usize) -> Option<Job<B>> {
+    fn oldest<B: Buf<Scale = Large>>(&mut self, view: &mut View<'_, B>, at: usize) -> Option<Job<B>> {
         let mut here = view.lanes.get(at)?.head;
         while let Some(slot) = view.slots.get(usize::from(here)) {
             if slot.is_spare() {
-                let (lines, bytes) = (slot.lines, slot.waiting_bytes());
-                view.settle(at, here, lines, bytes, |row, lines| {
-                    row.dropped.store_full = row.dropped.store_full.wrapping_add(lines);
-                });
+                let (lines, bytes) = (slot.lines(), slot.waiting_bytes());
+                view.settle(at, here, lines, bytes, Column::StoreFull);
                 view.release_if_empty(at, here);
                 return self.remove(view);
             }
             here = if here == view.lanes.get(at)?.shelf.gap { NONE } else { slot.next };
         }
         let mut oldest: Option<(Head, usize)> = None;
-        for (at, lane) in view.lanes.iter().enumerate().filter(|(_, lane)| lane.shelf.records > 0) {
+        for (at, lane) in view.lanes.iter().enumerate().filter(|(_, lane)| lane.records() > 0) {
             let Some(head) = self.head(lane) else {
                 return Some(self.seek(lane, at));
             };
@@ -373,18 +385,18 @@ impl Spool {
         Some(Job::of(Task::Drop(Reason::StoreFull), head, at as u8))
     }
 
-    fn seek<B>(&self, lane: &Lane, at: usize) -> Job<B> {
+    fn seek<B>(&self, lane: &Lane<Large>, at: usize) -> Job<B> {
         let key = self.next(lane).map_or(lane.shelf.from, |next| next.seek.max(lane.shelf.from));
         Job::of(Task::Seek { turn: lane.shelf.turns }, Head::new(lane.kind, key, 0, 0, 0), at as u8)
     }
 
-    fn next(&self, lane: &Lane) -> Option<Next> {
+    fn next(&self, lane: &Lane<Large>) -> Option<Next> {
         let next = self.heads.get(lane.kind.index()).copied()?;
         Some(next).filter(|next| (next.from, next.turn) == (lane.shelf.from, lane.shelf.turns))
     }
 
     /// The next record of a lane, if it is known.
-    pub(super) fn head(&self, lane: &Lane) -> Option<Head> {
+    pub(super) fn head(&self, lane: &Lane<Large>) -> Option<Head> {
         self.next(lane)?.head
     }
 

@@ -72,7 +72,7 @@ fn put_line<T: Tags + ?Sized>(
             return Err(InvalidInput::new(Field::AnnotationKey, Problem::ReservedKey));
         }
         let same = |other: &str, _: &str| Name::key(other).is_ok_and(|other| other.is(&name));
-        if seen.may_have(name.fingerprint()) && among(&event.annotations, count, same) {
+        if seen.may_have(name.fingerprint()) && among(&event.annotations, count, &same) {
             return Err(InvalidInput::new(Field::AnnotationKey, Problem::RepeatedKey));
         }
         count += 1;
@@ -113,7 +113,7 @@ fn put_json<T: Tags + ?Sized>(
     let mut count = 0;
     event.annotations.try_each(&mut |key, value| {
         let name = Name::parts(key).map_err(|problem| problem.of(Field::AnnotationKey))?;
-        if seen.may_have(name.fingerprint()) && among(&event.annotations, count, |other, _| other == key) {
+        if seen.may_have(name.fingerprint()) && among(&event.annotations, count, &|other, _| other == key) {
             return Err(InvalidInput::new(Field::AnnotationKey, Problem::RepeatedKey));
         }
         if count > 0 {
@@ -126,7 +126,7 @@ fn put_json<T: Tags + ?Sized>(
         Ok(())
     })?;
     out.put(b"},\"hosts\":[");
-    put_string(source.as_str(), out);
+    put_string(source.as_bytes(), out);
     out.put(b"],\"startTime\":");
     put_u64(event.start_millis, out);
     out.put(b",\"endTime\":");

@@ -2,7 +2,7 @@
 
 use super::compact::{self, AnyTags};
 use super::metric::put_rest;
-use super::number::{put_f64, put_u64};
+use super::number::{is_finite, put_f64, put_u64};
 use super::out::{Out, Put};
 use super::text::Name;
 use super::{Encode, Full, Rules, Sink, Slice};
@@ -63,7 +63,7 @@ fn put_histogram<T: Tags + ?Sized>(
 /// ` #count mean`, as often as the count needs.
 #[inline]
 fn put_centroid(mean: f64, count: u64, out: &mut (impl Put + ?Sized)) -> Result<(), InvalidInput> {
-    if !mean.is_finite() {
+    if !is_finite(mean) {
         return Err(InvalidInput::new(Field::CentroidMean, Problem::NotFinite));
     }
     if count == 0 {

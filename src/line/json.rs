@@ -8,9 +8,10 @@ use crate::InvalidInput;
 #[derive(Debug)]
 pub(crate) struct Json<'p, P: ?Sized>(pub(crate) &'p mut P);
 
-/// What stands in a JSON string for each byte: itself (0), a backslash and this letter, or `\u00..` (1).
-static ESCAPE: [u8; 256] = {
-    let mut escape = [0; 256];
+/// What stands in a JSON string for each byte up to the last that needs it: itself (0), a backslash and this letter, or
+/// `\u00..` (1).
+static ESCAPE: [u8; b'\\' as usize + 1] = {
+    let mut escape = [0; b'\\' as usize + 1];
     let mut byte = 0;
     while byte < 0x20 {
         escape[byte] = 1;
@@ -56,6 +57,11 @@ impl<P: Put + ?Sized> Put for Json<'_, P> {
         }
     }
 
+    #[inline]
+    fn put_digits(&mut self, digits: &[u8]) {
+        self.0.put_digits(digits);
+    }
+
     fn end_line(&mut self) -> Result<(), InvalidInput> {
         self.0.end_line()
     }
@@ -65,10 +71,10 @@ impl<P: Put + ?Sized> Put for Json<'_, P> {
     }
 }
 
-/// A JSON string, quotes and all.
-pub(crate) fn put_string(text: &str, out: &mut (impl Put + ?Sized)) {
+/// A JSON string, quotes and all, of bytes that are text.
+pub(crate) fn put_string(text: impl AsRef<[u8]>, out: &mut (impl Put + ?Sized)) {
     out.put(b"\"");
-    Json(out).put(text.as_bytes());
+    Json(out).put(text.as_ref());
     out.put(b"\"");
 }
 

@@ -1,10 +1,10 @@
 //! `"name" value [timestamp] source="src" "k"="v"…`: metrics and delta counters.
 
 use super::compact::{self, AnyTags};
-use super::number::{put_f64, put_u64};
+use super::number::{is_finite, is_zero, put_f64, put_u64};
 use super::out::{Out, Put};
 use super::point::{put_tags, source};
-use super::text::Name;
+use super::text::{Name, after_delta};
 use super::{Encode, Full, Rules, Sink, Slice};
 use crate::{DeltaCounter, EncodeError, Field, InvalidInput, Kind, Metric, Problem, Tags};
 
@@ -12,7 +12,7 @@ impl<T: Tags> Encode for Metric<'_, T> {
     const KIND: Kind = Kind::Metric;
 
     fn kind(&self) -> Kind {
-        if self.name.starts_with(['∆', 'Δ']) { Kind::Delta } else { Kind::Metric }
+        if after_delta(self.name.as_bytes()).is_some() { Kind::Delta } else { Kind::Metric }
     }
 
     /// A metric whose name starts with a delta is a delta counter for the receiver, and its value is checked as one.
@@ -66,13 +66,14 @@ fn put_delta<T: Tags + ?Sized>(
 /// Whether `value` makes a line: zero makes none where it is an increment, below zero is an error there.
 #[inline]
 pub(crate) fn sendable(value: f64, delta: bool) -> Result<bool, InvalidInput> {
-    if !value.is_finite() {
+    if !is_finite(value) {
         return Err(InvalidInput::new(Field::Value, Problem::NotFinite));
     }
-    if delta && value <= 0.0 {
-        return if value < 0.0 { Err(InvalidInput::new(Field::Value, Problem::Negative)) } else { Ok(false) };
+    match (delta, is_zero(value), value.is_sign_negative()) {
+        (true, true, _) => Ok(false),
+        (true, false, true) => Err(InvalidInput::new(Field::Value, Problem::Negative)),
+        _ => Ok(true),
     }
-    Ok(true)
 }
 
 #[inline]

@@ -8,6 +8,12 @@ use crate::{EncodeError, Field, InvalidInput, Problem};
 pub(crate) trait Put {
     fn put(&mut self, bytes: &[u8]);
 
+    /// [`put`](Self::put) for digits, letters and hyphens, which nothing escapes.
+    #[inline]
+    fn put_digits(&mut self, digits: &[u8]) {
+        self.put(digits);
+    }
+
     /// Checks the line that ends here (its LF is written) against the limit.
     fn end_line(&mut self) -> Result<(), InvalidInput>;
 
@@ -88,7 +94,7 @@ impl<'s, S: Sink + ?Sized> Out<'s, S> {
 }
 
 impl<S: Sink + ?Sized> Put for Out<'_, S> {
-    #[inline(always)]
+    #[cfg_attr(not(target_os = "none"), inline(always))]
     fn put(&mut self, bytes: &[u8]) {
         if bytes.len() > self.left {
             return self.lose(bytes.len());

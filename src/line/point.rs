@@ -104,5 +104,5 @@ fn as_read(key: &str) -> &str {
 #[cold]
 fn is_among<T: Tags + ?Sized>(tags: &T, count: usize, key: &str) -> bool {
     let Ok(key) = Name::key(as_read(key)) else { return false };
-    among(tags, count, |other, _| key.is_written_from(as_read(other)))
+    among(tags, count, &|other, _| key.is_written_from(as_read(other)))
 }

@@ -5,11 +5,11 @@ use crate::Tags;
 /// The keys of a line, as far as two of 512 bits for each can tell them apart: so only a repeated key, or a rare accident,
 /// costs a comparison with those before it.
 #[derive(Debug)]
-pub(crate) struct Seen([u64; 8]);
+pub(crate) struct Seen([u32; 16]);
 
 impl Seen {
     pub(crate) const fn new() -> Self {
-        Self([0; 8])
+        Self([0; 16])
     }
 
     /// Notes the key with this fingerprint, and says whether it may have been there before.
@@ -22,8 +22,8 @@ impl Seen {
     /// Sets one bit, and says whether it was set.
     #[inline]
     fn mark(&mut self, place: u32) -> bool {
-        let bit = 1 << (place & 63);
-        let Some(word) = self.0.get_mut((place >> 6 & 7) as usize) else { return true };
+        let bit = 1 << (place & 31);
+        let Some(word) = self.0.get_mut((place >> 5 & 15) as usize) else { return true };
         let had = *word & bit != 0;
         *word |= bit;
         had
@@ -32,7 +32,7 @@ impl Seen {
 
 /// Whether one of the first `count` pairs of `tags` is the `same`.
 #[cold]
-pub(crate) fn among<T: Tags + ?Sized>(tags: &T, count: usize, same: impl Fn(&str, &str) -> bool) -> bool {
+pub(crate) fn among<T: Tags + ?Sized>(tags: &T, count: usize, same: &dyn Fn(&str, &str) -> bool) -> bool {
     let mut left = count;
     // The error is only the way out: it says whether the pair was found.
     let walk = tags.try_each(&mut |key, value| {
@@ -73,8 +73,8 @@ mod tests {
     #[test]
     fn only_the_first_pairs_are_looked_at() {
         let tags = [("a", "1"), ("b", "2"), ("c", "3")];
-        assert!(among(&tags, 2, |key, value| (key, value) == ("b", "2")));
-        assert!(!among(&tags, 1, |key, _| key == "b"));
-        assert!(!among(&tags, 9, |key, _| key == "d"));
+        assert!(among(&tags, 2, &|key, value| (key, value) == ("b", "2")));
+        assert!(!among(&tags, 1, &|key, _| key == "b"));
+        assert!(!among(&tags, 9, &|key, _| key == "d"));
     }
 }

@@ -2,7 +2,7 @@
 
 use super::compact::{self, AnyTags};
 use super::json::Json;
-use super::number::{hyphenated, put_u64};
+use super::number::{put_id, put_u64};
 use super::out::{Out, Put};
 use super::point::source;
 use super::seen::{Seen, among};
@@ -95,16 +95,16 @@ fn put_span<T: Tags + ?Sized>(
     out.put(b"\" source=\"");
     source.put(out);
     out.put(b"\" traceId=");
-    out.put(&hyphenated(span.trace_id));
+    put_id(span.trace_id, out);
     out.put(b" spanId=");
-    out.put(&hyphenated(span.span_id));
+    put_id(span.span_id, out);
     for &parent in span.parents {
         out.put(b" parent=");
-        out.put(&hyphenated(parent));
+        put_id(parent, out);
     }
     for &follows in span.follows_from {
         out.put(b" followsFrom=");
-        out.put(&hyphenated(follows));
+        put_id(follows, out);
     }
     let marked = !span.logs.is_empty();
     // To the reader these are tags like others.
@@ -147,7 +147,7 @@ fn put_tags<T: Tags + ?Sized>(
         let same = |key: &str, value: &str| {
             Name::span_key(key).is_ok_and(|key| key.is(&name)) && Text::new(value).is_ok_and(|value| value.is(&text))
         };
-        if seen.may_have(name.fingerprint()) && among(tags, given - 1, same) {
+        if seen.may_have(name.fingerprint()) && among(tags, given - 1, &same) {
             return Ok(());
         }
         count += 1;

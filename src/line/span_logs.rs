@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use super::compact;
 use super::json::{Json, put_string};
-use super::number::{hyphenated, put_u64};
+use super::number::{put_id, put_u64};
 use super::out::{Out, Put};
 use super::seen::Seen;
 use super::text::Name;
@@ -56,9 +56,9 @@ pub(crate) fn put_span_logs(
         return Err(InvalidInput::new(Field::SpanLogs, Problem::Missing));
     }
     out.put(b"{\"traceId\":\"");
-    out.put(&hyphenated(trace_id));
+    put_id(trace_id, out);
     out.put(b"\",\"spanId\":\"");
-    out.put(&hyphenated(span_id));
+    put_id(span_id, out);
     out.put(b"\"");
     if let Some(secondary_id) = secondary_id {
         out.put(b",\"_spanSecondaryId\":");

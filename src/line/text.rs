@@ -4,6 +4,8 @@
 //! [`Text`] (source, tag value, span name and so on) is trimmed, and `"` and LF are escaped. Ordinary input is checked a
 //! word at a time and written in one piece; only what is out of the ordinary is looked at byte by byte.
 
+use core::iter::from_fn;
+
 use super::out::Put;
 use crate::Problem;
 
@@ -74,52 +76,89 @@ fn is_legal(bytes: &[u8]) -> bool {
     all_words(bytes, legal_word)
 }
 
-/// Which bytes are legal in a name, and which are continuation bytes of UTF-8.
-static CLASS: [Class; 256] = {
-    let mut class = [Class::Illegal; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        class[byte] = match byte as u8 {
-            b','..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'_' => Class::Legal,
-            0x80..=0xBF => Class::Continuation,
-            _ => Class::Illegal,
-        };
-        byte += 1;
-    }
-    class
-};
-
-#[derive(Clone, Copy, PartialEq)]
+/// What a byte is in a name.
+#[derive(PartialEq)]
 enum Class {
     Legal,
     Illegal,
+    /// It continues a character of UTF-8.
     Continuation,
 }
 
+/// A bit for each byte of ASCII: whether it is legal in a name.
+static LEGAL: [u32; 4] = {
+    let (mut legal, mut byte) = ([0; 4], 0);
+    while byte < 0x80 {
+        if matches!(byte as u8, b','..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'_') {
+            legal[byte >> 5] |= 1 << (byte & 31);
+        }
+        byte += 1;
+    }
+    legal
+};
+
+#[inline]
 fn class(byte: u8) -> Class {
-    CLASS.get(usize::from(byte)).copied().unwrap_or(Class::Illegal)
+    match LEGAL.get(usize::from(byte >> 5)) {
+        Some(bits) if bits >> (byte & 31) & 1 != 0 => Class::Legal,
+        None if byte < 0xC0 => Class::Continuation,
+        _ => Class::Illegal,
+    }
 }
 
-/// White space that is trimmed: Unicode's, and U+001C–1F.
-fn is_space(c: char) -> bool {
-    c.is_whitespace() || ('\u{1C}'..='\u{1F}').contains(&c)
+/// Whether this is one character of the white space that is trimmed: Unicode's, and U+001C–1F.
+const fn is_space(character: &[u8]) -> bool {
+    matches!(
+        character,
+        [0x09..=0x0D | 0x1C..=0x20]
+            | [0xC2, 0x85 | 0xA0]
+            | [0xE1, 0x9A, 0x80]
+            | [0xE2, 0x80, 0x80..=0x8A | 0xA8 | 0xA9 | 0xAF]
+            | [0xE2, 0x81, 0x9F]
+            | [0xE3, 0x80, 0x80]
+    )
+}
+
+/// Without white space at the beginning.
+fn trim_start(mut text: &[u8]) -> &[u8] {
+    while let Some((_, rest)) = (1..=3).filter_map(|len| text.split_at_checked(len)).find(|(first, _)| is_space(first))
+    {
+        text = rest;
+    }
+    text
+}
+
+/// Without white space and backslashes at the end.
+fn trim_end(mut text: &[u8]) -> &[u8] {
+    loop {
+        let mut ends = (1..=3).filter_map(|len| text.split_at_checked(text.len().checked_sub(len)?));
+        match ends.find(|(_, last)| is_space(last) || *last == b"\\") {
+            Some((rest, _)) => text = rest,
+            None => return text,
+        }
+    }
 }
 
 /// Whether nothing but white space is in `text`.
 pub(crate) fn is_blank(text: &str) -> bool {
-    text.chars().all(is_space)
+    trim_start(text.as_bytes()).is_empty()
+}
+
+/// How many characters there are.
+fn characters(text: &[u8]) -> usize {
+    text.iter().filter(|&&byte| byte & 0xC0 != 0x80).count()
 }
 
 /// The length in UTF-16 code units: one a code point, two for those beyond U+FFFF.
-pub(crate) fn utf16_len(text: &str) -> usize {
-    text.bytes().map(|byte| usize::from(class(byte) != Class::Continuation) + usize::from(byte >= 0xF0)).sum()
+pub(crate) fn utf16_len(text: &[u8]) -> usize {
+    characters(text) + text.iter().filter(|&&byte| byte >= 0xF0).count()
 }
 
 /// The name of a metric or histogram, or a key: a prefix that is legal only there, and the rest.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Name<'a> {
-    prefix: &'a str,
-    rest: &'a str,
+    prefix: &'a [u8],
+    rest: &'a [u8],
     /// Whether the rest is legal as it stands.
     clean: bool,
 }
@@ -136,8 +175,8 @@ impl<'a> Name<'a> {
     pub(crate) fn delta(raw: &'a str) -> Result<Self, Problem> {
         let mut name = Self::parts(raw)?;
         match name.prefix {
-            "" => name.prefix = "∆",
-            "~" => name.prefix = "∆~",
+            b"" => name.prefix = "∆".as_bytes(),
+            b"~" => name.prefix = "∆~".as_bytes(),
             _ => {}
         }
         name.longer_than_its_prefix()
@@ -154,11 +193,11 @@ impl<'a> Name<'a> {
     #[cfg_attr(not(target_os = "none"), inline(always))]
     pub(crate) fn span_key(raw: &'a str) -> Result<Self, Problem> {
         let mut name = Self::key(raw)?;
-        if name.rest.as_bytes().first().is_some_and(u8::is_ascii_digit)
+        if name.rest.first().is_some_and(u8::is_ascii_digit)
             && name.prefix.is_empty()
-            && name.rest.bytes().all(|byte| byte.is_ascii_digit())
+            && name.rest.iter().all(u8::is_ascii_digit)
         {
-            name.prefix = "_";
+            name.prefix = b"_";
         }
         Ok(name)
     }
@@ -167,7 +206,7 @@ impl<'a> Name<'a> {
     #[cfg_attr(not(target_os = "none"), inline(always))]
     pub(crate) fn parts(raw: &'a str) -> Result<Self, Problem> {
         if is_legal(raw.as_bytes()) && !raw.is_empty() {
-            return Ok(Self { prefix: "", rest: raw, clean: true });
+            return Ok(Self { prefix: b"", rest: raw.as_bytes(), clean: true });
         }
         Self::odd_parts(raw)
     }
@@ -177,10 +216,11 @@ impl<'a> Name<'a> {
         if is_blank(raw) {
             return Err(Problem::Blank);
         }
-        let after_delta = raw.strip_prefix(['∆', 'Δ']).unwrap_or(raw);
-        let rest = after_delta.strip_prefix('~').unwrap_or(after_delta);
-        let prefix = raw.strip_suffix(rest).unwrap_or_default();
-        Ok(Self { prefix, rest, clean: is_legal(rest.as_bytes()) })
+        let raw = raw.as_bytes();
+        let rest = after_delta(raw).unwrap_or(raw);
+        let rest = rest.strip_prefix(b"~").unwrap_or(rest);
+        let (prefix, rest) = raw.split_at_checked(raw.len() - rest.len()).unwrap_or((&[], raw));
+        Ok(Self { prefix, rest, clean: is_legal(rest) })
     }
 
     #[cfg_attr(not(target_os = "none"), inline(always))]
@@ -190,11 +230,11 @@ impl<'a> Name<'a> {
 
     /// Whether the reader takes a metric of this name for a delta counter.
     pub(crate) fn is_delta(&self) -> bool {
-        self.prefix.starts_with(['∆', 'Δ'])
+        after_delta(self.prefix).is_some()
     }
 
     /// The name as it was given, if nothing was cleaned.
-    pub(crate) fn as_given(&self) -> Option<&'a str> {
+    pub(crate) fn as_given(&self) -> Option<&'a [u8]> {
         (self.clean && self.prefix.is_empty()).then_some(self.rest)
     }
 
@@ -205,7 +245,7 @@ impl<'a> Name<'a> {
 
     /// The length in UTF-16 units. Every code point is one here: those beyond U+FFFF have become `-`.
     pub(crate) fn units(&self) -> usize {
-        self.prefix.chars().count() + self.rest.chars().count()
+        characters(self.prefix) + characters(self.rest)
     }
 
     /// Says whether it is over `limit`.
@@ -216,26 +256,34 @@ impl<'a> Name<'a> {
 
     /// The cleaned bytes, one by one.
     fn bytes(&self) -> impl Iterator<Item = u8> {
-        let rest = self.rest.bytes().filter_map(|byte| match class(byte) {
-            Class::Legal => Some(byte),
-            Class::Illegal => Some(b'-'),
-            Class::Continuation => None,
-        });
-        self.prefix.bytes().chain(rest)
+        let (mut prefix, mut rest) = (self.prefix.iter(), self.rest.iter());
+        from_fn(move || {
+            if let Some(&byte) = prefix.next() {
+                return Some(byte);
+            }
+            loop {
+                let &byte = rest.next()?;
+                match class(byte) {
+                    Class::Legal => return Some(byte),
+                    Class::Illegal => return Some(b'-'),
+                    Class::Continuation => {}
+                }
+            }
+        })
     }
 
     /// Whether both are written alike.
     pub(crate) fn is(&self, other: &Name<'_>) -> bool {
         match (self.as_given(), other.as_given()) {
             (Some(this), Some(other)) => this == other,
-            _ => self.bytes().eq(other.bytes()),
+            _ => are_equal(self.bytes(), other.bytes()),
         }
     }
 
     /// Whether the key `other` is written as this one.
     pub(crate) fn is_written_from(&self, other: &str) -> bool {
         match self.as_given() {
-            Some(given) if is_legal(other.as_bytes()) => given == other,
+            Some(given) if is_legal(other.as_bytes()) => given == other.as_bytes(),
             _ => Name::key(other).is_ok_and(|other| other.is(self)),
         }
     }
@@ -243,7 +291,7 @@ impl<'a> Name<'a> {
     /// A number that is the same for names that are written alike, and seldom else.
     pub(crate) fn fingerprint(&self) -> u32 {
         if let Some(given) = self.as_given() {
-            return fingerprint(given.as_bytes());
+            return fingerprint(given);
         }
         let (mut head, mut tail, mut len) = (0, 0, 0_usize);
         for byte in self.bytes() {
@@ -260,12 +308,31 @@ impl<'a> Name<'a> {
     #[inline]
     pub(crate) fn put(&self, out: &mut (impl Put + ?Sized)) {
         if !self.prefix.is_empty() {
-            out.put(self.prefix.as_bytes());
+            out.put(self.prefix);
         }
         if self.clean {
-            out.put(self.rest.as_bytes());
+            out.put(self.rest);
         } else {
             put_cleaned(self.rest, out);
+        }
+    }
+}
+
+/// What follows a delta in front, if there is one.
+pub(crate) const fn after_delta(name: &[u8]) -> Option<&[u8]> {
+    match name {
+        // U+2206, the increment; U+0394, the Greek letter.
+        [0xE2, 0x88, 0x86, rest @ ..] | [0xCE, 0x94, rest @ ..] => Some(rest),
+        _ => None,
+    }
+}
+
+fn are_equal(mut these: impl Iterator<Item = u8>, mut those: impl Iterator<Item = u8>) -> bool {
+    loop {
+        match (these.next(), those.next()) {
+            (None, None) => return true,
+            (this, that) if this != that => return false,
+            _ => {}
         }
     }
 }
@@ -289,8 +356,7 @@ const fn mix(head: u32, tail: u32, len: usize) -> u32 {
 }
 
 #[cold]
-fn put_cleaned(rest: &str, out: &mut (impl Put + ?Sized)) {
-    let mut rest = rest.as_bytes();
+fn put_cleaned(mut rest: &[u8], out: &mut (impl Put + ?Sized)) {
     while !rest.is_empty() {
         let legal = rest.iter().position(|&byte| class(byte) != Class::Legal).unwrap_or(rest.len());
         let (run, other) = rest.split_at_checked(legal).unwrap_or((rest, &[]));
@@ -317,7 +383,7 @@ pub(crate) fn are_plain(key: &str, value: &str) -> bool {
 /// A source, tag value, span name, event name, annotation value or event tag: trimmed, not blank.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Text<'a> {
-    trimmed: &'a str,
+    trimmed: &'a [u8],
     /// Whether it needs no escape.
     plain: bool,
 }
@@ -325,15 +391,15 @@ pub(crate) struct Text<'a> {
 impl<'a> Text<'a> {
     #[cfg_attr(not(target_os = "none"), inline(always))]
     pub(crate) fn new(raw: &'a str) -> Result<Self, Problem> {
-        let trimmed = trim(raw);
+        let trimmed = trim(raw.as_bytes());
         if trimmed.is_empty() {
             return Err(Problem::Blank);
         }
-        Ok(Self { trimmed, plain: all_words(trimmed.as_bytes(), plain_word) })
+        Ok(Self { trimmed, plain: all_words(trimmed, plain_word) })
     }
 
     /// The trimmed text, not escaped.
-    pub(crate) fn as_str(&self) -> &'a str {
+    pub(crate) fn as_bytes(&self) -> &'a [u8] {
         self.trimmed
     }
 
@@ -344,7 +410,7 @@ impl<'a> Text<'a> {
 
     /// The length in UTF-16 units that the reader counts: an escaped quote is one, an escaped LF is two.
     pub(crate) fn units(&self) -> usize {
-        utf16_len(self.trimmed) + self.trimmed.bytes().filter(|&byte| byte == b'\n').count()
+        utf16_len(self.trimmed) + self.trimmed.iter().filter(|&&byte| byte == b'\n').count()
     }
 
     /// Says whether it is over `limit`.
@@ -355,26 +421,32 @@ impl<'a> Text<'a> {
 
     /// Whether both are written alike.
     pub(crate) fn is(&self, other: &Text<'_>) -> bool {
-        self.bytes().eq(other.bytes())
+        are_equal(self.bytes(), other.bytes())
     }
 
     /// The bytes after clean-up, with LF for its escape: as good for a comparison, unless the escape itself was given.
     fn bytes(&self) -> impl Iterator<Item = u8> {
-        self.trimmed
-            .bytes()
-            .flat_map(|byte| match byte {
-                b'\n' => [Some(b'\\'), Some(b'n')],
-                4 => [Some(b'-'), None],
-                byte => [Some(byte), None],
+        let (mut bytes, mut after_backslash) = (self.trimmed.iter(), None);
+        from_fn(move || {
+            if let Some(byte) = after_backslash.take() {
+                return Some(byte);
+            }
+            Some(match *bytes.next()? {
+                b'\n' => {
+                    after_backslash = Some(b'n');
+                    b'\\'
+                }
+                4 => b'-',
+                byte => byte,
             })
-            .flatten()
+        })
     }
 
     /// Writes it, without the quotes around it.
     #[inline]
     pub(crate) fn put(&self, out: &mut (impl Put + ?Sized)) {
         if self.plain {
-            out.put(self.trimmed.as_bytes());
+            out.put(self.trimmed);
         } else {
             put_escaped(self.trimmed, out);
         }
@@ -382,17 +454,18 @@ impl<'a> Text<'a> {
 }
 
 #[cold]
-fn put_escaped(text: &str, out: &mut (impl Put + ?Sized)) {
-    let mut runs = text.split_inclusive(['"', '\n', '\u{4}']);
-    for run in &mut runs {
-        let (plain, escape): (_, &[u8]) = match run.as_bytes() {
-            [plain @ .., b'"'] => (plain, b"\\\""),
-            [plain @ .., b'\n'] => (plain, b"\\n"),
-            [plain @ .., 4] => (plain, b"-"),
-            plain => (plain, b""),
-        };
-        out.put(plain);
-        out.put(escape);
+fn put_escaped(mut text: &[u8], out: &mut (impl Put + ?Sized)) {
+    loop {
+        let plain = text.iter().position(|byte| matches!(byte, b'"' | b'\n' | 4)).unwrap_or(text.len());
+        let (run, rest) = text.split_at_checked(plain).unwrap_or((text, &[]));
+        out.put(run);
+        let Some((special, rest)) = rest.split_first() else { return };
+        out.put(match special {
+            b'"' => b"\\\"",
+            b'\n' => b"\\n",
+            _ => b"-",
+        });
+        text = rest;
     }
 }
 
@@ -405,13 +478,13 @@ fn ends_are_plain(text: &[u8]) -> bool {
 
 /// Without white space at both ends and backslashes at the end, of which neither is left at the end.
 #[cfg_attr(not(target_os = "none"), inline(always))]
-fn trim(raw: &str) -> &str {
-    if ends_are_plain(raw.as_bytes()) { raw } else { trim_odd(raw) }
+fn trim(raw: &[u8]) -> &[u8] {
+    if ends_are_plain(raw) { raw } else { trim_odd(raw) }
 }
 
 #[cold]
-fn trim_odd(raw: &str) -> &str {
-    raw.trim_start_matches(is_space).trim_end_matches(|c| c == '\\' || is_space(c))
+fn trim_odd(raw: &[u8]) -> &[u8] {
+    trim_end(trim_start(raw))
 }
 
 #[cold]
@@ -539,6 +612,14 @@ mod tests {
     }
 
     #[test]
+    fn white_space_is_that_of_unicode_and_four_more() {
+        for c in '\0'..=char::MAX {
+            let space = c.is_whitespace() || ('\u{1C}'..='\u{1F}').contains(&c);
+            assert_eq!(is_space(c.encode_utf8(&mut [0; 4]).as_bytes()), space, "{c:?}");
+        }
+    }
+
+    #[test]
     fn text_is_trimmed_and_escaped() {
         for (raw, clean) in [
             ("hello world", "hello world"),
@@ -580,7 +661,7 @@ mod tests {
     #[test]
     fn lengths_are_in_utf16_units_of_what_the_reader_sees() {
         for raw in ["abc", "höst", "温度", "😀😀", "a\u{7FF}\u{800}\u{FFFF}\u{10000}"] {
-            assert_eq!(utf16_len(raw), raw.encode_utf16().count());
+            assert_eq!(utf16_len(raw.as_bytes()), raw.encode_utf16().count());
         }
         assert_eq!(Text::new("a\"b\nc").unwrap().units(), 6);
         assert_eq!(Name::new("a😀b").unwrap().units(), 3);

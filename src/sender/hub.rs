@@ -13,7 +13,9 @@ use super::keeper::GRACE;
 use super::news::{Item, News};
 use super::sync::{Instant, Mutex, MutexGuard};
 use super::waiting::Waiting;
-use crate::delivery::{Delivery, InFlight, Job, Lane, Lost, Millis, Outcome, Refused, Reply, Slot, Spool, Ticket};
+use crate::delivery::{
+    Delivery, InFlight, Job, Lane, Large, Lost, Millis, Outcome, Refused, Reply, Slot, Spool, Ticket,
+};
 use crate::store::StoreFailure;
 use crate::transport::{Accepted, Batch, Failure, Transport, TransportError};
 use crate::{Kind, KindSet};
@@ -22,7 +24,7 @@ use crate::{Kind, KindSet};
 pub(super) type Segment = Box<[u8]>;
 
 /// The queue of a sender: as many segments as its bounds allow.
-pub(super) type Queue = Delivery<Segment, Box<[Slot<Segment>]>, Box<[Lane]>>;
+pub(super) type Queue = Delivery<Segment, Box<[Slot<Segment>]>, Box<[Lane<Large>]>>;
 
 /// A transport whatever its error type.
 pub(super) trait Carry: Send {

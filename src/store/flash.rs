@@ -76,14 +76,14 @@ use nor::{Guarded, word};
 /// # }
 /// # impl MultiwriteNorFlash for Chip {}
 /// # let chip = Chip([0xff; 8 * 4096]);
-/// use wavefront_sdk::delivery::{Config, Delivery, Errand, Keep, Lane, Millis, Mode, Slot, Spool};
+/// use wavefront_sdk::delivery::{Config, Delivery, Errand, Keep, Lane, Millis, Mode, Slot, Spool, Stored};
 /// use wavefront_sdk::{Kind, store::{Flash, Store}};
 ///
 /// // `chip` is the driver of a flash; the last 32 KiB of it are for what cannot be sent at once.
 /// let mut buffer = [0; 1100];
 /// let mut store = Flash::blocking(chip, 0..8 * 4096, &mut buffer)?;
 ///
-/// let slots = core::array::from_fn::<_, 4, _>(|_| Slot::new([0; 1024]));
+/// let slots = core::array::from_fn::<_, 4, _>(|_| Slot::new(Stored([0; 1024])));
 /// let mut delivery = Delivery::new(Config::default(), slots, [Lane::new(Kind::Metric)]);
 /// assert!(store.longest() >= 1024);
 /// let keep = Keep::new(Mode::Always).bytes(store.room(1024));

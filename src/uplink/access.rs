@@ -126,7 +126,7 @@ impl core::fmt::Display for Unsent {
 
 impl core::error::Error for Unsent {}
 
-impl<B: Buf, S: AsMut<[Slot<B>]>, L: AsMut<[Lane]>> Access for Delivery<B, S, L> {
+impl<B: Buf, S: AsMut<[Slot<B>]>, L: AsMut<[Lane<B::Scale>]>> Access for Delivery<B, S, L> {
     type Buf = B;
 
     fn with<R>(&mut self, work: impl FnOnce(&mut View<'_, B>) -> R) -> Option<R> {
@@ -134,7 +134,7 @@ impl<B: Buf, S: AsMut<[Slot<B>]>, L: AsMut<[Lane]>> Access for Delivery<B, S, L>
     }
 }
 
-impl<B: Buf, S: AsMut<[Slot<B>]>, L: AsMut<[Lane]>> Access for &RefCell<Delivery<B, S, L>> {
+impl<B: Buf, S: AsMut<[Slot<B>]>, L: AsMut<[Lane<B::Scale>]>> Access for &RefCell<Delivery<B, S, L>> {
     type Buf = B;
 
     fn with<R>(&mut self, work: impl FnOnce(&mut View<'_, B>) -> R) -> Option<R> {

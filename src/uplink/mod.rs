@@ -82,10 +82,10 @@ pub use driver::{Flushed, Next, Uplink};
 pub use requests::{Due, Requests};
 
 use crate::Kind;
-use crate::delivery::{Config, Delivery, Lane, Slot};
+use crate::delivery::{Config, Delivery, Lane, Slot, Small};
 
 /// A [`Delivery`] over `S` segments that live elsewhere, for `L` kinds: nothing of it is made at run time.
-pub type Queue<'a, const S: usize, const L: usize> = Delivery<&'a mut [u8], [Slot<&'a mut [u8]>; S], [Lane; L]>;
+pub type Queue<'a, const S: usize, const L: usize> = Delivery<&'a mut [u8], [Slot<&'a mut [u8]>; S], [Lane<Small>; L]>;
 
 impl<'a, const S: usize, const L: usize> Queue<'a, S, L> {
     /// An empty queue in `segments` of `N` bytes, for lines of `kinds`, which should differ. No line may be longer than a

@@ -5,7 +5,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
-use wavefront_sdk::delivery::{Action, Backoff, Config, Delivery, Lane, Ledger, Millis, Outcome, Slot};
+use wavefront_sdk::delivery::{Action, Backoff, Config, Delivery, Lane, Ledger, Millis, Outcome, Slot, Small};
 use wavefront_sdk::sender::SenderBuilder;
 use wavefront_sdk::transport::Failure;
 use wavefront_sdk::{Histogram, Kind, KindSet, Metric, Sender};
@@ -171,12 +171,12 @@ fn retry_after_is_believed_for_five_minutes_at_most() {
     assert_eq!(waits(&mut delivery, 7), 300_000);
 }
 
-type OneLane = Delivery<[u8; 64], [Slot<[u8; 64]>; 4], [Lane; 1]>;
+type OneLane = Delivery<[u8; 64], [Slot<[u8; 64]>; 4], [Lane<Small>; 1]>;
 
 /// The sender's own machine on a clock that the test moves, with one line in it, and the waits that are the default.
 fn clock() -> OneLane {
     let slots = core::array::from_fn(|_| Slot::new([0; 64]));
-    let mut delivery = Delivery::new(Config::DEFAULT, slots, [Lane::on_route(Kind::Metric, 0)]);
+    let mut delivery = Delivery::new(Config::DEFAULT, slots, [Lane::new(Kind::Metric)]);
     delivery.push(Kind::Metric, b"m 1\n", 1).unwrap();
     delivery.flush();
     delivery

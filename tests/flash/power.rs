@@ -3,7 +3,9 @@
 
 use std::collections::BTreeSet;
 
-use wavefront_sdk::delivery::{Action, Config, Delivery, Errand, Keep, Lane, Millis, Mode, Outcome, Slot, Spool};
+use wavefront_sdk::delivery::{
+    Action, Config, Delivery, Errand, Keep, Lane, Large, Millis, Mode, Outcome, Slot, Spool, Stored,
+};
 use wavefront_sdk::store::Store;
 use wavefront_sdk::{Kind, KindSet};
 
@@ -98,12 +100,13 @@ fn power_goes_at_every_write_of_a_script_of_500_operations() {
     println!("{cuts} cuts, {nested} with those of what followed; erases {erases:?}");
 }
 
-type Queue = Delivery<[u8; 256], [Slot<[u8; 256]>; 6], [Lane; 1]>;
+type Queue = Delivery<Segment, [Slot<Segment>; 6], [Lane<Large>; 1]>;
+type Segment = Stored<[u8; 256]>;
 
 /// A device from one loss of power to the next.
 fn boot(chip: &Small) -> (Queue, Spool, super::OnChip<WORD, PAGE>) {
     let store = open(chip);
-    let slots = std::array::from_fn(|_| Slot::new([0; 256]));
+    let slots = std::array::from_fn(|_| Slot::new(Stored([0; 256])));
     let mut delivery = Delivery::new(Config::default(), slots, [Lane::new(Kind::Metric)]);
     let keep = Keep::new(Mode::Always).bytes(store.room(256));
     let spool = Spool::new(keep, Store::footprint(&store), &mut delivery.view());

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, Waker};
 use embedded_storage::nor_flash::{NorFlash as _, NorFlashErrorKind, ReadNorFlash as _};
 use embedded_storage_async::nor_flash::{ErrorType, MultiwriteNorFlash, NorFlash, ReadNorFlash};
 use wavefront_sdk::Kind;
-use wavefront_sdk::delivery::{Config, Delivery, Errand, Keep, Lane, Millis, Mode, Slot, Spool};
+use wavefront_sdk::delivery::{Config, Delivery, Errand, Keep, Lane, Millis, Mode, Slot, Spool, Stored};
 use wavefront_sdk::store::{AsyncStore, Flash, FlashError, Head};
 
 use super::{Chip, lines, open, records};
@@ -121,7 +121,7 @@ fn a_future_that_is_dropped_leaves_its_record_whole_or_away_and_the_store_of_use
 fn jobs_of_a_spool_run_on_it() {
     let chip = Chip::new(8);
     let mut store = Flash::new(Slow(chip.clone()), 0..8 * PAGE as u32, [0; 300]).unwrap();
-    let slots = std::array::from_fn::<_, 4, _>(|_| Slot::new([0; 128]));
+    let slots = std::array::from_fn::<_, 4, _>(|_| Slot::new(Stored([0; 128])));
     let mut delivery = Delivery::new(Config::default(), slots, [Lane::new(Kind::Metric)]);
     let mut spool = Spool::new(Keep::new(Mode::Always), store.footprint(), &mut delivery.view());
     delivery.push(Kind::Metric, b"n 1 source=\"s\"\n", 1).unwrap();

@@ -4,7 +4,7 @@
 use core::time::Duration;
 
 use arbitrary::{Arbitrary, Result, Unstructured};
-use wavefront_sdk::delivery::{Cut, Lease, Outcome, Overflow, Slot};
+use wavefront_sdk::delivery::{Cut, Lease, Outcome, Overflow, Slot, Stored};
 use wavefront_sdk::{
     DeltaCounter, DescriptionAction, Event, EventForm, Granularities, Granularity, Histogram, Kind, KindSet, Limits,
     Metric, Rules, SourceDescription, SourceTag, Span, SpanLog, SpanLogs, TagAction, Uuid,
@@ -330,6 +330,7 @@ pub(crate) fn delivery(bytes: &[u8]) {
     if fixed {
         setup.segment = 64;
         delivery::run::<[u8; 64]>(&setup, &ops, |_| Slot::new([0; 64]), |_| [0; 64]);
+        delivery::run::<Stored<[u8; 64]>>(&setup, &ops, |_| Slot::new(Stored([0; 64])), |_| Stored([0; 64]));
     } else {
         delivery::run::<Box<[u8]>>(&setup, &ops, |_| Slot::empty(), |size| vec![0; size].into_boxed_slice());
     }

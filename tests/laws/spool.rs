@@ -7,8 +7,8 @@ use std::fmt::Debug;
 use core::time::Duration;
 
 use wavefront_sdk::delivery::{
-    Action, Buf, Config, Cut, Delivery, Errand, InFlight, Job, Keep, Lane, Lease, Millis, Mode, Outcome, Overflow,
-    Refused, Reply, Request, Row, Slot, Spool, Ticket,
+    Action, Buf, Config, Cut, Delivery, Errand, InFlight, Job, Keep, Lane, Large, Lease, Millis, Mode, Outcome,
+    Overflow, Refused, Reply, Request, Row, Slot, Spool, Stored, Ticket,
 };
 use wavefront_sdk::store::{Footprint, Head, StoreFailure};
 use wavefront_sdk::{Kind, KindSet};
@@ -19,7 +19,7 @@ pub(crate) fn count(bytes: &[u8]) -> usize {
     let setup = Setup::of(core::array::from_fn(|at| setup.get(at).copied().unwrap_or(0)));
     let ops = ops.chunks_exact(3).map(|op| [op[0], op[1], op[2]]);
     if setup.is_static {
-        run::<[u8; SEGMENT]>(setup, ops, || Slot::new([0; SEGMENT]), || [0; SEGMENT])
+        run::<Stored<[u8; SEGMENT]>>(setup, ops, || Slot::new(Stored([0; SEGMENT])), || Stored([0; SEGMENT]))
     } else {
         run::<Box<[u8]>>(setup, ops, Slot::empty, || vec![0; SEGMENT].into_boxed_slice())
     }
@@ -124,8 +124,8 @@ struct Out<B> {
 }
 
 /// One life of the process.
-struct Life<B> {
-    delivery: Delivery<B, Vec<Slot<B>>, Vec<Lane>>,
+struct Life<B: Buf> {
+    delivery: Delivery<B, Vec<Slot<B>>, Vec<Lane<Large>>>,
     spool: Spool,
     out: Vec<Out<B>>,
     job: Option<Job<B>>,
@@ -150,7 +150,7 @@ struct Counts {
     lost: usize,
 }
 
-struct World<B> {
+struct World<B: Buf> {
     setup: Setup,
     slot: fn() -> Slot<B>,
     stripe: fn() -> B,
@@ -166,7 +166,7 @@ struct World<B> {
     orphaned: bool,
 }
 
-fn life<B: Buf>(setup: &Setup, slot: fn() -> Slot<B>, seed: u32) -> Life<B> {
+fn life<B: Buf<Scale = Large>>(setup: &Setup, slot: fn() -> Slot<B>, seed: u32) -> Life<B> {
     let mut config = Config::default();
     config.queue_lines = setup.queue_lines;
     config.queue_bytes = setup.queue_bytes;
@@ -192,7 +192,7 @@ fn life<B: Buf>(setup: &Setup, slot: fn() -> Slot<B>, seed: u32) -> Life<B> {
     }
 }
 
-fn run<B: Buf + Debug>(
+fn run<B: Buf<Scale = Large> + Debug>(
     setup: Setup,
     ops: impl Iterator<Item = [u8; 3]>,
     slot: fn() -> Slot<B>,
@@ -222,7 +222,7 @@ fn run<B: Buf + Debug>(
     count
 }
 
-impl<B: Buf + Debug> World<B> {
+impl<B: Buf<Scale = Large> + Debug> World<B> {
     fn apply(&mut self, [a, b, c]: [u8; 3]) {
         match a % 64 {
             0..16 => self.push(KINDS[usize::from(b >> 7)], b, c),

@@ -7,8 +7,8 @@ use core::time::Duration;
 
 use model::{Model, State};
 use wavefront_sdk::delivery::{
-    Action, Backoff, Buf, Config, Cut, Delivery, InFlight, Lane, Lease, Millis, Outcome, Overflow, Refused, Slot,
-    Ticket, View,
+    Action, Backoff, Buf, Config, Cut, Delivery, InFlight, Lane, Large, Lease, Millis, Outcome, Overflow, Refused,
+    Slot, Small, Stored, Ticket, View,
 };
 use wavefront_sdk::{Kind, KindSet};
 
@@ -78,9 +78,79 @@ struct Out<B> {
     lost: bool,
 }
 
-struct Harness<B> {
+/// What not every queue can do.
+pub(crate) trait Queue: Buf {
+    /// Whether producers fill segments of their own, and there are several connections.
+    const LARGE: bool;
+
+    fn lane(kind: Kind, route: u8) -> Lane<Self::Scale>;
+
+    fn lease(view: &mut View<'_, Self>, kind: Kind, wish: Lease, least: Lease) -> Result<Lease, Refused>;
+
+    fn adopt(view: &mut View<'_, Self>, kind: Kind, buf: Self, len: usize, count: u32, lease: Lease) -> bool;
+
+    fn deposit(view: &mut View<'_, Self>, kind: Kind, lines: &[u8], lease: Lease) -> Result<(), Refused>;
+}
+
+macro_rules! large {
+    ($what:ty $(, $size:ident)?) => {
+        impl $(<const $size: usize>)? Queue for $what {
+            const LARGE: bool = true;
+
+            fn lane(kind: Kind, route: u8) -> Lane<Large> {
+                Lane::on_route(kind, route)
+            }
+
+            fn lease(view: &mut View<'_, Self>, kind: Kind, wish: Lease, least: Lease) -> Result<Lease, Refused> {
+                view.lease(kind, wish, least)
+            }
+
+            fn adopt(view: &mut View<'_, Self>, kind: Kind, buf: Self, len: usize, count: u32, lease: Lease) -> bool {
+                view.adopt(kind, buf, len, count, lease).is_ok()
+            }
+
+            fn deposit(view: &mut View<'_, Self>, kind: Kind, lines: &[u8], lease: Lease) -> Result<(), Refused> {
+                let count = lines.iter().filter(|&&byte| byte == b'\n').count();
+                view.deposit(kind, lines, count as u32, lease)
+            }
+        }
+    };
+}
+
+macro_rules! small {
+    ($what:ty $(, $size:ident)?) => {
+        impl $(<const $size: usize>)? Queue for $what {
+            const LARGE: bool = false;
+
+            fn lane(kind: Kind, _: u8) -> Lane<Small> {
+                Lane::new(kind)
+            }
+
+            fn lease(_: &mut View<'_, Self>, _: Kind, _: Lease, _: Lease) -> Result<Lease, Refused> {
+                Err(Refused::Full)
+            }
+
+            fn adopt(_: &mut View<'_, Self>, _: Kind, _: Self, _: usize, _: u32, _: Lease) -> bool {
+                panic!("there was no lease")
+            }
+
+            fn deposit(_: &mut View<'_, Self>, _: Kind, _: &[u8], _: Lease) -> Result<(), Refused> {
+                panic!("there was no lease")
+            }
+        }
+    };
+}
+
+large!(Box<[u8]>);
+large!(Stored<[u8; N]>, N);
+small!([u8; N], N);
+small!(&'static mut [u8]);
+
+type Tested<B> = Delivery<B, Vec<Slot<B>>, Vec<Lane<<B as Buf>::Scale>>>;
+
+struct Harness<B: Queue> {
     setup: Setup,
-    delivery: Delivery<B, Vec<Slot<B>>, Vec<Lane>>,
+    delivery: Tested<B>,
     model: Model,
     stripe: fn(usize) -> B,
     now: Millis,
@@ -98,7 +168,7 @@ struct Harness<B> {
     abandoned: bool,
 }
 
-impl<B: Buf + Debug> Harness<B> {
+impl<B: Queue + Debug> Harness<B> {
     fn new(setup: &Setup, slot: fn(usize) -> Slot<B>, stripe: fn(usize) -> B) -> Self {
         let mut config = Config::default();
         config.queue_lines = setup.queue_lines;
@@ -118,7 +188,7 @@ impl<B: Buf + Debug> Harness<B> {
             // What is not acknowledged can be told only of one batch after the other.
             setup.most_out = 1;
         }
-        let lanes = setup.lanes.iter().map(|&(kind, route)| Lane::on_route(kind, route)).collect();
+        let lanes = setup.lanes.iter().map(|&(kind, route)| B::lane(kind, route)).collect();
         Self {
             setup,
             delivery: Delivery::new(config, slots, lanes),
@@ -244,7 +314,7 @@ impl<B: Buf + Debug> Harness<B> {
 
     fn lease(&mut self, kind: Kind, wish: Lease, least: Lease) {
         let before = *self.delivery.ledger().row(kind);
-        let leased = self.view().lease(kind, wish, least);
+        let leased = B::lease(&mut self.view(), kind, wish, least);
         let after = *self.delivery.ledger().row(kind);
         assert!(leased.is_ok() || before == after, "{leased:?} changed something");
         match leased {
@@ -279,9 +349,9 @@ impl<B: Buf + Debug> Harness<B> {
         let taken = if adopt {
             let mut buf = (self.stripe)(self.setup.segment);
             buf.as_mut()[..bytes.len()].copy_from_slice(&bytes);
-            self.view().adopt(kind, buf, bytes.len(), count as u32, lease).is_ok()
+            B::adopt(&mut self.view(), kind, buf, bytes.len(), count as u32, lease)
         } else {
-            let put = self.view().deposit(kind, &bytes, count as u32, lease);
+            let put = B::deposit(&mut self.view(), kind, &bytes, lease);
             assert_eq!(put == Err(Refused::Closed), self.abandoned && count > 0);
             put.is_ok()
         };
@@ -426,7 +496,8 @@ impl<B: Buf + Debug> Harness<B> {
     }
 
     fn route(&self, kind: Kind) -> usize {
-        self.setup.lanes.iter().find(|lane| lane.0 == kind).map_or(0, |lane| usize::from(lane.1))
+        let lane = self.setup.lanes.iter().find(|lane| B::LARGE && lane.0 == kind);
+        lane.map_or(0, |lane| usize::from(lane.1))
     }
 
     fn acknowledged(&mut self, kinds: KindSet, last: u32) {
@@ -648,7 +719,7 @@ pub(crate) const LONG: u64 = 1 << 40;
 /// Just before a clock of 32 bits begins anew.
 pub(crate) const SOON: u64 = u32::MAX as u64;
 
-pub(crate) fn run<B: Buf + Debug>(setup: &Setup, ops: &[Op], slot: fn(usize) -> Slot<B>, stripe: fn(usize) -> B) {
+pub(crate) fn run<B: Queue + Debug>(setup: &Setup, ops: &[Op], slot: fn(usize) -> Slot<B>, stripe: fn(usize) -> B) {
     let mut harness = Harness::new(setup, slot, stripe);
     for op in ops {
         harness.apply(op);

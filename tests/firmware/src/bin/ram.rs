@@ -7,12 +7,13 @@ use core::mem::size_of;
 
 use cortex_m_rt::entry;
 use firmware::board;
-use wavefront_sdk::delivery::{Dropped, InFlight, Lane, Ledger, Row, Slot};
+use wavefront_sdk::delivery::{Delivery, InFlight, Lane, Large, Ledger, Slot, Small, Stored};
 use wavefront_sdk::transport::Lines;
 use wavefront_sdk::uplink::{Queue, Uplink};
 
 type Segment = &'static mut [u8];
 type Kinds<const L: usize> = Queue<'static, 4, L>;
+type WithStore<const L: usize> = Delivery<Stored<Segment>, [Slot<Stored<Segment>>; 4], [Lane<Large>; L]>;
 
 macro_rules! sizes {
     ($($name:ident: $what:ty;)*) => {$(
@@ -24,11 +25,11 @@ macro_rules! sizes {
 sizes! {
     RAM_3_KINDS: Kinds<3>;
     RAM_7_KINDS: Kinds<7>;
+    RAM_STORED_3_KINDS: WithStore<3>;
+    RAM_STORED_7_KINDS: WithStore<7>;
     RAM_NO_SLOTS_NO_KINDS: Queue<'static, 0, 0>;
     RAM_SLOT: Slot<Segment>;
-    RAM_LANE: Lane;
-    RAM_LANE_ROW: Row;
-    RAM_LANE_ROW_DROPPED: Dropped;
+    RAM_LANE: Lane<Small>;
     RAM_UPLINK_BESIDE_QUEUE: Uplink<&'static firmware::shared::Shared<4, 3>, Lines<()>>;
     RAM_TOKEN: InFlight<Segment>;
     RAM_LEDGER_ON_THE_STACK: Ledger;

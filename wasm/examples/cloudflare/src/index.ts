@@ -30,7 +30,7 @@ const handler = {
 
   async scheduled(event, env, ctx) {
     const sender = new Sender(options(env));
-    sender.sendMetric("shop.cron.delay", Date.now() - event.scheduledTime, undefined, undefined, { cron: event.cron });
+    sender.sendMetric("shop.cron.delay", Date.now() - event.scheduledTime, { tags: { cron: event.cron } });
     ctx.waitUntil(sender.close());
   },
 } satisfies ExportedHandler<Env>;

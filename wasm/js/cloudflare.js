@@ -1,0 +1,10 @@
+// Cloudflare Workers: what the main entry has, handlers that are watched, and proxies over TCP lines.
+
+import { runtime } from './sender.js';
+import { send } from './tcp.js';
+
+runtime.tcp = send;
+
+export * from './workerd.js';
+export { default } from './workerd.js';
+export { withWavefront } from './watch.js';
