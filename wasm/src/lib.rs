@@ -9,6 +9,8 @@
 mod border;
 mod data;
 mod fault;
+#[cfg(feature = "store")]
+mod keeper;
 mod line;
 mod pipe;
 mod send;

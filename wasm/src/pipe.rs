@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use wasm_bindgen::prelude::wasm_bindgen;
-use wavefront_sdk::delivery::{Config, Cut, Delivery, Lane, Millis, Outcome, Slot, Ticket};
+use wavefront_sdk::delivery::{Config, Cut, Delivery, Lane, Large, Millis, Outcome, Slot, Ticket};
 use wavefront_sdk::endpoint::{Endpoint, Form};
 use wavefront_sdk::line::Slice;
 use wavefront_sdk::transport::{Failure, Token};
@@ -13,18 +13,20 @@ use wavefront_sdk::{Encode, EncodeError, EventForm, Kind, KindSet, Prepared, Rul
 use crate::border::{MOST_SCRATCH, Parts, grow, look, with};
 use crate::fault::{Fault, Unwritten};
 
-type Segment = Box<[u8]>;
-type Queue = Delivery<Segment, Box<[Slot<Segment>]>, Box<[Lane]>>;
+pub(crate) type Segment = Box<[u8]>;
+pub(crate) type Queue = Delivery<Segment, Box<[Slot<Segment>]>, Box<[Lane<Large>]>>;
 
 /// Requests at once, at most: in a page that goes away more than otherwise.
 const IN_FLIGHT: usize = 16;
 
 pub(crate) struct Pipe {
-    uplink: Uplink<Queue, Requests<Segment, IN_FLIGHT>>,
+    pub(crate) uplink: Uplink<Queue, Requests<Segment, IN_FLIGHT>>,
     pub(crate) source: Option<String>,
     pub(crate) tags: Vec<(String, String)>,
     events: EventForm,
     pub(crate) series: Vec<Option<Prepared<Segment>>>,
+    #[cfg(feature = "store")]
+    pub(crate) keeper: Option<crate::keeper::Keeper>,
     endpoint: Endpoint,
     flushes: Vec<Option<(Ticket, usize)>>,
     /// Of the lines that were queued since the driver looked last: how many more make a batch.
@@ -116,12 +118,12 @@ impl Pipe {
     }
 }
 
-fn duration(millis: f64) -> Duration {
+pub(crate) fn duration(millis: f64) -> Duration {
     // A cast of a double ends at the bounds, and makes 0 of NaN.
     Duration::from_millis(millis as u64)
 }
 
-fn millis(now: f64) -> Millis {
+pub(crate) fn millis(now: f64) -> Millis {
     Millis(now as u64)
 }
 
@@ -142,8 +144,11 @@ pub fn open(strings: u32, queue_lines: u32, batch_lines: u32, flush_interval: f6
         let mut config = Config::DEFAULT;
         (config.queue_lines, config.batch_lines) = (queue_lines as usize, batch_lines);
         (config.queue_bytes, config.flush_interval) = (8 << 20, duration(flush_interval));
+        // A page that goes sends whole segments, as far as they fit; the others go into its store.
+        #[cfg(feature = "store")]
+        (config.segment_bytes = 30 << 10);
         config.single = if direct { KindSet::NONE.with(Kind::Event) } else { KindSet::NONE };
-        let lanes: Box<[Lane]> = Kind::ALL.into_iter().map(Lane::new).collect();
+        let lanes: Box<[Lane<Large>]> = Kind::ALL.into_iter().map(Lane::new).collect();
         let slots = Kind::COUNT * (config.queue_bytes / config.segment_bytes + 2) + 8;
         let slots: Box<[Slot<Segment>]> = (0..slots).map(|_| Slot::empty()).collect();
         let batch = Company { lines: batch_lines.max(1), bytes: config.segment_bytes };
@@ -153,6 +158,8 @@ pub fn open(strings: u32, queue_lines: u32, batch_lines: u32, flush_interval: f6
             tags: strings.pairs().map(|(key, value)| (key.into(), value.into())).collect(),
             events: if direct { EventForm::Json } else { EventForm::Line },
             series: Vec::new(),
+            #[cfg(feature = "store")]
+            keeper: None,
             endpoint,
             flushes: Vec::new(),
             company: batch,
