@@ -1,3 +1,5 @@
+/// <reference lib="esnext.disposable" />
+
 /**
  * The Wavefront client for pages, edge workers and servers of JavaScript.
  *
@@ -30,6 +32,7 @@ export interface SenderOptions {
   /**
    * Where lines go: `https://HOST` with a token (direct ingestion), `https://HOST:2878`, `http://HOST:2878` or `proxy://HOST`
    * without (a Wavefront proxy). A path is kept. The token may stand in it: `https://TOKEN@HOST`.
+   * With `wavefront-sdk/cloudflare` also `tcp://HOST:2878?traces=30000&histograms=2878` and `tcp+tls://…`, a proxy's lines.
    */
   server: string;
   /** The API token of direct ingestion. In a page it can be read by every visitor: pages talk to a proxy. */
@@ -38,9 +41,9 @@ export interface SenderOptions {
   source?: string;
   /** Tags of every metric, delta counter, histogram and span that does not have that key itself. */
   tags?: Tags;
-  /** Lines of one kind that wait or are on their way, at most; 8 MiB of them besides. Default: 50,000. */
+  /** Lines of one kind that wait or are on their way, at most: up to 65,535, and 8 MiB besides. Default: 50,000. */
   maxQueueSize?: number;
-  /** Lines of a batch, at most; a batch has 256 KiB at most. Default: 10,000. */
+  /** Lines of a batch, at most; a batch has 64,000 bytes at most. Default: 10,000. */
   batchSize?: number;
   /** How long a line waits for its batch to fill, at most. Default: 5,000. */
   flushIntervalMs?: number;

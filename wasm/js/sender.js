@@ -17,8 +17,9 @@ const TROUBLES = { [KEPT]: 'failed', [AUTH]: 'auth', [TOO_LARGE]: 'too-large', [
 const IN_FLIGHT = 4;
 const EVERYTHING = 0xffffffff;
 
-// Told by the entry: whether promises and timers of one request are of no use to another (Cloudflare Workers).
-export const runtime = { perRequest: false };
+// Told by the entry: whether promises and timers of one request are of no use to another (Cloudflare Workers), and how
+// lines go over TCP, where they can.
+export const runtime = { perRequest: false, tcp: undefined };
 
 // Of senders that nobody closed, the core's part.
 const forgotten = typeof FinalizationRegistry === 'function' ? new FinalizationRegistry((forget) => forget()) : undefined;
@@ -47,19 +48,26 @@ export class Sender {
     if (onError !== undefined && typeof onError !== 'function') throw badOption('onError', 'a function');
     const strings = [server, data.optional(token, 'token'), data.optional(source, 'source')];
     data.pairs(strings, tags, 'tag');
-    const queue = within(options, 'maxQueueSize', 50_000, 1, 10_000_000);
+    const queue = within(options, 'maxQueueSize', 50_000, 1, 65_535);
     const batch = within(options, 'batchSize', 10_000, 1, 10_000_000);
     const interval = within(options, 'flushIntervalMs', 5_000, 1, 86_400_000);
     this.#timeoutMs = within(options, 'requestTimeoutMs', 30_000, 1, 3_600_000);
     this.#onError = onError;
     // One that is not heard of for longer died with whoever made it.
     const patience = this.#timeoutMs + 5_000;
-    const pipe = checked(core.open(write(strings), queue, batch, interval, patience, false));
+    const pipe = checked(core.open(write(strings), queue, batch, interval, patience, runtime.tcp !== undefined));
     this.#pipe = pipe;
     this.#targets = KINDS.map((_, kind) => {
-      core.target(pipe, kind);
-      const [url, contentType, secret] = out().split('\n');
-      return url && { url, contentType, token: secret };
+      switch (core.target(pipe, kind)) {
+        case 1: {
+          const [url, contentType, secret] = out().split('\n');
+          return { carry: post, url, contentType, token: secret };
+        }
+        case 2: {
+          const [port, tls] = wordsOut(2);
+          return { carry: runtime.tcp, hostname: out(), port, tls: tls === 1 };
+        }
+      }
     });
     forgotten?.register(this, () => core.forget(pipe), this);
     this.#detach = onPage(this, (event) => this.#turn(event));
@@ -226,7 +234,8 @@ export class Sender {
 
   // After what runs now, so that lines that are sent together leave together.
   #soonPump() {
-    if (this.#soon) return;
+    // What a request does not wait for is lost with it: there, only flushes send.
+    if (this.#soon || runtime.perRequest) return;
     this.#soon = true;
     Promise.resolve().then(() => {
       this.#soon = false;
@@ -255,7 +264,7 @@ export class Sender {
   async #post(number, kind, lines, body, keepalive) {
     const target = this.#targets[kind];
     const { failure, status, after } = target
-      ? await post(target, body, { keepalive, timeoutMs: this.#timeoutMs })
+      ? await target.carry(target, body, { keepalive, timeoutMs: this.#timeoutMs })
       : { failure: 5, status: 0, after: -1 };
     if (this.#final) return;
     const fate = core.answer(this.#pipe, number, failure, status, after, Date.now());
@@ -263,6 +272,7 @@ export class Sender {
     this.#failing = fate === KEPT || fate === AUTH;
     const trouble = TROUBLES[fate];
     if (trouble) this.#tell(trouble, kind, this.#failing ? lines : settled, this.#failing ? 'kept' : 'dropped', status);
+    if (runtime.perRequest) return;
     this.#pump();
     this.#wake();
   }
@@ -279,6 +289,8 @@ export class Sender {
   }
 
   #later(wait) {
+    // A timer's number means another timer in the next request.
+    if (runtime.perRequest) return;
     try {
       this.#timer = setTimeout(() => {
         this.#timer = undefined;
@@ -303,14 +315,22 @@ export class Sender {
 
   // Pumps until `done`, at most to the deadline.
   async #until(done, deadline, signal) {
-    let mine = [];
+    // What this call started, and has to wait for where nobody else does.
+    const mine = new Set();
     for (let nap = 5; ; nap = Math.min(nap * 2, 100)) {
-      mine = [...mine, ...this.#pump()];
-      if (done()) return;
-      signal?.throwIfAborted();
+      for (const post of this.#pump()) {
+        mine.add(post);
+        post.then(() => mine.delete(post));
+      }
       const left = deadline - Date.now();
+      if (done()) {
+        // Lines of others may have gone with it, and would go down with this request.
+        if (runtime.perRequest && mine.size > 0) await this.#nap(left, [Promise.all(mine)], signal);
+        return;
+      }
+      signal?.throwIfAborted();
       if (left <= 0) return;
-      await this.#nap(runtime.perRequest ? Math.min(nap, left) : left, runtime.perRequest ? mine : [], signal);
+      await this.#nap(runtime.perRequest ? Math.min(nap, left) : left, runtime.perRequest ? [...mine] : [], signal);
     }
   }
 

@@ -5,6 +5,7 @@ use core::time::Duration;
 use wasm_bindgen::prelude::wasm_bindgen;
 use wavefront_sdk::Kind;
 use wavefront_sdk::delivery::{Cut, Millis, Outcome};
+use wavefront_sdk::endpoint::Form;
 use wavefront_sdk::transport::{Failure, Token};
 use wavefront_sdk::uplink::Due;
 
@@ -39,18 +40,25 @@ impl Core {
         self.done(opened)
     }
 
-    /// Where a batch of a kind goes: URL and content type, a line each, and the token of direct ingestion in a third one;
-    /// nothing where it does not go anywhere.
-    pub fn target(&mut self, pipe: u32, kind: u32) {
-        let Self { pipes, out, .. } = self;
+    /// Where a batch of a kind goes. 1: URL, content type and the token of direct ingestion, a line each; 2: the host of a
+    /// receiver of lines, its port and whether it speaks TLS in the words; 0: nowhere.
+    pub fn target(&mut self, pipe: u32, kind: u32) -> u32 {
+        let Self { pipes, out, words, .. } = self;
+        let Some(Some(Pipe { endpoint, .. })) = pipes.get(pipe as usize) else { return 0 };
+        let Some(kind) = Kind::ALL.get(kind as usize) else { return 0 };
         out.clear();
-        let Some(Some(pipe)) = pipes.get(pipe as usize) else { return };
-        let request = Kind::ALL.get(kind as usize).and_then(|kind| pipe.endpoint.request(kind.format()));
-        let Some(request) = request else { return };
-        let token = pipe.endpoint.token().map_or("", Token::expose);
+        if endpoint.form() == Form::ProxyTcp {
+            let Some(port) = endpoint.ports().of(*kind) else { return 0 };
+            out.extend_from_slice(endpoint.host().as_bytes());
+            words.iter_mut().zip([port.into(), endpoint.is_tls().into()]).for_each(|(to, from)| *to = from);
+            return 2;
+        }
+        let Some(request) = endpoint.request(kind.format()) else { return 0 };
+        let token = endpoint.token().map_or("", Token::expose);
         for text in [request.url.as_str(), "\n", request.content_type, "\n", token] {
             out.extend_from_slice(text.as_bytes());
         }
+        1
     }
 
     /// What the jitter of the waits begins with: only once there is randomness.
