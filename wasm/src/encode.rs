@@ -181,8 +181,12 @@ impl Core {
         self.call(place, strings, 0, &mut |call| {
             let Place::Queue(pipe) = call.place else { return Err(Fault::Gone) };
             let metric = data::metric(call.strings, 0.0, -1.0, call.common)?;
-            let series = Prepared::<Vec<u8>>::metric(&metric, &pipe.rules());
-            let series = series.map_err(|EncodeError::Invalid(invalid)| invalid)?;
+            let series = loop {
+                match Prepared::metric_compact(&metric, &pipe.rules(), call.scratch) {
+                    Err(EncodeError::Full(full)) if grow(call.scratch, &full) => {}
+                    series => break series?,
+                }
+            };
             Ok(put(&mut pipe.series, series.into_boxed()))
         })
     }
