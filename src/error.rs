@@ -164,29 +164,46 @@ impl InvalidInput {
     pub const fn new(field: Field, problem: Problem) -> Self {
         Self { field, problem }
     }
+
+    /// Says it in words, a piece at a time: what `Display` writes, where its machinery is too much.
+    pub fn say(&self, say: &mut dyn FnMut(&str)) {
+        let (before, after, bounds) = match self.problem {
+            Problem::Blank => ("", " is blank", None),
+            Problem::PrefixOnly => ("", " is only a prefix: something has to follow it", None),
+            Problem::TooLong { limit, len } => ("", " is too long: ", Some((len, limit))),
+            Problem::TooMany { limit, count } => ("too many ", ": ", Some((count, limit))),
+            Problem::Missing if self.field == Field::Source => ("", " missing: give one, or a default source", None),
+            Problem::Missing => ("", " missing: at least one is needed", None),
+            Problem::NotFinite => ("", " is NaN or infinite", None),
+            Problem::Negative => ("", " is negative", None),
+            Problem::Zero => ("", " is zero", None),
+            Problem::TooLarge => ("", " is too large: the receiver's integers have 63 bits", None),
+            Problem::Malformed => ("", " is not what the receiver reads there", None),
+            Problem::ReservedKey => ("", " is reserved: it would overwrite a field of the line itself", None),
+            Problem::RepeatedKey => ("", " is repeated: the receiver would keep only the last", None),
+        };
+        say(before);
+        say(self.field.as_str());
+        say(after);
+        if let Some((given, limit)) = bounds {
+            say(itoa::Buffer::new().format(given));
+            say(", the limit is ");
+            say(itoa::Buffer::new().format(limit));
+        }
+    }
 }
 
 impl fmt::Display for InvalidInput {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let field = self.field.as_str();
-        match self.problem {
-            Problem::Blank => write!(f, "{field} is blank"),
-            Problem::PrefixOnly => write!(f, "{field} is only a prefix: something has to follow it"),
-            Problem::TooLong { limit, len } => write!(f, "{field} is too long: {len}, the limit is {limit}"),
-            Problem::TooMany { limit, count } => write!(f, "too many {field}: {count}, the limit is {limit}"),
-            Problem::Missing if self.field == Field::Source => {
-                f.write_str("source missing: give one, or a default source")
-            }
-            Problem::Missing => write!(f, "{field} missing: at least one is needed"),
-            Problem::NotFinite => write!(f, "{field} is NaN or infinite"),
-            Problem::Negative => write!(f, "{field} is negative"),
-            Problem::Zero => write!(f, "{field} is zero"),
-            Problem::TooLarge => write!(f, "{field} is too large: the receiver's integers have 63 bits"),
-            Problem::Malformed => write!(f, "{field} is not what the receiver reads there"),
-            Problem::ReservedKey => write!(f, "{field} is reserved: it would overwrite a field of the line itself"),
-            Problem::RepeatedKey => write!(f, "{field} is repeated: the receiver would keep only the last"),
-        }
+        spoken(f, |say| self.say(say))
     }
+}
+
+/// Writes what is said a piece at a time.
+pub(crate) fn spoken(f: &mut fmt::Formatter<'_>, speak: impl FnOnce(&mut dyn FnMut(&str))) -> fmt::Result {
+    let mut written = Ok(());
+    speak(&mut |text| written = written.and_then(|()| f.write_str(text)));
+    written
 }
 
 impl core::error::Error for InvalidInput {}

@@ -41,9 +41,9 @@ export interface SenderOptions {
   source?: string;
   /** Tags of every metric, delta counter, histogram and span that does not have that key itself. */
   tags?: Tags;
-  /** Lines of one kind that wait or are on their way, at most; 8 MiB of them besides. Default: 50,000. */
+  /** Lines of one kind that wait or are on their way, at most: up to 65,535, and 8 MiB besides. Default: 50,000. */
   maxQueueSize?: number;
-  /** Lines of a batch, at most; a batch has 256 KiB at most. Default: 10,000. */
+  /** Lines of a batch, at most; a batch has 64,000 bytes at most. Default: 10,000. */
   batchSize?: number;
   /** How long a line waits for its batch to fill, at most. Default: 5,000. */
   flushIntervalMs?: number;
@@ -52,7 +52,7 @@ export interface SenderOptions {
   /**
    * Keeps what cannot be sent over the end of the page, in IndexedDB; the next visit delivers it. Only in
    * `wavefront-sdk/store`, for pages and their workers with a secure context. One page at a time has a store: another one
-   * sends without it until it can have it. A batch, and so a line, has 30 KiB at most there.
+   * sends without it until it can have it. What is under way as the page goes may be sent twice. A batch, and so a line, has 30,000 bytes at most there.
    */
   store?: StoreOptions;
   /** Is told of everything that goes wrong from then on. What it throws is ignored. */

@@ -1,14 +1,14 @@
 // Between the core and the database: does what the core asks for its store, one thing at a time.
 
-import { bytesAt, checked, core, copyOf, numbersOut, setNumber, setWords, wordsOut } from './border.js';
-import { Database, DONE, FOUND, checksum } from './indexeddb.js';
+import { bytesAt, core, copyOf, numbersOut, setNumber, setWords, wordsOut } from './border.js';
+import { DONE, Database, FOUND, UNAVAILABLE, checksum } from './indexeddb.js';
 
 const [PUT, NEXT, READ] = Array(3).keys();
 const WHY = ['expired', 'store-full', 'damaged'];
 
 export class Keeper {
   // Bytes of a batch, at most: a store takes whole ones, and some of them have to fit into what a page may send as it goes.
-  static BATCH = 30 * 1024;
+  static BATCH = 30_000;
 
   #pipe;
   #database;
@@ -18,8 +18,9 @@ export class Keeper {
   #always;
   // The number of what the core waits for; an answer to an earlier one comes too late.
   #turn = 0;
-  // Whether the core waits for a record to be put.
-  #putting = false;
+  // Whether the core waits for something, and whether that is an answer from the database or only that it is done.
+  #waiting = false;
+  #asking = false;
 
   // `changed` is called when there may be more to do, here too; `tell` with what is lost.
   constructor(pipe, { name, always, maxBytes, maxAgeMs }, { changed, tell }) {
@@ -28,7 +29,7 @@ export class Keeper {
     this.#database = new Database(name);
     this.#changed = changed;
     this.#tell = tell;
-    checked(core.store_attach(pipe, always, maxBytes, maxAgeMs));
+    core.store_attach(pipe, always, maxBytes, maxAgeMs);
   }
 
   // Does the next thing that there is to do, or sees to it that it will be.
@@ -36,11 +37,18 @@ export class Keeper {
     clearTimeout(this.#timer);
     const wait = core.store_due(this.#pipe, Date.now());
     if (wait === -2) {
-      const turn = ++this.#turn;
-      this.#ask().then((answer) => turn === this.#turn && this.#answer(answer));
+      this.#begin();
     } else if (wait >= 0) {
       this.#timer = setTimeout(() => this.#changed(), Math.min(wait + 1, 0x7fffffff));
     }
+  }
+
+  // The page is gone in a moment, and what the core waits for would come too late. What was handed to the database happens;
+  // what was asked of it does not, and lines are sent as if it did not work, as far as they can be.
+  hasten() {
+    if (!this.#waiting) return;
+    this.#turn++;
+    this.#settle({ reply: this.#asking ? UNAVAILABLE : DONE });
   }
 
   // The page may be gone in a moment: hands everything to the database that is to be there. What it then does not keep is
@@ -48,12 +56,10 @@ export class Keeper {
   leave() {
     core.store_mode(this.#pipe, true);
     for (;;) {
-      if (this.#putting) this.#settle({ reply: DONE });
-      if (core.store_due(this.#pipe, Date.now()) !== -2) break;
-      const turn = ++this.#turn;
-      this.#ask().then((answer) => turn === this.#turn && this.#answer(answer));
-      // Whatever else it is takes longer than there is.
-      if (!this.#putting) break;
+      if (this.#waiting && this.#asking) return;
+      this.hasten();
+      if (core.store_due(this.#pipe, Date.now()) !== -2) return;
+      this.#begin();
     }
   }
 
@@ -64,22 +70,28 @@ export class Keeper {
 
   // Everything into the store, sent or not. Whether that is done; if not, it comes to be.
   last() {
-    if (core.store_last(this.#pipe) === 1) return true;
+    if (core.store_last(this.#pipe)) return true;
     this.pump();
     return false;
   }
 
   close() {
     clearTimeout(this.#timer);
-    this.#turn = -1;
+    this.#turn++;
     this.#database.close();
+  }
+
+  #begin() {
+    const turn = ++this.#turn;
+    this.#waiting = true;
+    this.#ask().then((answer) => turn === this.#turn && this.#answer(answer));
   }
 
   #ask() {
     const [what, kind, key, lines, bytes, at] = wordsOut(6);
     const [born] = numbersOut(1);
     const head = { kind, key, lines, bytes, born };
-    this.#putting = what === PUT;
+    this.#asking = what === NEXT || what === READ;
     switch (what) {
       case PUT: {
         const text = copyOf(at, bytes);
@@ -95,14 +107,13 @@ export class Keeper {
   }
 
   #answer(answer) {
-    if (this.#turn < 0) return;
     if (answer.lines && answer.reply === DONE) bytesAt(answer.at, answer.lines.length).set(answer.lines);
     this.#settle(answer);
     this.#changed();
   }
 
   #settle({ reply, head }) {
-    this.#putting = false;
+    this.#waiting = false;
     if (reply === FOUND) {
       setWords([head.key, head.lines, head.bytes]);
       setNumber(head.born);

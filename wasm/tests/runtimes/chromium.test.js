@@ -6,7 +6,7 @@ import { gunzipSync } from "node:zlib";
 import { launchChromium } from "./lib/browsers.js";
 import { eventually } from "./lib/collector.js";
 import { startSite } from "./lib/site.js";
-import { keepsWhatDoesNotFit, survivesTheVisit } from "./lib/store.js";
+import { keepsWhatDoesNotFit, leavesAtOnce, survivesTheVisit } from "./lib/store.js";
 
 let browser, site, context, page;
 
@@ -145,3 +145,6 @@ test("a store in IndexedDB keeps lines from one visit to the next", () =>
 
 test("a store in IndexedDB keeps what a page that is left has no room to send", () =>
   keepsWhatDoesNotFit(spread(page), site, "chromium.kept"));
+
+test("a page that is left before its store was opened sends all the same", () =>
+  leavesAtOnce(spread(page), site, "chromium.at.once"));

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { after, before, beforeEach, afterEach, test } from "node:test";
 import { launchFirefox } from "./lib/browsers.js";
 import { startSite } from "./lib/site.js";
-import { keepsWhatDoesNotFit, survivesTheVisit } from "./lib/store.js";
+import { keepsWhatDoesNotFit, leavesAtOnce, survivesTheVisit } from "./lib/store.js";
 
 let browser, site, page;
 
@@ -64,3 +64,6 @@ test("a store in IndexedDB keeps lines from one visit to the next", () =>
 
 test("a store in IndexedDB keeps what a page that is left has no room to send", () =>
   keepsWhatDoesNotFit(page, site, "firefox.kept"));
+
+test("a page that is left before its store was opened sends all the same", () =>
+  leavesAtOnce(page, site, "firefox.at.once"));
