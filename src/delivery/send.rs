@@ -2,7 +2,7 @@
 
 use super::backoff::{Gate, Jitter, Millis, Moment, Pass, wait};
 use super::lane::Lane;
-use super::ledger::{Column, Columns, Ledger};
+use super::ledger::{Column, Columns, Ledger, Row};
 use super::machine::{Action, Bounds, Core, Report, Statuses, Ticket, View};
 use super::policy::{LONGEST_RETRY_AFTER, Outcome};
 use super::scale::{Initial, Part};
@@ -199,6 +199,12 @@ impl<B: Buf> View<'_, B> {
             }
         }
         ledger
+    }
+
+    /// How many lines of all kinds were dropped or became doubtful so far.
+    pub(crate) fn lost_lines(&self) -> usize {
+        let sum = |row: Row| row.dropped.total().wrapping_add(row.doubtful);
+        self.lanes.iter().fold(0, |lost: usize, lane| lost.wrapping_add(sum(lane.row.row())))
     }
 
     /// The statuses that lines were refused with for good, each with its number of lines; 0 stands for those of a
