@@ -10,14 +10,16 @@ use firmware::plant;
 use wavefront_sdk::DeltaCounter;
 use wavefront_sdk::delivery::{Config, Millis};
 #[cfg(feature = "flash")]
-use wavefront_sdk::delivery::{Errand, Keep, Mode, Spool};
+use wavefront_sdk::delivery::{Delivery, Errand, Keep, Lane, Mode, Slot, Spool, Stored};
 #[cfg(feature = "flash")]
 use wavefront_sdk::store::{Flash, Store, StoreError};
 #[cfg(not(feature = "http"))]
 use wavefront_sdk::transport::Lines;
 #[cfg(feature = "http")]
 use wavefront_sdk::transport::{Http1, Receiver};
-use wavefront_sdk::uplink::{Access, Next, Queue, Uplink};
+#[cfg(not(feature = "flash"))]
+use wavefront_sdk::uplink::Queue;
+use wavefront_sdk::uplink::{Access, Next, Uplink};
 #[cfg(feature = "event")]
 use wavefront_sdk::{Event, SourceDescription, SourceTag, TagAction};
 #[cfg(feature = "histogram")]
@@ -39,7 +41,14 @@ const RULES: Rules<'_> = Rules::new().default_source("pump-3");
 fn main() -> ! {
     static mut SEGMENTS: [[u8; 512]; 4] = [[0; 512]; 4];
 
+    #[cfg(not(feature = "flash"))]
     let queue = Queue::over(SEGMENTS, KINDS, Config::DEFAULT);
+    #[cfg(feature = "flash")]
+    let queue = Delivery::new(
+        Config::DEFAULT,
+        SEGMENTS.each_mut().map(|segment| Slot::new(Stored(segment.as_mut_slice()))),
+        KINDS.map(Lane::new),
+    );
     #[cfg(not(feature = "http"))]
     let link = Lines::new(Uart::new(0));
     #[cfg(feature = "http")]

@@ -15,10 +15,10 @@ use firmware::nor::{Chip, SIZE};
 use firmware::sensors::RULES;
 use firmware::shared::config;
 use firmware::{board, plant};
-use wavefront_sdk::delivery::{Errand, Keep, Millis, Mode, Spool};
+use wavefront_sdk::delivery::{Buf, Delivery, Errand, Keep, Lane, Large, Millis, Mode, Slot, Spool, Stored};
 use wavefront_sdk::store::{Flash, Store, StoreError};
 use wavefront_sdk::transport::{Http1, Receiver, Transport};
-use wavefront_sdk::uplink::{Access, Next, Queue, Uplink};
+use wavefront_sdk::uplink::{Access, Next, Uplink};
 use wavefront_sdk::{Granularity, Histogram, Kind, Metric};
 
 /// The steps of the first start, of which the power cut takes the rest, and of the second.
@@ -54,7 +54,9 @@ fn main() -> ! {
     board::paint_stack();
     let start = starts();
     let Some(steps) = STEPS.into_iter().nth(start as usize) else { board::exit(false) };
-    let queue = Queue::over(SEGMENTS, [Kind::Metric, Kind::Histogram], config());
+    // `Stored`: a queue that a store stands behind.
+    let slots = SEGMENTS.each_mut().map(|segment| Slot::new(Stored(segment.as_mut_slice())));
+    let queue = Delivery::new(config(), slots, [Kind::Metric, Kind::Histogram].map(Lane::new));
     let Ok(receiver) = Receiver::new("proxy.example.com:2878") else { board::exit(false) };
     let mut uplink = Uplink::new(queue, Http1::new(receiver, Dialled::new(), Dialled::dial));
 
@@ -98,7 +100,11 @@ fn main() -> ! {
 }
 
 /// What is there to do for the store, and a batch for the receiver.
-fn turn<Q: Access, T: Transport>(uplink: &mut Uplink<Q, T>, store: &mut impl Store, spool: &mut Spool) {
+fn turn<Q: Access<Buf: Buf<Scale = Large>>, T: Transport>(
+    uplink: &mut Uplink<Q, T>,
+    store: &mut impl Store,
+    spool: &mut Spool,
+) {
     while let Some(Errand::Do(mut job)) = uplink.queue().with(|queue| spool.poll(queue, now(), 0)) {
         let result = job.run(store).map_err(|error| error.kind());
         uplink.queue().with(|queue| spool.settle(queue, job, result, now()));
