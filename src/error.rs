@@ -164,29 +164,45 @@ impl InvalidInput {
     pub const fn new(field: Field, problem: Problem) -> Self {
         Self { field, problem }
     }
+
+    /// Says it in words, a piece at a time: what `Display` writes, where its machinery is too much.
+    pub fn say(&self, say: &mut dyn FnMut(&str)) {
+        let field = self.field.as_str();
+        let (mut limits, mut lengths) = (itoa::Buffer::new(), itoa::Buffer::new());
+        let pieces: &[&str] = match self.problem {
+            Problem::Blank => &[field, " is blank"],
+            Problem::PrefixOnly => &[field, " is only a prefix: something has to follow it"],
+            Problem::TooLong { limit, len } => {
+                &[field, " is too long: ", lengths.format(len), ", the limit is ", limits.format(limit)]
+            }
+            Problem::TooMany { limit, count } => {
+                &["too many ", field, ": ", lengths.format(count), ", the limit is ", limits.format(limit)]
+            }
+            Problem::Missing if self.field == Field::Source => &["source missing: give one, or a default source"],
+            Problem::Missing => &[field, " missing: at least one is needed"],
+            Problem::NotFinite => &[field, " is NaN or infinite"],
+            Problem::Negative => &[field, " is negative"],
+            Problem::Zero => &[field, " is zero"],
+            Problem::TooLarge => &[field, " is too large: the receiver's integers have 63 bits"],
+            Problem::Malformed => &[field, " is not what the receiver reads there"],
+            Problem::ReservedKey => &[field, " is reserved: it would overwrite a field of the line itself"],
+            Problem::RepeatedKey => &[field, " is repeated: the receiver would keep only the last"],
+        };
+        pieces.iter().for_each(|piece| say(piece));
+    }
 }
 
 impl fmt::Display for InvalidInput {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let field = self.field.as_str();
-        match self.problem {
-            Problem::Blank => write!(f, "{field} is blank"),
-            Problem::PrefixOnly => write!(f, "{field} is only a prefix: something has to follow it"),
-            Problem::TooLong { limit, len } => write!(f, "{field} is too long: {len}, the limit is {limit}"),
-            Problem::TooMany { limit, count } => write!(f, "too many {field}: {count}, the limit is {limit}"),
-            Problem::Missing if self.field == Field::Source => {
-                f.write_str("source missing: give one, or a default source")
-            }
-            Problem::Missing => write!(f, "{field} missing: at least one is needed"),
-            Problem::NotFinite => write!(f, "{field} is NaN or infinite"),
-            Problem::Negative => write!(f, "{field} is negative"),
-            Problem::Zero => write!(f, "{field} is zero"),
-            Problem::TooLarge => write!(f, "{field} is too large: the receiver's integers have 63 bits"),
-            Problem::Malformed => write!(f, "{field} is not what the receiver reads there"),
-            Problem::ReservedKey => write!(f, "{field} is reserved: it would overwrite a field of the line itself"),
-            Problem::RepeatedKey => write!(f, "{field} is repeated: the receiver would keep only the last"),
-        }
+        spoken(f, |say| self.say(say))
     }
+}
+
+/// Writes what is said a piece at a time.
+pub(crate) fn spoken(f: &mut fmt::Formatter<'_>, speak: impl FnOnce(&mut dyn FnMut(&str))) -> fmt::Result {
+    let mut written = Ok(());
+    speak(&mut |text| written = written.and_then(|()| f.write_str(text)));
+    written
 }
 
 impl core::error::Error for InvalidInput {}

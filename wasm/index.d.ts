@@ -41,9 +41,9 @@ export interface SenderOptions {
   source?: string;
   /** Tags of every metric, delta counter, histogram and span that does not have that key itself. */
   tags?: Tags;
-  /** Lines of one kind that wait or are on their way, at most; 8 MiB of them besides. Default: 50,000. */
+  /** Lines of one kind that wait or are on their way, at most: up to 65,535, and 8 MiB besides. Default: 50,000. */
   maxQueueSize?: number;
-  /** Lines of a batch, at most; a batch has 256 KiB at most. Default: 10,000. */
+  /** Lines of a batch, at most; a batch has 64,000 bytes at most. Default: 10,000. */
   batchSize?: number;
   /** How long a line waits for its batch to fill, at most. Default: 5,000. */
   flushIntervalMs?: number;

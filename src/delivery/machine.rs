@@ -142,15 +142,22 @@ pub enum Refused {
     NoLane,
 }
 
-impl core::fmt::Display for Refused {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.write_str(match self {
+impl Refused {
+    /// Why, in plain words.
+    pub const fn as_str(self) -> &'static str {
+        match self {
             Self::Full => "the queue is full",
             Self::StoreFull => "the queue and the store are full",
             Self::TooLarge => "the lines are larger than a segment of the queue",
             Self::Closed => "the queue is closed",
             Self::NoLane => "there is no queue for this kind of line",
-        })
+        }
+    }
+}
+
+impl core::fmt::Display for Refused {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 

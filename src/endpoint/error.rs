@@ -4,6 +4,7 @@ use alloc::string::String;
 use core::fmt;
 
 use crate::Kind;
+use crate::error::spoken;
 use crate::transport::InvalidToken;
 
 /// What is wrong with an [`Endpoint`](super::Endpoint). No part of the URL that could be a secret is repeated.
@@ -48,50 +49,59 @@ pub enum EndpointError {
     NeedsHttp,
 }
 
-impl fmt::Display for EndpointError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl EndpointError {
+    /// Says it in words, a piece at a time: what `Display` writes, where its machinery is too much.
+    pub fn say(&self, say: &mut dyn FnMut(&str)) {
         const SCHEMES: &str = "https://, http://, proxy:// or tcp://";
-        f.write_str("endpoint: ")?;
+        say("endpoint: ");
         match self {
-            Self::Scheme(Some(scheme)) => write!(f, "the scheme {scheme}:// is unknown: write {SCHEMES}"),
-            Self::Scheme(None) => write!(f, "the URL does not begin with a known scheme: write {SCHEMES} before the host"),
-            Self::Fragment => f.write_str("the URL has a #: in a token write it as %23"),
-            Self::UserInfo => f.write_str(
-                "what stands before the @ is no token: write only the token there, with special characters as %XX",
-            ),
-            Self::Token(invalid) => invalid.fmt(f),
-            Self::PlainToken => f.write_str(
+            Self::Scheme(Some(scheme)) => {
+                ["the scheme ", scheme, ":// is unknown: write ", SCHEMES].into_iter().for_each(say)
+            }
+            Self::Scheme(None) => ["the URL does not begin with a known scheme: write ", SCHEMES, " before the host"]
+                .into_iter()
+                .for_each(say),
+            Self::Fragment => say("the URL has a #: in a token write it as %23"),
+            Self::UserInfo => {
+                say("what stands before the @ is no token: write only the token there, with special characters as %XX")
+            }
+            Self::Token(invalid) => say(invalid.as_str()),
+            Self::PlainToken => say(
                 "a token with http:// could be read by anybody on the way: use https://, or allow plain tokens explicitly",
             ),
-            Self::TokenForProxy => f.write_str("a proxy takes no token: leave it out, or use https:// for direct ingestion"),
-            Self::NoHost => f.write_str("the URL has no host: write one after ://"),
-            Self::Host => f.write_str(
-                "the host is neither a name, nor an IPv4 address, nor an IPv6 address in brackets \
-                 (write names beyond ASCII in their xn-- form)",
-            ),
-            Self::Port => f.write_str("a port is a number from 1 to 65535"),
-            Self::NoPort => f.write_str("no port is given: at least one of metrics, histograms and traces is needed"),
+            Self::TokenForProxy => say("a proxy takes no token: leave it out, or use https:// for direct ingestion"),
+            Self::NoHost => say("the URL has no host: write one after ://"),
+            Self::Host => say("the host is neither a name, nor an IPv4 address, nor an IPv6 address in brackets \
+                 (write names beyond ASCII in their xn-- form)"),
+            Self::Port => say("a port is a number from 1 to 65535"),
+            Self::NoPort => say("no port is given: at least one of metrics, histograms and traces is needed"),
             Self::PortMissing(kind) => {
                 let port = match kind {
                     Kind::Histogram => "histogram",
                     Kind::Span | Kind::SpanLogs => "trace",
                     _ => "metrics",
                 };
-                write!(f, "{kind} cannot be sent: the proxy's {port} port was not given")
+                [kind.as_str(), " cannot be sent: the proxy's ", port, " port was not given"].into_iter().for_each(say)
             }
-            Self::Path => f.write_str("the path has a character that no path may have, or a . or .. in it: write it as %XX"),
-            Self::PathForTcp => f.write_str("tcp:// has no path: write only host and port"),
+            Self::Path => say("the path has a character that no path may have, or a . or .. in it: write it as %XX"),
+            Self::PathForTcp => say("tcp:// has no path: write only host and port"),
             Self::QueryKey(Some(key)) => {
-                write!(f, "the query key {key} is unknown: only tcp:// has any, traces=PORT and histograms=PORT")
+                ["the query key ", key, " is unknown: only tcp:// has any, traces=PORT and histograms=PORT"]
+                    .into_iter()
+                    .for_each(say)
             }
-            Self::QueryKey(None) => {
-                f.write_str("a query key is unknown: only tcp:// has any, traces=PORT and histograms=PORT")
-            }
-            Self::RepeatedKey => f.write_str("a query key is there twice: write traces and histograms once each"),
-            Self::TlsOverTcp => f.write_str("tcp+tls:// is not supported yet: use https:// to a proxy with TLS"),
-            Self::NotTcp => f.write_str("this endpoint speaks HTTP, not TCP lines: use tcp://"),
-            Self::NeedsHttp => f.write_str("this build has no HTTP: enable the feature `http`, or use tcp://"),
+            Self::QueryKey(None) => say("a query key is unknown: only tcp:// has any, traces=PORT and histograms=PORT"),
+            Self::RepeatedKey => say("a query key is there twice: write traces and histograms once each"),
+            Self::TlsOverTcp => say("tcp+tls:// is not supported yet: use https:// to a proxy with TLS"),
+            Self::NotTcp => say("this endpoint speaks HTTP, not TCP lines: use tcp://"),
+            Self::NeedsHttp => say("this build has no HTTP: enable the feature `http`, or use tcp://"),
         }
+    }
+}
+
+impl fmt::Display for EndpointError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        spoken(f, |say| self.say(say))
     }
 }
 

@@ -3,7 +3,6 @@
 mod error;
 mod url;
 
-use alloc::format;
 use alloc::string::{String, ToString};
 use core::fmt;
 use core::net::Ipv6Addr;
@@ -211,15 +210,19 @@ impl Endpoint {
     /// For TCP the address of the first port that there is.
     pub fn base(&self) -> String {
         let scheme = self.scheme();
-        let (host, path) = (Bracketed(&self.host), &self.path);
         let ports = self.ports;
-        match ports.metrics.or(ports.histograms).or(ports.traces) {
+        let mut base = String::from(scheme);
+        // An address of IPv6 stands in brackets.
+        let (open, close) = if self.host.contains(':') { ("://[", "]") } else { ("://", "") };
+        [open, &self.host, close].into_iter().for_each(|piece| base.push_str(piece));
+        if let Some(port) = ports.metrics.or(ports.histograms).or(ports.traces)
             // The port of a proxy is worth seeing, also where it is the usual one.
-            Some(port) if self.form == Form::ProxyTcp || Some(port) != default_port(scheme) => {
-                format!("{scheme}://{host}:{port}{path}")
-            }
-            _ => format!("{scheme}://{host}{path}"),
+            && (self.form == Form::ProxyTcp || Some(port) != default_port(scheme))
+        {
+            [":", itoa::Buffer::new().format(port)].into_iter().for_each(|piece| base.push_str(piece));
         }
+        base.push_str(&self.path);
+        base
     }
 
     /// Where lines of `format` are posted to, and as what; none where the endpoint takes no such lines, or none over HTTP.
@@ -332,18 +335,10 @@ impl TryFrom<&str> for Endpoint {
     }
 }
 
-/// An address in the brackets that a URL wants around IPv6.
-struct Bracketed<'a>(&'a str);
-
-impl fmt::Display for Bracketed<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.contains(':') { write!(f, "[{}]", self.0) } else { f.write_str(self.0) }
-    }
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use alloc::format;
     use std::borrow::ToOwned;
     use std::vec;
 

@@ -1,7 +1,7 @@
 //! The URL of an endpoint, read strictly: nothing that could mean something else is let through.
 
 use alloc::borrow::ToOwned;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::net::{Ipv4Addr, Ipv6Addr};
 
@@ -87,13 +87,15 @@ fn host_and_port(address: &str) -> Result<(String, Option<u16>), EndpointError> 
     let (host, port) = match address.strip_prefix('[') {
         Some(bracketed) => {
             let (address, after) = bracketed.split_once(']').ok_or(EndpointError::Host)?;
-            let address = address.parse::<Ipv6Addr>().map_err(|_| EndpointError::Host)?;
+            if address.parse::<Ipv6Addr>().is_err() {
+                return Err(EndpointError::Host);
+            }
             let port = match after.strip_prefix(':') {
                 Some(port) => Some(port),
                 None if after.is_empty() => None,
                 None => return Err(EndpointError::Host),
             };
-            (address.to_string(), port)
+            (address.to_ascii_lowercase(), port)
         }
         None => {
             let (host, port) = address.split_once(':').map_or((address, None), |(host, port)| (host, Some(port)));

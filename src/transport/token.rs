@@ -69,12 +69,19 @@ pub enum InvalidToken {
     Character,
 }
 
-impl fmt::Display for InvalidToken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl InvalidToken {
+    /// What is wrong with it, and what to do.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
             Self::Empty => "the token is empty: leave it out, or give the one from the Wavefront user interface",
             Self::Character => "the token has a character that cannot be in one: only visible ASCII, no spaces inside",
-        })
+        }
+    }
+}
+
+impl fmt::Display for InvalidToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 

@@ -4,7 +4,8 @@
 import * as glue from '../dist/wavefront_sdk.js';
 import { WavefrontError, ofCode } from './error.js';
 
-export { glue as core };
+// All that is on the other side; nothing before the start.
+export let core;
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -16,22 +17,31 @@ let numbers = new Float64Array(0);
 
 // Starts the core from a WebAssembly.Module or its bytes. The second time it does nothing.
 export function start(module) {
-  memory ??= glue.initSync({ module }).memory;
+  if (!core) begin(glue.initSync({ module }));
 }
 
 // Starts it from what can be fetched or compiled, without blocking.
 export async function startFrom(source) {
-  memory ??= (await glue.default({ module_or_path: source })).memory;
+  if (!core) begin(await glue.default({ module_or_path: source }));
 }
 
-export const isStarted = () => memory !== undefined;
+function begin(exports) {
+  // Of two that started at once the first counts.
+  if (core) return;
+  memory = exports.memory;
+  core = new glue.Core();
+}
+
+// Says no where init() was not waited for.
+export function started() {
+  if (!core) throw new WavefrontError('not-started', 'call init() and wait for it first');
+}
 
 // Views of the memory, which are gone whenever it has grown.
 function refresh(text, lengths, figures) {
-  if (!memory) throw new WavefrontError('not-started', 'call init() and wait for it first');
   const [length, count, amount] = [text, lengths, figures].map((size) => Math.max(size, 4096));
   // Each may move the memory, so all of them before the first view.
-  const [at, words_at, numbers_at] = [glue.text_area(length), glue.word_area(count), glue.number_area(amount)];
+  const [at, words_at, numbers_at] = [core.text_area(length), core.word_area(count), core.number_area(amount)];
   bytes = new Uint8Array(memory.buffer, at >>> 0, length);
   words = new Uint32Array(memory.buffer, words_at >>> 0, count);
   numbers = new Float64Array(memory.buffer, numbers_at >>> 0, amount);
@@ -65,7 +75,7 @@ export function write(strings, figures) {
 
 // The text that the last call left.
 export function out() {
-  return decoder.decode(new Uint8Array(memory.buffer, glue.out_area() >>> 0, glue.out_length()));
+  return decoder.decode(new Uint8Array(memory.buffer, core.out_area() >>> 0, core.out_length()));
 }
 
 // The first words and numbers that the last call left.

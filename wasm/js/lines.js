@@ -1,9 +1,15 @@
 // Data to lines, without a sender.
 
-import { checked, core, out, write } from './border.js';
+import { checked, core, out, started, write } from './border.js';
 import * as data from './data.js';
 
-const begin = (defaultSource) => [data.optional(defaultSource, 'default source')];
+function begin(defaultSource) {
+  started();
+  return [data.optional(defaultSource, 'default source')];
+}
+
+// The place of lines that go to no queue.
+const TEXT = -1;
 
 function text(lines) {
   checked(lines);
@@ -16,7 +22,7 @@ export function metricToLine(name, value, given) {
   strings.push(data.string(name, 'metric name'), data.optional(source, 'source'));
   data.pairs(strings, tags, 'tag');
   const at = data.time(timestamp);
-  return text(core.metric_line(write(strings), data.number(value), at));
+  return text(core.metric(TEXT, write(strings), data.number(value), at));
 }
 
 export function histogramToLine(name, centroids, given) {
@@ -25,25 +31,25 @@ export function histogramToLine(name, centroids, given) {
   strings.push(data.string(name, 'histogram name'), data.optional(source, 'source'));
   data.pairs(strings, tags, 'tag');
   const [figures, bits, at] = [data.centroids(centroids), data.granularities(granularities), data.time(timestamp)];
-  return text(core.histogram_lines(write(strings, figures), figures.length, bits, at));
+  return text(core.histogram(TEXT, write(strings, figures), figures.length, bits, at));
 }
 
 export function spanToLine(span, given) {
-  return spanText(core.span_lines, span, given);
+  return spanText(false, span, given);
 }
 
 export function spanLogsToLine(span, given) {
-  return spanText(core.span_logs_line, span, given);
+  return spanText(true, span, given);
 }
 
-function spanText(encode, span, given) {
+function spanText(logs, span, given) {
   const strings = begin(data.options(given).defaultSource);
   const figures = data.span(strings, span);
-  return text(encode(write(strings, figures), figures.length));
+  return text(core.span(TEXT, write(strings, figures), figures.length, logs));
 }
 
 export function eventToLine(event, given) {
   const strings = begin(data.options(given).defaultSource);
   const [tags, start, end] = data.event(strings, event);
-  return text(core.event_line(write(strings), tags, start, end));
+  return text(core.event(TEXT, write(strings), tags, start, end));
 }

@@ -1,7 +1,7 @@
 // The sender: takes data, and carries the lines away. What leaves when, what an answer means and what becomes of each line
 // is the core's to say; here are the clock, the timers and the requests.
 
-import { checked, copyOf, core, out, wordsOut, write } from './border.js';
+import { checked, copyOf, core, out, started, wordsOut, write } from './border.js';
 import * as data from './data.js';
 import { WavefrontError, badOption, ofCode } from './error.js';
 import { KINDS, failures, read } from './ledger.js';
@@ -42,12 +42,13 @@ export class Sender {
 
   constructor(given) {
     const options = data.options(given);
+    started();
     const { server, token, source, tags, onError } = options;
     if (typeof server !== 'string') throw badOption('server', 'a URL');
     if (onError !== undefined && typeof onError !== 'function') throw badOption('onError', 'a function');
     const strings = [server, data.optional(token, 'token'), data.optional(source, 'source')];
     data.pairs(strings, tags, 'tag');
-    const queue = within(options, 'maxQueueSize', 50_000, 1, 10_000_000);
+    const queue = within(options, 'maxQueueSize', 50_000, 1, 65_535);
     const batch = within(options, 'batchSize', 10_000, 1, 10_000_000);
     const interval = within(options, 'flushIntervalMs', 5_000, 1, 86_400_000);
     this.#timeoutMs = within(options, 'requestTimeoutMs', 30_000, 1, 3_600_000);
@@ -57,14 +58,14 @@ export class Sender {
     const pipe = checked(core.open(write(strings), queue, batch, interval, patience, runtime.tcp !== undefined));
     this.#pipe = pipe;
     this.#targets = KINDS.map((_, kind) => {
-      switch (checked(core.target(pipe, kind))) {
+      switch (core.target(pipe, kind)) {
         case 1: {
           const [url, contentType, secret] = out().split('\n');
           return { carry: post, url, contentType, token: secret };
         }
         case 2: {
-          const [scheme, hostname, port] = out().split('\n');
-          return { carry: runtime.tcp, hostname, port: Number(port), tls: scheme === 'tls' };
+          const [port, tls] = wordsOut(2);
+          return { carry: runtime.tcp, hostname: out(), port, tls: tls === 1 };
         }
       }
     });
@@ -73,7 +74,7 @@ export class Sender {
   }
 
   sendMetric(name, value, options) {
-    const strings = [];
+    const strings = [''];
     let at;
     try {
       const { timestamp, source, tags } = data.options(options);
@@ -83,11 +84,11 @@ export class Sender {
     } catch (error) {
       throw this.#invalid(METRIC, error);
     }
-    return this.#sent(METRIC, core.send_metric(this.#open(), write(strings), data.number(value), at));
+    return this.#sent(METRIC, core.metric(this.#open(), write(strings), data.number(value), at));
   }
 
   sendDeltaCounter(name, value, options) {
-    const strings = [];
+    const strings = [''];
     try {
       const { source, tags } = data.options(options);
       strings.push(data.string(name, 'metric name'), data.optional(source, 'source'));
@@ -95,11 +96,11 @@ export class Sender {
     } catch (error) {
       throw this.#invalid(DELTA, error);
     }
-    return this.#sent(DELTA, core.send_delta(this.#open(), write(strings), data.number(value)));
+    return this.#sent(DELTA, core.delta(this.#open(), write(strings), data.number(value)));
   }
 
   sendDistribution(name, centroids, options) {
-    const strings = [];
+    const strings = [''];
     let figures, bits, at;
     try {
       const { granularities, timestamp, source, tags } = data.options(options);
@@ -112,38 +113,38 @@ export class Sender {
       throw this.#invalid(HISTOGRAM, error);
     }
     const pipe = this.#open();
-    return this.#sent(HISTOGRAM, core.send_histogram(pipe, write(strings, figures), figures.length, bits, at));
+    return this.#sent(HISTOGRAM, core.histogram(pipe, write(strings, figures), figures.length, bits, at));
   }
 
   sendSpan(span) {
-    const strings = [];
+    const strings = [''];
     let figures;
     try {
       figures = data.span(strings, span);
     } catch (error) {
       throw this.#invalid(SPAN, error);
     }
-    return this.#sent(SPAN, core.send_span(this.#open(), write(strings, figures), figures.length));
+    return this.#sent(SPAN, core.span(this.#open(), write(strings, figures), figures.length, false));
   }
 
   sendEvent(event) {
-    const strings = [];
+    const strings = [''];
     let tags, start, end;
     try {
       [tags, start, end] = data.event(strings, event);
     } catch (error) {
       throw this.#invalid(EVENT, error);
     }
-    return this.#sent(EVENT, core.send_event(this.#open(), write(strings), tags, start, end));
+    return this.#sent(EVENT, core.event(this.#open(), write(strings), tags, start, end));
   }
 
   prepare(name, source, tags) {
-    const strings = [data.string(name, 'metric name'), data.optional(source, 'source')];
+    const strings = ['', data.string(name, 'metric name'), data.optional(source, 'source')];
     data.pairs(strings, tags, 'tag');
     const pipe = this.#open();
     const series = checked(core.prepare(pipe, write(strings)));
     return new Series(
-      (value, at) => this.#sent(METRIC, core.send_prepared(this.#open(), series, value, at)),
+      (value, at) => this.#sent(METRIC, core.value(this.#open(), series, value, at)),
       () => core.forget_series(pipe, series),
     );
   }
@@ -174,7 +175,7 @@ export class Sender {
     const limit = within({ timeoutMs }, 'timeoutMs', 5_000, 0, 3_600_000);
     const before = failures(this.stats());
     core.begin_close(this.#pipe);
-    await this.#until(() => core.begin_close(this.#pipe) === 1, Date.now() + limit);
+    await this.#until(() => core.begin_close(this.#pipe), Date.now() + limit);
     core.end_close(this.#pipe, Date.now());
     const stats = read(this.#pipe);
     this.#final = stats;

@@ -1,5 +1,8 @@
 //! Data, put together from strings and numbers.
 
+use alloc::string::String;
+use alloc::vec::Vec;
+
 use wavefront_sdk::{
     DeltaCounter, Event, Field, Granularities, Granularity, Histogram, InvalidInput, Metric, Problem, Span, SpanLog,
     Uuid,

@@ -1,6 +1,6 @@
 //! What is wrong, as a number and in words.
 
-use std::io::Write;
+use alloc::vec::Vec;
 
 use wavefront_sdk::delivery::Refused;
 use wavefront_sdk::endpoint::EndpointError;
@@ -41,19 +41,25 @@ impl Fault {
 
     /// Field, problem and message, a line each.
     pub(crate) fn describe(&self, out: &mut Vec<u8>) {
-        // A `Vec` takes everything.
-        let _ = match self {
+        let mut say = |text: &str| out.extend_from_slice(text.as_bytes());
+        match self {
             Self::Invalid(invalid) => {
-                write!(out, "{}\n{}\n{invalid}", invalid.field.as_str(), name_of(invalid.problem))
+                [invalid.field.as_str(), "\n", name_of(invalid.problem), "\n"].into_iter().for_each(&mut say);
+                invalid.say(&mut say);
             }
-            Self::Id(field) => write!(out, "{field}\nmalformed\n{field} is not a UUID"),
-            Self::Endpoint(error) => write!(out, "server\nmalformed\n{error}"),
-            Self::Tcp => {
-                out.write_all(b"server\nmalformed\nendpoint: there are no TCP sockets here: use https:// or http://")
+            Self::Id(field) => {
+                [field, "\nmalformed\n", field, " is not a UUID"].into_iter().for_each(say);
             }
-            Self::Refused(refused) => write!(out, "\n\n{refused}"),
-            Self::Gone => out.write_all(b"\n\nthe sender is gone"),
-        };
+            Self::Endpoint(error) => {
+                say("server\nmalformed\n");
+                error.say(&mut say);
+            }
+            Self::Tcp => say("server\nmalformed\nthere are no TCP sockets here: use https:// or http://"),
+            Self::Refused(refused) => {
+                ["\n\n", refused.as_str()].into_iter().for_each(say);
+            }
+            Self::Gone => say("\n\nthe sender is gone"),
+        }
     }
 }
 
@@ -87,34 +93,11 @@ impl From<EndpointError> for Fault {
     }
 }
 
-/// Why lines were not written.
-pub(crate) enum Unwritten {
-    /// There is no room: with more it may work.
-    Full(Full),
-    /// The datum is wrong.
-    Fault(Fault),
-}
-
-impl From<Fault> for Unwritten {
-    fn from(fault: Fault) -> Self {
-        Self::Fault(fault)
-    }
-}
-
-impl From<EncodeError<Full>> for Unwritten {
+impl From<EncodeError<Full>> for Fault {
     fn from(error: EncodeError<Full>) -> Self {
         match error {
-            EncodeError::Invalid(invalid) => Self::Fault(invalid.into()),
-            EncodeError::Full(full) => Self::Full(full),
-        }
-    }
-}
-
-impl From<Unwritten> for Fault {
-    fn from(unwritten: Unwritten) -> Self {
-        match unwritten {
-            Unwritten::Full(_) => Self::Refused(Refused::TooLarge),
-            Unwritten::Fault(fault) => fault,
+            EncodeError::Invalid(invalid) => Self::Invalid(invalid),
+            EncodeError::Full(_) => Self::Refused(Refused::TooLarge),
         }
     }
 }

@@ -6,10 +6,26 @@
 //!
 //! Nothing here panics, whatever it is called with; what it does not understand it refuses with a number.
 
+#![cfg_attr(target_arch = "wasm32", no_std)]
+
+extern crate alloc;
+
 mod border;
 mod data;
+mod driver;
+mod encode;
 mod fault;
-mod line;
 mod pipe;
-mod send;
 mod strings;
+
+/// Small rather than fast: memory is asked for when a sender is made, and when a segment is used for the first time.
+#[cfg(target_arch = "wasm32")]
+#[global_allocator]
+static ALLOCATOR: talc::wasm::WasmDynamicTalc = talc::wasm::new_wasm_dynamic_allocator();
+
+/// Out of memory is all that can lead here, and there is nobody to tell.
+#[cfg(target_arch = "wasm32")]
+#[panic_handler]
+fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
+    core::arch::wasm32::unreachable()
+}

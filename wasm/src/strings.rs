@@ -1,5 +1,7 @@
 //! The strings of a call.
 
+use alloc::string::String;
+
 use wavefront_sdk::Tags;
 
 /// Strings that stand behind one another.

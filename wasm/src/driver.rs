@@ -1,0 +1,201 @@
+//! What JavaScript asks and tells while it carries lines away.
+
+use core::time::Duration;
+
+use wasm_bindgen::prelude::wasm_bindgen;
+use wavefront_sdk::Kind;
+use wavefront_sdk::delivery::{Cut, Millis, Outcome};
+use wavefront_sdk::endpoint::Form;
+use wavefront_sdk::transport::{Failure, Token};
+use wavefront_sdk::uplink::Due;
+
+use crate::border::{Core, put};
+use crate::fault::Fault;
+use crate::pipe::{Pipe, Settings};
+
+pub(crate) fn duration(millis: f64) -> Duration {
+    // A cast of a double ends at the bounds, and makes 0 of NaN.
+    Duration::from_millis(millis as u64)
+}
+
+fn millis(now: f64) -> Millis {
+    Millis(now as u64)
+}
+
+#[wasm_bindgen]
+impl Core {
+    /// Makes a sender: server, token, source, and tags for everything it sends. Says which one it is.
+    pub fn open(
+        &mut self,
+        strings: u32,
+        queue_lines: u32,
+        batch_lines: u32,
+        flush_interval: f64,
+        patience: f64,
+        tcp: bool,
+    ) -> i32 {
+        let settings = Settings { queue_lines, batch_lines, flush_interval, patience, tcp };
+        let pipe = self.parts(strings, 0).and_then(|parts| Pipe::new(parts.strings, &settings));
+        let opened = pipe.map(|pipe| put(&mut self.pipes, pipe));
+        self.done(opened)
+    }
+
+    /// Where a batch of a kind goes. 1: URL, content type and the token of direct ingestion, a line each; 2: the host of a
+    /// receiver of lines, its port and whether it speaks TLS in the words; 0: nowhere.
+    pub fn target(&mut self, pipe: u32, kind: u32) -> u32 {
+        let Self { pipes, out, words, .. } = self;
+        let Some(Some(Pipe { endpoint, .. })) = pipes.get(pipe as usize) else { return 0 };
+        let Some(kind) = Kind::ALL.get(kind as usize) else { return 0 };
+        out.clear();
+        if endpoint.form() == Form::ProxyTcp {
+            let Some(port) = endpoint.ports().of(*kind) else { return 0 };
+            out.extend_from_slice(endpoint.host().as_bytes());
+            words.iter_mut().zip([port.into(), endpoint.is_tls().into()]).for_each(|(to, from)| *to = from);
+            return 2;
+        }
+        let Some(request) = endpoint.request(kind.format()) else { return 0 };
+        let token = endpoint.token().map_or("", Token::expose);
+        for text in [request.url.as_str(), "\n", request.content_type, "\n", token] {
+            out.extend_from_slice(text.as_bytes());
+        }
+        1
+    }
+
+    /// What the jitter of the waits begins with: only once there is randomness.
+    pub fn seed(&mut self, pipe: u32, seed: u32) {
+        if let Some(pipe) = self.pipe(pipe) {
+            pipe.uplink.queue().view().reseed(seed);
+        }
+    }
+
+    /// Counts a datum of `kind` that was no datum at all.
+    pub fn note_invalid(&mut self, pipe: u32, kind: u32) {
+        if let (Some(pipe), Some(kind)) = (self.pipe(pipe), Kind::ALL.get(kind as usize)) {
+            pipe.note_invalid(*kind);
+        }
+    }
+
+    /// What to do at `now` (ms) with batches of at most `limit` bytes and `most` requests at once: wait for as many ms, -1
+    /// for until something happens, or -2: send the batch that the words speak of (its number, kind, lines, where it begins,
+    /// how long it is).
+    pub fn due(&mut self, pipe: u32, now: f64, most: u32, limit: u32) -> f64 {
+        let Some(pipe) = self.pipe(pipe) else { return -1.0 };
+        pipe.looked();
+        let now = millis(now);
+        let number = match pipe.uplink.due(now, most as usize, Cut { lines: u32::MAX, bytes: limit as usize }) {
+            Due::Send(number) => number,
+            Due::At(at) => return at.0.saturating_sub(now.0) as f64,
+            Due::Idle => return -1.0,
+        };
+        let Some(batch) = pipe.uplink.batch(number) else { return -1.0 };
+        let (at, len) = (batch.bytes.as_ptr() as usize as u32, batch.bytes.len() as u32);
+        let words = [number, batch.kind as u32, batch.lines, at, len];
+        self.say(&words);
+        -2.0
+    }
+
+    /// How a request went: `failure` 0 is 2xx, 1 no connection, 2 no answer, 3 a broken connection, 4 `status`, with the wait
+    /// it asks for in ms or -1, 5 a kind that cannot be sent.
+    ///
+    /// Returns what came of it: 0 nothing any more, 1 delivered, 2 kept, 3 kept because of the token, 4 tried again in
+    /// smaller batches, 5 dropped as too large, 6 dropped for good. The words are how many lines were settled, and how many
+    /// are kept.
+    pub fn answer(&mut self, pipe: u32, number: u32, failure: u32, status: u32, retry_after: f64, now: f64) -> u32 {
+        let Some(pipe) = self.pipe(pipe) else { return 0 };
+        let code = status as u16;
+        let retry_after = (retry_after >= 0.0).then(|| duration(retry_after));
+        let outcome = match failure {
+            0 => Outcome::Delivered,
+            1 => Outcome::of_failure(Failure::Connect, 0),
+            2 => Outcome::of_failure(Failure::Timeout, 0),
+            4 => Outcome::of_failure(Failure::Status { code, retry_after }, 0),
+            5 => Outcome::of_failure(Failure::Unsupported, 0),
+            _ => Outcome::of_failure(Failure::Broken, 0),
+        };
+        let Some(report) = pipe.uplink.answer(number, outcome, millis(now)) else { return 0 };
+        self.say(&[report.settled, report.kept]);
+        match outcome {
+            Outcome::Delivered => 1,
+            Outcome::Auth => 3,
+            Outcome::TooLarge if report.settled == 0 => 4,
+            Outcome::TooLarge => 5,
+            Outcome::Rejected(_) => 6,
+            _ => 2,
+        }
+    }
+
+    /// Makes everything that is queued leave; says which flush it is.
+    pub fn begin_flush(&mut self, pipe: u32) -> i32 {
+        let Some(pipe) = self.pipe(pipe) else { return Fault::Gone.code() };
+        let Some(ticket) = pipe.uplink.begin_flush() else { return Fault::Gone.code() };
+        let lost = pipe.uplink.lost();
+        put(&mut pipe.flushes, (ticket, lost))
+    }
+
+    /// How many lines from before a flush wait; how many were lost since is in the first word.
+    pub fn left(&mut self, pipe: u32, flush: u32) -> u32 {
+        let Some(pipe) = self.pipe(pipe) else { return 0 };
+        let Some(Some((ticket, before))) = pipe.flushes.get(flush as usize).copied() else { return 0 };
+        let (left, lost) = (pipe.uplink.left(&ticket), pipe.uplink.lost().wrapping_sub(before));
+        self.say(&[lost as u32]);
+        left as u32
+    }
+
+    /// A flush is over, whatever came of it.
+    pub fn end_flush(&mut self, pipe: u32, flush: u32) {
+        if let Some(flush) = self.pipe(pipe).and_then(|pipe| pipe.flushes.get_mut(flush as usize)) {
+            *flush = None;
+        }
+    }
+
+    /// Takes no more lines; whether none are left.
+    pub fn begin_close(&mut self, pipe: u32) -> bool {
+        self.pipe(pipe).is_none_or(|pipe| pipe.uplink.begin_close())
+    }
+
+    /// Gives up what is left.
+    pub fn end_close(&mut self, pipe: u32, now: f64) {
+        if let Some(pipe) = self.pipe(pipe) {
+            pipe.uplink.end_close(millis(now));
+        }
+    }
+
+    /// Forgets a sender.
+    pub fn forget(&mut self, pipe: u32) {
+        if let Some(pipe) = self.pipes.get_mut(pipe as usize) {
+            *pipe = None;
+        }
+    }
+
+    /// The ledger in the numbers, row after row: see the names in `js/ledger.js`.
+    pub fn ledger(&mut self, pipe: u32) {
+        let Self { pipes, numbers, .. } = self;
+        let Some(Some(pipe)) = pipes.get_mut(pipe as usize) else { return };
+        let ledger = pipe.uplink.ledger();
+        let mut numbers = numbers.iter_mut();
+        for (_, row) in ledger.rows() {
+            let dropped = row.dropped;
+            let counts = [
+                row.accepted,
+                row.recovered,
+                row.delivered,
+                row.doubtful,
+                dropped.queue_full,
+                dropped.rejected,
+                dropped.too_large,
+                dropped.expired,
+                dropped.store_full,
+                dropped.damaged,
+                dropped.closed,
+                row.queued,
+                row.in_flight,
+                row.written,
+                row.stored,
+                row.invalid,
+                row.skipped,
+                row.resent,
+            ];
+            numbers.by_ref().zip(counts).for_each(|(to, from)| *to = from as f64);
+        }
+    }
+}
