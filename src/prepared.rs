@@ -39,7 +39,7 @@ impl<B: Sink + AsRef<[u8]> + Default> Prepared<B> {
     /// # Errors
     /// Where no line can say it, or it does not fit in a `B`.
     pub fn metric<T: Tags>(metric: &Metric<'_, T>, rules: &Rules<'_>) -> Result<Self, EncodeError<B::Full>> {
-        let name = Name::new(metric.name).map_err(|problem| problem.of(Field::MetricName))?;
+        let name = Name::new(metric.name, Field::MetricName)?;
         Self::new(&name, metric.source, &metric.tags, rules)
     }
 
@@ -51,7 +51,7 @@ impl<B: Sink + AsRef<[u8]> + Default> Prepared<B> {
         counter: &DeltaCounter<'_, T>,
         rules: &Rules<'_>,
     ) -> Result<Self, EncodeError<B::Full>> {
-        let name = Name::delta(counter.name).map_err(|problem| problem.of(Field::MetricName))?;
+        let name = Name::delta(counter.name, Field::MetricName)?;
         Self::new(&name, counter.source, &counter.tags, rules)
     }
 
@@ -61,7 +61,7 @@ impl<B: Sink + AsRef<[u8]> + Default> Prepared<B> {
         tags: &T,
         rules: &Rules<'_>,
     ) -> Result<Self, EncodeError<B::Full>> {
-        name.check(rules.limits.metric_name).map_err(|problem| problem.of(Field::MetricName))?;
+        name.check(rules.limits.metric_name, Field::MetricName)?;
         let (mut text, mut split, line_limit) = (B::default(), 0, rules.limits.metric_line);
         Out::line(&mut text, line_limit, |out| {
             put_name(name, out);

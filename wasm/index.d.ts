@@ -52,7 +52,8 @@ export interface SenderOptions {
   /**
    * Keeps what cannot be sent over the end of the page, in IndexedDB; the next visit delivers it. Only in
    * `wavefront-sdk/store`, for pages and their workers with a secure context. One page at a time has a store: another one
-   * sends without it until it can have it. What is under way as the page goes may be sent twice. A batch, and so a line, has 30,000 bytes at most there.
+   * sends without it until it can have it. What is under way as the page goes may be sent twice. A batch, and so a line, has
+   * 30,000 bytes at most there.
    */
   store?: StoreOptions;
   /** Is told of everything that goes wrong from then on. What it throws is ignored. */

@@ -34,6 +34,8 @@ fn millis(duration: Duration) -> u64 {
 }
 
 /// A wait as it is kept, in milliseconds: 12 days at most, a quarter of what a [`Moment`] can tell apart.
+// Inlined, as are those below: of a constant `Config` only the result is in the program.
+#[inline(always)]
 pub(super) fn wait(duration: Duration) -> u32 {
     const MOST: u32 = 1_000_000;
     let seconds = duration.as_secs().min(MOST.into()) as u32;
@@ -42,22 +44,29 @@ pub(super) fn wait(duration: Duration) -> u32 {
 
 /// A point in time as it is kept: the low half of [`Millis`], which begins anew every 49 days. It says nothing of what
 /// is further away than 24 days; so whatever is due by such a moment is not put off by more than its normal wait.
+///
+/// In halves, so that what it is a part of has no gaps in memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Moment(u32);
+pub(super) struct Moment([u16; 2]);
 
 impl Moment {
     pub(super) const fn of(now: Millis) -> Self {
-        Self(now.0 as u32)
+        Self([now.0 as u16, (now.0 >> 16) as u16])
+    }
+
+    const fn get(self) -> u32 {
+        let Self([low, high]) = self;
+        low as u32 | (high as u32) << 16
     }
 
     /// `wait` milliseconds later.
     pub(super) const fn after(self, wait: u32) -> Self {
-        Self(self.0.wrapping_add(wait))
+        Self::of(Millis(self.get().wrapping_add(wait) as u64))
     }
 
     /// How long until then, in milliseconds; 0 if it is now, or was.
     pub(super) const fn left(self, now: Self) -> u32 {
-        let left = self.0.wrapping_sub(now.0);
+        let left = self.get().wrapping_sub(now.get());
         if left > u32::MAX / 2 { 0 } else { left }
     }
 
@@ -101,6 +110,7 @@ pub(super) struct Waits {
 }
 
 impl Waits {
+    #[inline(always)]
     pub(super) fn of(backoff: Backoff) -> Self {
         Self { first: wait(backoff.first), most: wait(backoff.most) }
     }
@@ -140,19 +150,23 @@ impl Jitter {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Gate {
     until: Moment,
-    /// Failures in a row; 0 is open.
-    step: u8,
+    /// Failures in a row, up to [`STEPS`]; 0 is open. And [`PROBING`].
+    state: u8,
     /// Counts the steps: what left before the last one says nothing new when it fails.
     epoch: u8,
-    probing: bool,
 }
 
+/// Something is on its way to find out whether it is better now.
+const PROBING: u8 = 0x80;
+/// After so many steps nothing changes any more.
+const STEPS: u8 = 0x7f;
+
 impl Gate {
-    pub(super) const OPEN: Self = Self { until: Moment(0), step: 0, epoch: 0, probing: false };
+    pub(super) const OPEN: Self = Self { until: Moment::of(Millis(0)), state: 0, epoch: 0 };
 
     /// Whether something may leave at `now`; else how long to wait (`None`: until the probe is back), `longest` at most.
     pub(super) fn open(&mut self, now: Moment, longest: u32) -> Result<(), Option<u32>> {
-        if self.step == 0 {
+        if !self.is_shut() {
             return Ok(());
         }
         let mut left = self.until.left(now);
@@ -161,7 +175,7 @@ impl Gate {
             left = longest;
             self.until = now.after(longest);
         }
-        match (self.probing, left) {
+        match (self.state & PROBING != 0, left) {
             (true, _) => Err(None),
             (false, 0) => Ok(()),
             (false, left) => Err(Some(left)),
@@ -170,24 +184,29 @@ impl Gate {
 
     /// Something leaves: returns what it has to bring back.
     pub(super) fn leave(&mut self) -> Pass {
-        let probe = self.step > 0;
-        self.probing |= probe;
+        let probe = self.is_shut();
+        if probe {
+            self.state |= PROBING;
+        }
         Pass { epoch: self.epoch, probe }
     }
 
     pub(super) fn back(&mut self, pass: Pass) {
         if pass.probe {
-            self.probing = false;
+            self.state &= STEPS;
         }
     }
 
     pub(super) const fn is_shut(&self) -> bool {
-        self.step > 0
+        self.step() > 0
+    }
+
+    const fn step(&self) -> u8 {
+        self.state & STEPS
     }
 
     pub(super) fn succeeded(&mut self) {
-        self.step = 0;
-        self.probing = false;
+        self.state = 0;
     }
 
     /// The connection broke while nothing was on its way.
@@ -205,12 +224,14 @@ impl Gate {
         jitter: &mut Jitter,
     ) {
         if pass.epoch == self.epoch {
-            self.step = self.step.saturating_add(1);
+            if self.step() < STEPS {
+                self.state += 1;
+            }
             self.epoch = self.epoch.wrapping_add(1);
-            self.until = now.after(jitter.up_to(backoff.ceiling(self.step)));
+            self.until = now.after(jitter.up_to(backoff.ceiling(self.step())));
         }
         if let Some(after) = after.map(wait) {
-            self.step = self.step.max(1);
+            self.state |= u8::from(!self.is_shut());
             self.until = now.after(after.max(self.until.left(now)));
         }
     }
@@ -228,7 +249,7 @@ mod tests {
     use super::*;
 
     const LONG: u32 = 300_000;
-    const START: Moment = Moment(u32::MAX - 50);
+    const START: Moment = Moment::of(Millis(u32::MAX as u64 - 50));
 
     #[test]
     fn moments_stand_on_both_sides_of_the_wrap() {
@@ -270,7 +291,7 @@ mod tests {
             gate.back(pass);
             gate.failed(pass, START, http, None, &mut jitter);
         }
-        assert_eq!(gate.step, 1);
+        assert_eq!(gate.step(), 1);
         assert!(gate.until.left(START) <= 100);
 
         let then = START.after(100);
@@ -292,8 +313,8 @@ mod tests {
         let mut gate = Gate::OPEN;
         let pass = gate.leave();
         let long = Some(Duration::from_millis(LONG.into()));
-        gate.failed(pass, Moment(1_000_000), Waits::of(Backoff::HTTP), long, &mut Jitter::new(1));
-        assert_eq!(gate.open(Moment(5), LONG), Err(Some(LONG)));
-        assert_eq!(gate.open(Moment(6), LONG), Err(Some(LONG - 1)));
+        gate.failed(pass, Moment::of(Millis(1_000_000)), Waits::of(Backoff::HTTP), long, &mut Jitter::new(1));
+        assert_eq!(gate.open(Moment::of(Millis(5)), LONG), Err(Some(LONG)));
+        assert_eq!(gate.open(Moment::of(Millis(6)), LONG), Err(Some(LONG - 1)));
     }
 }

@@ -1,15 +1,15 @@
 //! A lane: the segments of one kind in the order they are sent, and that kind's row of the ledger.
 
 use super::backoff::Gate;
-use super::ledger::Columns;
+use super::ledger::{Column, Columns};
 use super::machine::Lease;
-use super::scale::{Large, Part, Scale, Size};
+use super::scale::{Large, Part, Scale, With};
 use super::segment::NONE;
 use super::shelf::Shelf;
 use crate::Kind;
 
 /// As far behind the next line as a line can be that is not due.
-const FAR: u32 = 1 << 30;
+const FAR: usize = 1 << 30;
 
 /// The queue of one kind. A driver only makes it; [`Delivery`](super::Delivery) does the rest.
 pub struct Lane<S: Scale> {
@@ -17,13 +17,11 @@ pub struct Lane<S: Scale> {
     pub(super) gate: Gate,
     /// The number of the next line.
     pub(super) next_line: u32,
-    /// How many of the last lines wait for a full batch.
-    young: S::Size,
     pub(super) head: u16,
     pub(super) tail: u16,
     pub(super) kind: Kind,
     /// Which of the driver's connections carries it: lanes of one route wait together when it cannot be reached.
-    pub(super) route: u8,
+    route: S::Extra<u8>,
     /// Bytes of the lines that are queued or in flight, where there are too many segments to add them up.
     pub(super) bytes: S::Extra<usize>,
     /// Room promised to producers that fill segments of their own.
@@ -38,15 +36,18 @@ impl<S: Scale> Lane<S> {
             row: Columns::EMPTY,
             gate: Gate::OPEN,
             next_line: 0,
-            young: Size::ZERO,
             head: NONE,
             tail: NONE,
             kind,
-            route: 0,
+            route: Part::INITIAL,
             bytes: Part::INITIAL,
             leased: Part::INITIAL,
             shelf: Part::INITIAL,
         }
+    }
+
+    pub(super) fn route(&self) -> usize {
+        self.route.get().map_or(0, |route| usize::from(*route))
     }
 
     pub(super) fn leased(&self) -> Lease {
@@ -74,18 +75,20 @@ impl<S: Scale> Lane<S> {
     pub(super) fn number(&mut self, count: u32) -> u32 {
         let first = self.next_line;
         self.next_line = first.wrapping_add(count);
-        self.young = Size::of(self.young.get().saturating_add(count).min(FAR));
+        let young = self.row.get(Column::Young).saturating_add(count as usize);
+        self.row.set(Column::Young, young.min(FAR).min(S::Row::MOST));
         first
     }
 
     /// Whether the line of this number is sent without waiting for a full batch.
     pub(super) fn is_due(&self, line: u32) -> bool {
-        is_before(line, self.next_line.wrapping_sub(self.young.get()))
+        is_before(line, self.next_line.wrapping_sub(self.row.get(Column::Young) as u32))
     }
 
     /// Lines before this number are due.
     pub(super) fn make_due(&mut self, end: u32) {
-        self.young = Size::of(self.young.get().min(self.next_line.wrapping_sub(end)));
+        let young = self.next_line.wrapping_sub(end) as usize;
+        self.row.set(Column::Young, self.row.get(Column::Young).min(young));
     }
 
     /// The slot before the gap, which holds what only the store has.
@@ -102,7 +105,7 @@ impl<S: Scale> Lane<S> {
 impl Lane<Large> {
     /// An empty lane for `kind`, on the connection number `route` (0 to 2) of the driver's. Every higher number means 2.
     pub const fn on_route(kind: Kind, route: u8) -> Self {
-        Self { route: if route > 2 { 2 } else { route }, ..Self::new(kind) }
+        Self { route: With::new(if route > 2 { 2 } else { route }), ..Self::new(kind) }
     }
 }
 
@@ -129,6 +132,6 @@ mod tests {
 
     #[test]
     fn there_are_three_routes() {
-        assert_eq!([0, 2, 3, 255].map(|route| Lane::<Large>::on_route(Kind::Span, route).route), [0, 2, 2, 2]);
+        assert_eq!([0, 2, 3, 255].map(|route| Lane::<Large>::on_route(Kind::Span, route).route()), [0, 2, 2, 2]);
     }
 }

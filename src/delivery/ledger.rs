@@ -192,6 +192,8 @@ pub(super) enum Column {
     Queued,
     InFlight,
     Written,
+    /// The last lines, as far as they wait for a full batch; not a part of the balance.
+    Young,
     // Only where there is a store.
     Stored,
     Recovered,
@@ -263,10 +265,10 @@ pub(super) trait Columns: core::fmt::Debug {
 
 /// All columns.
 #[derive(Debug)]
-pub(super) struct Full([usize; 18]);
+pub(super) struct Full([usize; 19]);
 
 impl Columns for Full {
-    const EMPTY: Self = Self([0; 18]);
+    const EMPTY: Self = Self([0; 19]);
     const MOST: usize = usize::MAX;
 
     fn get(&self, column: Column) -> usize {
@@ -284,11 +286,11 @@ impl Columns for Full {
 #[derive(Debug)]
 pub(super) struct Narrow {
     counts: [usize; 10],
-    levels: [u16; 3],
+    levels: [u16; 4],
 }
 
 impl Columns for Narrow {
-    const EMPTY: Self = Self { counts: [0; 10], levels: [0; 3] };
+    const EMPTY: Self = Self { counts: [0; 10], levels: [0; 4] };
     const MOST: usize = u16::MAX as usize;
 
     fn get(&self, column: Column) -> usize {
@@ -313,7 +315,7 @@ mod tests {
 
     #[test]
     fn every_column_has_its_place() {
-        const COLUMNS: [Column; 18] = [
+        const COLUMNS: [Column; 19] = [
             Column::Accepted,
             Column::Delivered,
             Column::Doubtful,
@@ -327,6 +329,7 @@ mod tests {
             Column::Queued,
             Column::InFlight,
             Column::Written,
+            Column::Young,
             Column::Stored,
             Column::Recovered,
             Column::Expired,
@@ -340,8 +343,8 @@ mod tests {
         }
         assert!((1..).zip(COLUMNS).all(|(lines, column)| full.get(column) == lines));
         let with_store = full.row();
-        assert_eq!(with_store.dropped.total() + with_store.unsettled(), 4 + 5 + 6 + 7 + 16 + 17 + 18 + 11 + 12 + 13);
-        for column in &COLUMNS[13..] {
+        assert_eq!(with_store.dropped.total() + with_store.unsettled(), 4 + 5 + 6 + 7 + 17 + 18 + 19 + 11 + 12 + 13);
+        for column in &COLUMNS[14..] {
             full.set(*column, 0);
         }
         assert_eq!(full.row(), narrow.row(), "without a store");

@@ -2,7 +2,7 @@
 
 use super::backoff::{Gate, Jitter, Millis, Moment, Pass, wait};
 use super::lane::Lane;
-use super::ledger::{Column, Columns, Ledger};
+use super::ledger::{Column, Columns, Ledger, Row};
 use super::machine::{Action, Bounds, Core, Report, Statuses, Ticket, View};
 use super::policy::{LONGEST_RETRY_AFTER, Outcome};
 use super::scale::{Initial, Part};
@@ -35,7 +35,9 @@ impl<B: Buf> View<'_, B> {
         let mut earlier = |left: u32| wait = Some(wait.map_or(left, |wait| wait.min(left)));
         let count = self.lanes.len();
         let turn = usize::from(self.core.turn);
-        for at in (turn..count).chain(0..turn.min(count)) {
+        for step in 0..count {
+            let at = turn.saturating_add(step);
+            let at = if at < count { at } else { at.wrapping_sub(count) };
             let Some(lane) = self.lanes.get(at) else { continue };
             if !kinds.contains(lane.kind) {
                 continue;
@@ -70,7 +72,7 @@ impl<B: Buf> View<'_, B> {
         let Bounds { backoff, auth_backoff, .. } = &self.core.config;
         let longest = backoff.most.max(auth_backoff.most).max(wait(LONGEST_RETRY_AFTER));
         let Some(lane) = self.lanes.get_mut(at) else { return Ok(()) };
-        let route = self.core.routes.as_mut().get_mut(usize::from(lane.route));
+        let route = self.core.routes.as_mut().get_mut(lane.route());
         route.map_or(Ok(()), |route| route.gate.open(now, longest))?;
         lane.gate.open(now, longest)
     }
@@ -201,6 +203,12 @@ impl<B: Buf> View<'_, B> {
         ledger
     }
 
+    /// How many lines of all kinds were dropped or became doubtful so far.
+    pub(crate) fn lost_lines(&self) -> usize {
+        let sum = |row: Row| row.dropped.total().wrapping_add(row.doubtful);
+        self.lanes.iter().fold(0, |lost: usize, lane| lost.wrapping_add(sum(lane.row.row())))
+    }
+
     /// The statuses that lines were refused with for good, each with its number of lines; 0 stands for those of a
     /// transport that cannot take the kind, and for all others once four different ones were seen.
     pub fn statuses(&self) -> impl Iterator<Item = (u16, usize)> {
@@ -276,7 +284,7 @@ impl<B: Buf> View<'_, B> {
         slot.state = State::Out;
         lane.row.add(Column::Resent, slot.again(lines) as usize);
         lane.row.shift(Column::Queued, Column::InFlight, lines as usize);
-        let route = self.core.routes.as_mut().get_mut(usize::from(lane.route));
+        let route = self.core.routes.as_mut().get_mut(lane.route());
         let route_pass = route.map(|route| route.gate.leave()).unwrap_or_default();
         Some(InFlight {
             buf,
@@ -297,7 +305,7 @@ impl<B: Buf> View<'_, B> {
         let Core { config, jitter, routes, .. } = &mut *self.core;
         let Some(lane) = self.lanes.get_mut(at) else { return };
         let mut unused = Gate::OPEN;
-        let route = routes.as_mut().get_mut(usize::from(lane.route)).map_or(&mut unused, |route| &mut route.gate);
+        let route = routes.as_mut().get_mut(lane.route()).map_or(&mut unused, |route| &mut route.gate);
         route.back(route_pass);
         lane.gate.back(lane_pass);
         match outcome {

@@ -56,7 +56,7 @@ fn put_line<T: Tags + ?Sized>(
     rules: &Rules<'_>,
     out: &mut (impl Put + ?Sized),
 ) -> Result<(), InvalidInput> {
-    let name = Text::new(event.name).map_err(|problem| problem.of(Field::EventName))?;
+    let name = Text::new(event.name, Field::EventName)?;
     let source = source(event.source, rules)?;
     out.put(b"@Event ");
     put_u64(event.start_millis, out);
@@ -67,16 +67,16 @@ fn put_line<T: Tags + ?Sized>(
     let mut seen = Seen::new();
     let mut count = 0;
     event.annotations.try_each(&mut |key, value| {
-        let name = Name::key(key).map_err(|problem| problem.of(Field::AnnotationKey))?;
+        let name = Name::key(key, Field::AnnotationKey)?;
         if matches!(key, "host" | "tag" | "eventTag") {
             return Err(InvalidInput::new(Field::AnnotationKey, Problem::ReservedKey));
         }
-        let same = |other: &str, _: &str| Name::key(other).is_ok_and(|other| other.is(&name));
+        let same = |other: &str, _: &str| Name::key(other, Field::AnnotationKey).is_ok_and(|other| other.is(&name));
         if seen.may_have(name.fingerprint()) && among(&event.annotations, count, &same) {
             return Err(InvalidInput::new(Field::AnnotationKey, Problem::RepeatedKey));
         }
         count += 1;
-        let text = Text::new(value).map_err(|problem| problem.of(Field::AnnotationValue))?;
+        let text = Text::new(value, Field::AnnotationValue)?;
         out.put(b"\" ");
         name.put(out);
         out.put(b"=\"");
@@ -86,7 +86,7 @@ fn put_line<T: Tags + ?Sized>(
     out.put(b"\" host=\"");
     source.put(out);
     for tag in event.tags {
-        let tag = Text::new(tag).map_err(|problem| problem.of(Field::EventTag))?;
+        let tag = Text::new(tag, Field::EventTag)?;
         out.put(b"\" tag=\"");
         tag.put(out);
     }
@@ -112,7 +112,7 @@ fn put_json<T: Tags + ?Sized>(
     let mut seen = Seen::new();
     let mut count = 0;
     event.annotations.try_each(&mut |key, value| {
-        let name = Name::parts(key).map_err(|problem| problem.of(Field::AnnotationKey))?;
+        let name = Name::parts(key, Field::AnnotationKey)?;
         if seen.may_have(name.fingerprint()) && among(&event.annotations, count, &|other, _| other == key) {
             return Err(InvalidInput::new(Field::AnnotationKey, Problem::RepeatedKey));
         }
@@ -120,7 +120,7 @@ fn put_json<T: Tags + ?Sized>(
             out.put(b",");
         }
         count += 1;
-        put_string(key, out);
+        put_string(key.as_bytes(), out);
         out.put(b":");
         put_string(not_blank(value, Field::AnnotationValue)?, out);
         Ok(())
@@ -141,8 +141,8 @@ fn put_json<T: Tags + ?Sized>(
     Ok(())
 }
 
-fn not_blank(text: &str, field: Field) -> Result<&str, InvalidInput> {
-    if is_blank(text) { Err(InvalidInput::new(field, Problem::Blank)) } else { Ok(text) }
+fn not_blank(text: &str, field: Field) -> Result<&[u8], InvalidInput> {
+    if is_blank(text) { Err(InvalidInput::new(field, Problem::Blank)) } else { Ok(text.as_bytes()) }
 }
 
 #[cfg(test)]

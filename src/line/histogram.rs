@@ -29,8 +29,8 @@ fn put_histogram<T: Tags + ?Sized>(
     rules: &Rules<'_>,
     out: &mut (impl Put + ?Sized),
 ) -> Result<u32, InvalidInput> {
-    let name = Name::new(histogram.name).map_err(|problem| problem.of(Field::HistogramName))?;
-    name.check(rules.limits.metric_name).map_err(|problem| problem.of(Field::HistogramName))?;
+    let name = Name::new(histogram.name, Field::HistogramName)?;
+    name.check(rules.limits.metric_name, Field::HistogramName)?;
     if histogram.granularities == Default::default() {
         return Err(InvalidInput::new(Field::Granularities, Problem::Missing));
     }

@@ -43,7 +43,7 @@ fn put_metric<T: Tags + ?Sized>(
     rules: &Rules<'_>,
     out: &mut (impl Put + ?Sized),
 ) -> Result<u32, InvalidInput> {
-    let name = Name::new(metric.name).map_err(|problem| problem.of(Field::MetricName))?;
+    let name = Name::new(metric.name, Field::MetricName)?;
     if !sendable(metric.value, name.is_delta())? {
         return Ok(0);
     }
@@ -59,7 +59,7 @@ fn put_delta<T: Tags + ?Sized>(
     if !sendable(counter.value, true)? {
         return Ok(0);
     }
-    let name = Name::delta(counter.name).map_err(|problem| problem.of(Field::MetricName))?;
+    let name = Name::delta(counter.name, Field::MetricName)?;
     put_point(&name, counter.value, None, counter.source, &counter.tags, rules, out)
 }
 
@@ -86,7 +86,7 @@ fn put_point<T: Tags + ?Sized>(
     rules: &Rules<'_>,
     out: &mut (impl Put + ?Sized),
 ) -> Result<u32, InvalidInput> {
-    name.check(rules.limits.metric_name).map_err(|problem| problem.of(Field::MetricName))?;
+    name.check(rules.limits.metric_name, Field::MetricName)?;
     put_name(name, out);
     put_number(value, timestamp, out);
     put_rest(own_source, tags, rules, out)?;

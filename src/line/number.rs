@@ -2,6 +2,7 @@
 
 use uuid::Uuid;
 
+use super::compact::SHORTCUTS;
 use super::out::Put;
 
 const EXPONENT: u64 = 0x7FF << 52;
@@ -16,7 +17,8 @@ pub(crate) const fn is_finite(value: f64) -> bool {
 /// Whether it is zero, of whichever sign.
 #[inline]
 pub(crate) const fn is_zero(value: f64) -> bool {
-    value.to_bits() << 1 == 0
+    let bits = value.to_bits();
+    (bits >> 32) as u32 & 0x7FFF_FFFF | bits as u32 == 0
 }
 
 /// Writes a finite double: the shortest text that reads back as the same double, `42422.0`, `1e16`, `-0.0`.
@@ -24,13 +26,13 @@ pub(crate) const fn is_zero(value: f64) -> bool {
 /// A value of at most four decimals goes through an integer, which gives the same text in a third of the time. The
 /// division says whether it is one: it is rounded to the nearest double, so where it gives the value back, the decimal
 /// number is read as that value. It has at most 15 digits, and no two such numbers are read as the same double; so the
-/// shortest text cannot be another one. Bare metal seldom calculates with doubles in hardware: there the detour costs time
-/// and 2 KB.
+/// shortest text cannot be another one. Bare metal seldom calculates with doubles in hardware: there it would cost
+/// time and 2 KB.
 #[inline]
 pub(crate) fn put_f64(value: f64, out: &mut (impl Put + ?Sized)) {
     let magnitude = value.abs();
-    let scaled = if cfg!(target_os = "none") { 0 } else { (magnitude * 1e4 + 0.5) as u64 };
-    if !cfg!(target_os = "none") && magnitude < 1e11 && scaled as f64 / 1e4 == magnitude {
+    let scaled = if SHORTCUTS { (magnitude * 1e4 + 0.5) as u64 } else { 0 };
+    if SHORTCUTS && magnitude < 1e11 && scaled as f64 / 1e4 == magnitude {
         if value.is_sign_negative() {
             out.put(b"-");
         }
@@ -58,17 +60,30 @@ fn put_decimal(scaled: u64, out: &mut (impl Put + ?Sized)) {
 /// Writes an integer.
 #[inline]
 pub(crate) fn put_u64(value: u64, out: &mut (impl Put + ?Sized)) {
-    out.put_digits(itoa::Buffer::new().format(value).as_bytes());
+    if SHORTCUTS {
+        return out.put_digits(itoa::Buffer::new().format(value).as_bytes());
+    }
+    let (mut digits, mut rest) = ([0; 20], value);
+    let (mut before, mut more) = (digits.len(), true);
+    for digit in digits.iter_mut().rev() {
+        if more {
+            *digit = b'0' + (rest % 10) as u8;
+            rest /= 10;
+            before -= 1;
+            more = rest != 0;
+        }
+    }
+    out.put_digits(digits.get(before..).unwrap_or_default());
 }
 
 /// Writes the id as lower-case hexadecimal with hyphens.
 #[inline]
-pub(crate) fn put_id(id: Uuid, out: &mut (impl Put + ?Sized)) {
+pub(crate) fn put_id(id: &Uuid, out: &mut (impl Put + ?Sized)) {
     out.put_digits(&hyphenated(id));
 }
 
 #[inline]
-fn hyphenated(id: Uuid) -> [u8; 36] {
+fn hyphenated(id: &Uuid) -> [u8; 36] {
     let (id, dash) = (id.as_u128(), b'-');
     let [a0, a1, a2, a3, a4, a5, a6, a7] = hexadecimal((id >> 96) as u32);
     let [b0, b1, b2, b3, c0, c1, c2, c3] = hexadecimal((id >> 64) as u32);
@@ -141,7 +156,7 @@ mod tests {
         let mut bits: u128 = 0x0123_4567_89AB_CDEF_FEDC_BA98_7654_3210;
         for _ in 0..1000 {
             let id = Uuid::from_u128(bits);
-            assert_eq!(hyphenated(id).as_slice(), id.to_string().as_bytes());
+            assert_eq!(hyphenated(&id).as_slice(), id.to_string().as_bytes());
             bits = bits.wrapping_mul(0x2360_ED05_1FC6_5DA4_4385_DF64_9FCC_F645).wrapping_add(1);
         }
     }

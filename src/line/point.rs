@@ -1,5 +1,6 @@
 //! What the lines of metrics, delta counters and histograms have in common: the source and the point tags.
 
+use super::compact::SHORTCUTS;
 use super::out::Put;
 use super::seen::{Seen, among};
 use super::text::{Name, Text, are_plain, fingerprint};
@@ -16,14 +17,14 @@ impl Problem {
 /// The source of a datum: its own, the default one where that is blank, else an error.
 #[cfg_attr(not(target_os = "none"), inline(always))]
 pub(crate) fn source<'a>(own: Option<&'a str>, rules: &Rules<'a>) -> Result<Text<'a>, InvalidInput> {
-    let source = match own.map(Text::new) {
+    let source = match own.map(|own| Text::new(own, Field::Source)) {
         Some(Ok(own)) => own,
         _ => rules
             .default_source
-            .and_then(|default| Text::new(default).ok())
+            .and_then(|default| Text::new(default, Field::Source).ok())
             .ok_or(InvalidInput::new(Field::Source, Problem::Missing))?,
     };
-    source.check(rules.limits.source).map_err(|problem| problem.of(Field::Source))?;
+    source.check(rules.limits.source, Field::Source)?;
     Ok(source)
 }
 
@@ -58,7 +59,7 @@ pub(crate) fn put_tags<T: Tags + ?Sized>(
 /// fingerprint of its key.
 #[inline]
 fn put_tag(key: &str, value: &str, limits: &Limits, out: &mut (impl Put + ?Sized)) -> Result<u32, InvalidInput> {
-    let short = key.len() <= limits.tag_key && key.len() + value.len() <= limits.tag;
+    let short = SHORTCUTS && key.len() <= limits.tag_key && key.len() + value.len() <= limits.tag;
     if !(short && are_plain(key, value) && !is_own(key)) {
         return put_odd_tag(key, value, limits, out);
     }
@@ -72,12 +73,12 @@ fn put_tag(key: &str, value: &str, limits: &Limits, out: &mut (impl Put + ?Sized
 /// [`put_tag`] for any tag.
 #[cold]
 fn put_odd_tag(key: &str, value: &str, limits: &Limits, out: &mut (impl Put + ?Sized)) -> Result<u32, InvalidInput> {
-    let name = Name::key(key).map_err(|problem| problem.of(Field::TagKey))?;
+    let name = Name::key(key, Field::TagKey)?;
     if matches!(key, "source" | "host") {
         return Err(InvalidInput::new(Field::TagKey, Problem::ReservedKey));
     }
-    let text = Text::new(value).map_err(|problem| problem.of(Field::TagValue))?;
-    name.check(limits.tag_key).map_err(|problem| problem.of(Field::TagKey))?;
+    let text = Text::new(value, Field::TagValue)?;
+    name.check(limits.tag_key, Field::TagKey)?;
     let renamed = as_read(key).len() - key.len();
     let (limit, len) = (limits.tag, name.units() + renamed + text.units());
     if len > limit {
@@ -103,6 +104,6 @@ fn as_read(key: &str) -> &str {
 /// Whether the reader keeps one of the first `count` keys as it keeps `key`.
 #[cold]
 fn is_among<T: Tags + ?Sized>(tags: &T, count: usize, key: &str) -> bool {
-    let Ok(key) = Name::key(as_read(key)) else { return false };
+    let Ok(key) = Name::key(as_read(key), Field::TagKey) else { return false };
     among(tags, count, &|other, _| key.is_written_from(as_read(other)))
 }

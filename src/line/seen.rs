@@ -51,21 +51,22 @@ mod tests {
     use std::format;
 
     use super::*;
+    use crate::Field;
     use crate::line::text::Name;
 
     #[test]
     fn a_repeated_key_is_never_missed() {
         let mut seen = Seen::new();
         for i in 0..300 {
-            seen.may_have(Name::key(&format!("key {i}")).unwrap().fingerprint());
+            seen.may_have(Name::key(&format!("key {i}"), Field::TagKey).unwrap().fingerprint());
         }
-        assert!((0..300).all(|i| seen.may_have(Name::key(&format!("key-{i}")).unwrap().fingerprint())));
+        assert!((0..300).all(|i| seen.may_have(Name::key(&format!("key-{i}"), Field::TagKey).unwrap().fingerprint())));
     }
 
     #[test]
     fn few_keys_are_mostly_told_apart() {
         let mut seen = Seen::new();
-        let key = |i| Name::key(&format!("some.tag.{i}")).unwrap().fingerprint();
+        let key = |i| Name::key(&format!("some.tag.{i}"), Field::TagKey).unwrap().fingerprint();
         let accidents = (0..100).filter(|&i| seen.may_have(key(i))).count();
         assert!(accidents < 10, "{accidents} of 100");
     }

@@ -47,7 +47,7 @@ fn put_tags(datum: &SourceTag<'_>, rules: &Rules<'_>, out: &mut (impl Put + ?Siz
     for tag in datum.tags {
         out.put(b"\" \"");
         // The receiver takes only what is legal in a key.
-        Name::key(tag).map_err(|problem| problem.of(Field::SourceTag))?.put(out);
+        Name::key(tag, Field::SourceTag)?.put(out);
     }
     end_line(out)
 }
@@ -63,14 +63,14 @@ fn put_description(
         DescriptionAction::Delete => b"@SourceDescription action=delete source=\"",
     });
     source.put(out);
-    match Text::new(datum.description) {
+    match Text::new(datum.description, Field::Description) {
         Ok(description) => {
             out.put(b"\" \"");
             description.put(out);
         }
         // Only what is taken away needs no text.
         Err(_) if datum.action == DescriptionAction::Delete => {}
-        Err(problem) => return Err(problem.of(Field::Description)),
+        Err(invalid) => return Err(invalid),
     }
     end_line(out)
 }

@@ -46,7 +46,7 @@ impl<T: Tags> Encode for Span<'_, T> {
             return Ok(None);
         }
         Out::lines(sink, rules.limits.trace_line, |out| {
-            put_span_logs(self.trace_id, self.span_id, None, self.logs, out)?;
+            put_span_logs(&self.trace_id, &self.span_id, None, self.logs, out)?;
             out.put(BEFORE_SPAN);
             put_span(self, rules, &mut Json(out))?;
             end_line(AFTER_SPAN, out)
@@ -63,7 +63,7 @@ impl<T: Tags> Encode for Span<'_, T> {
             return Ok(None);
         }
         compact::lines(lines, rules.limits.trace_line, &mut |out| {
-            put_span_logs(self.trace_id, self.span_id, None, self.logs, out)?;
+            put_span_logs(&self.trace_id, &self.span_id, None, self.logs, out)?;
             out.put(BEFORE_SPAN);
             // The encoder of the line itself, not one more for the inside of JSON.
             let inside: &mut dyn Put = &mut Json(out);
@@ -87,22 +87,22 @@ fn put_span<T: Tags + ?Sized>(
     out: &mut (impl Put + ?Sized),
 ) -> Result<(), InvalidInput> {
     let limits = &rules.limits;
-    let name = Text::new(span.name).map_err(|problem| problem.of(Field::SpanName))?;
-    name.check(limits.span_name).map_err(|problem| problem.of(Field::SpanName))?;
+    let name = Text::new(span.name, Field::SpanName)?;
+    name.check(limits.span_name, Field::SpanName)?;
     let source = source(span.source, rules)?;
     out.put(b"\"");
     name.put(out);
     out.put(b"\" source=\"");
     source.put(out);
     out.put(b"\" traceId=");
-    put_id(span.trace_id, out);
+    put_id(&span.trace_id, out);
     out.put(b" spanId=");
-    put_id(span.span_id, out);
-    for &parent in span.parents {
+    put_id(&span.span_id, out);
+    for parent in span.parents {
         out.put(b" parent=");
         put_id(parent, out);
     }
-    for &follows in span.follows_from {
+    for follows in span.follows_from {
         out.put(b" followsFrom=");
         put_id(follows, out);
     }
@@ -138,14 +138,15 @@ fn put_tags<T: Tags + ?Sized>(
         if marked && key == MARK {
             return Ok(());
         }
-        let name = Name::span_key(key).map_err(|problem| problem.of(Field::SpanTagKey))?;
+        let name = Name::span_key(key, Field::SpanTagKey)?;
         if matches!(key, "source" | "host" | "traceId" | "spanId" | "parent" | "followsFrom") {
             return Err(InvalidInput::new(Field::SpanTagKey, Problem::ReservedKey));
         }
-        name.check(limits.span_tag_key).map_err(|problem| problem.of(Field::SpanTagKey))?;
-        let text = Text::new(value).map_err(|problem| problem.of(Field::SpanTagValue))?;
+        name.check(limits.span_tag_key, Field::SpanTagKey)?;
+        let text = Text::new(value, Field::SpanTagValue)?;
         let same = |key: &str, value: &str| {
-            Name::span_key(key).is_ok_and(|key| key.is(&name)) && Text::new(value).is_ok_and(|value| value.is(&text))
+            Name::span_key(key, Field::SpanTagKey).is_ok_and(|key| key.is(&name))
+                && Text::new(value, Field::SpanTagValue).is_ok_and(|value| value.is(&text))
         };
         if seen.may_have(name.fingerprint()) && among(tags, given - 1, &same) {
             return Ok(());

@@ -24,7 +24,7 @@ impl Encode for SpanLogs<'_> {
 }
 
 fn put_line(logs: &SpanLogs<'_>, rules: &Rules<'_>, out: &mut (impl Put + ?Sized)) -> Result<u32, InvalidInput> {
-    put_span_logs(logs.trace_id, logs.span_id, logs.secondary_id, logs.logs, out)?;
+    put_span_logs(&logs.trace_id, &logs.span_id, logs.secondary_id, logs.logs, out)?;
     if let Some(span) = logs.span {
         out.put(b",\"span\":\"");
         Json(out).put(span_line(span, rules)?.as_bytes());
@@ -46,8 +46,8 @@ fn span_line<'a>(line: &'a str, rules: &Rules<'_>) -> Result<&'a str, InvalidInp
 
 /// The object up to and with its logs; what follows is the span, and `}`.
 pub(crate) fn put_span_logs(
-    trace_id: Uuid,
-    span_id: Uuid,
+    trace_id: &Uuid,
+    span_id: &Uuid,
     secondary_id: Option<&str>,
     logs: &[SpanLog<'_>],
     out: &mut (impl Put + ?Sized),
@@ -62,7 +62,7 @@ pub(crate) fn put_span_logs(
     out.put(b"\"");
     if let Some(secondary_id) = secondary_id {
         out.put(b",\"_spanSecondaryId\":");
-        put_string(secondary_id, out);
+        put_string(secondary_id.as_bytes(), out);
     }
     let mut before: &[u8] = b",\"logs\":[{\"timestamp\":";
     for log in logs {
@@ -85,16 +85,16 @@ fn put_log(log: &SpanLog<'_>, out: &mut (impl Put + ?Sized)) -> Result<(), Inval
     let mut seen = Seen::new();
     for (index, &(key, value)) in log.fields.iter().enumerate() {
         // The key goes out as it is. The name only finds those that may be repeated.
-        let name = Name::parts(key).map_err(|problem| problem.of(Field::SpanLogKey))?;
+        let name = Name::parts(key, Field::SpanLogKey)?;
         if seen.may_have(name.fingerprint()) && log.fields.iter().take(index).any(|(other, _)| *other == key) {
             return Err(InvalidInput::new(Field::SpanLogKey, Problem::RepeatedKey));
         }
         if index > 0 {
             out.put(b",");
         }
-        put_string(key, out);
+        put_string(key.as_bytes(), out);
         out.put(b":");
-        put_string(value, out);
+        put_string(value.as_bytes(), out);
     }
     out.put(b"}}");
     Ok(())

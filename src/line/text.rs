@@ -6,8 +6,9 @@
 
 use core::iter::from_fn;
 
+use super::compact::SHORTCUTS;
 use super::out::Put;
-use crate::Problem;
+use crate::{Field, InvalidInput, Problem};
 
 const WORD: usize = size_of::<usize>();
 const LOW: usize = usize::MAX / 0xFF;
@@ -38,6 +39,9 @@ const fn plain_word(word: usize) -> bool {
 /// Whether `check` holds for every word of `bytes`; `check` holds for letters. The last word overlaps the one before it.
 #[cfg_attr(not(target_os = "none"), inline(always))]
 pub(crate) fn all_words(bytes: &[u8], check: impl Fn(usize) -> bool) -> bool {
+    if !SHORTCUTS {
+        return bytes.iter().all(|&byte| check(LOW * usize::from(byte)));
+    }
     let Some(last) = bytes.last_chunk::<WORD>() else { return check(short_word(bytes)) };
     let (words, _) = bytes.as_chunks::<WORD>();
     words.iter().all(|word| check(usize::from_ne_bytes(*word))) && check(usize::from_ne_bytes(*last))
@@ -166,33 +170,33 @@ pub(crate) struct Name<'a> {
 impl<'a> Name<'a> {
     /// The name of a metric or histogram.
     #[cfg_attr(not(target_os = "none"), inline(always))]
-    pub(crate) fn new(raw: &'a str) -> Result<Self, Problem> {
-        Self::parts(raw)?.longer_than_its_prefix()
+    pub(crate) fn new(raw: &'a str, field: Field) -> Result<Self, InvalidInput> {
+        Self::parts(raw, field)?.longer_than_its_prefix(field)
     }
 
     /// The name of a delta counter: `∆` in front unless it starts with `∆` or `Δ`.
     #[inline]
-    pub(crate) fn delta(raw: &'a str) -> Result<Self, Problem> {
-        let mut name = Self::parts(raw)?;
+    pub(crate) fn delta(raw: &'a str, field: Field) -> Result<Self, InvalidInput> {
+        let mut name = Self::parts(raw, field)?;
         match name.prefix {
             b"" => name.prefix = "∆".as_bytes(),
             b"~" => name.prefix = "∆~".as_bytes(),
             _ => {}
         }
-        name.longer_than_its_prefix()
+        name.longer_than_its_prefix(field)
     }
 
     /// A key. One that is only a delta crashes the reader as a name does; `~` alone does not.
     #[cfg_attr(not(target_os = "none"), inline(always))]
-    pub(crate) fn key(raw: &'a str) -> Result<Self, Problem> {
-        let name = Self::parts(raw)?;
-        if name.is_delta() { name.longer_than_its_prefix() } else { Ok(name) }
+    pub(crate) fn key(raw: &'a str, field: Field) -> Result<Self, InvalidInput> {
+        let name = Self::parts(raw, field)?;
+        if name.is_delta() { name.longer_than_its_prefix(field) } else { Ok(name) }
     }
 
     /// The key of a span tag: `_` in front of one made of digits only, which would be read as the start time.
     #[cfg_attr(not(target_os = "none"), inline(always))]
-    pub(crate) fn span_key(raw: &'a str) -> Result<Self, Problem> {
-        let mut name = Self::key(raw)?;
+    pub(crate) fn span_key(raw: &'a str, field: Field) -> Result<Self, InvalidInput> {
+        let mut name = Self::key(raw, field)?;
         if name.rest.first().is_some_and(u8::is_ascii_digit)
             && name.prefix.is_empty()
             && name.rest.iter().all(u8::is_ascii_digit)
@@ -204,17 +208,17 @@ impl<'a> Name<'a> {
 
     /// Anything but a blank.
     #[cfg_attr(not(target_os = "none"), inline(always))]
-    pub(crate) fn parts(raw: &'a str) -> Result<Self, Problem> {
+    pub(crate) fn parts(raw: &'a str, field: Field) -> Result<Self, InvalidInput> {
         if is_legal(raw.as_bytes()) && !raw.is_empty() {
             return Ok(Self { prefix: b"", rest: raw.as_bytes(), clean: true });
         }
-        Self::odd_parts(raw)
+        Self::odd_parts(raw, field)
     }
 
     #[cold]
-    fn odd_parts(raw: &'a str) -> Result<Self, Problem> {
+    fn odd_parts(raw: &'a str, field: Field) -> Result<Self, InvalidInput> {
         if is_blank(raw) {
-            return Err(Problem::Blank);
+            return Err(InvalidInput::new(field, Problem::Blank));
         }
         let raw = raw.as_bytes();
         let rest = after_delta(raw).unwrap_or(raw);
@@ -224,8 +228,8 @@ impl<'a> Name<'a> {
     }
 
     #[cfg_attr(not(target_os = "none"), inline(always))]
-    fn longer_than_its_prefix(self) -> Result<Self, Problem> {
-        if self.rest.is_empty() { Err(Problem::PrefixOnly) } else { Ok(self) }
+    fn longer_than_its_prefix(self, field: Field) -> Result<Self, InvalidInput> {
+        if self.rest.is_empty() { Err(InvalidInput::new(field, Problem::PrefixOnly)) } else { Ok(self) }
     }
 
     /// Whether the reader takes a metric of this name for a delta counter.
@@ -235,7 +239,7 @@ impl<'a> Name<'a> {
 
     /// The name as it was given, if nothing was cleaned.
     pub(crate) fn as_given(&self) -> Option<&'a [u8]> {
-        (self.clean && self.prefix.is_empty()).then_some(self.rest)
+        (SHORTCUTS && self.clean && self.prefix.is_empty()).then_some(self.rest)
     }
 
     /// At most so many UTF-16 units.
@@ -250,8 +254,8 @@ impl<'a> Name<'a> {
 
     /// Says whether it is over `limit`.
     #[cfg_attr(not(target_os = "none"), inline(always))]
-    pub(crate) fn check(&self, limit: usize) -> Result<(), Problem> {
-        if self.at_most() <= limit { Ok(()) } else { over(limit, self.units()) }
+    pub(crate) fn check(&self, limit: usize, field: Field) -> Result<(), InvalidInput> {
+        if self.at_most() <= limit { Ok(()) } else { over(limit, self.units(), field) }
     }
 
     /// The cleaned bytes, one by one.
@@ -284,7 +288,7 @@ impl<'a> Name<'a> {
     pub(crate) fn is_written_from(&self, other: &str) -> bool {
         match self.as_given() {
             Some(given) if is_legal(other.as_bytes()) => given == other.as_bytes(),
-            _ => Name::key(other).is_ok_and(|other| other.is(self)),
+            _ => Name::key(other, Field::TagKey).is_ok_and(|other| other.is(self)),
         }
     }
 
@@ -390,10 +394,10 @@ pub(crate) struct Text<'a> {
 
 impl<'a> Text<'a> {
     #[cfg_attr(not(target_os = "none"), inline(always))]
-    pub(crate) fn new(raw: &'a str) -> Result<Self, Problem> {
+    pub(crate) fn new(raw: &'a str, field: Field) -> Result<Self, InvalidInput> {
         let trimmed = trim(raw.as_bytes());
         if trimmed.is_empty() {
-            return Err(Problem::Blank);
+            return Err(InvalidInput::new(field, Problem::Blank));
         }
         Ok(Self { trimmed, plain: all_words(trimmed, plain_word) })
     }
@@ -415,8 +419,8 @@ impl<'a> Text<'a> {
 
     /// Says whether it is over `limit`.
     #[cfg_attr(not(target_os = "none"), inline(always))]
-    pub(crate) fn check(&self, limit: usize) -> Result<(), Problem> {
-        if self.at_most() <= limit { Ok(()) } else { over(limit, self.units()) }
+    pub(crate) fn check(&self, limit: usize, field: Field) -> Result<(), InvalidInput> {
+        if self.at_most() <= limit { Ok(()) } else { over(limit, self.units(), field) }
     }
 
     /// Whether both are written alike.
@@ -479,7 +483,7 @@ fn ends_are_plain(text: &[u8]) -> bool {
 /// Without white space at both ends and backslashes at the end, of which neither is left at the end.
 #[cfg_attr(not(target_os = "none"), inline(always))]
 fn trim(raw: &[u8]) -> &[u8] {
-    if ends_are_plain(raw) { raw } else { trim_odd(raw) }
+    if SHORTCUTS && ends_are_plain(raw) { raw } else { trim_odd(raw) }
 }
 
 #[cold]
@@ -488,8 +492,8 @@ fn trim_odd(raw: &[u8]) -> &[u8] {
 }
 
 #[cold]
-fn over(limit: usize, len: usize) -> Result<(), Problem> {
-    if len <= limit { Ok(()) } else { Err(Problem::TooLong { limit, len }) }
+fn over(limit: usize, len: usize, field: Field) -> Result<(), InvalidInput> {
+    if len <= limit { Ok(()) } else { Err(InvalidInput::new(field, Problem::TooLong { limit, len })) }
 }
 
 #[cfg(test)]
@@ -500,7 +504,6 @@ mod tests {
     use std::vec::Vec;
 
     use super::*;
-    use crate::InvalidInput;
 
     impl Put for Vec<u8> {
         fn put(&mut self, bytes: &[u8]) {
@@ -516,6 +519,8 @@ mod tests {
         }
     }
 
+    const F: Field = Field::TagKey;
+
     fn written(put: impl FnOnce(&mut Vec<u8>)) -> String {
         let mut out = Vec::new();
         put(&mut out);
@@ -523,11 +528,11 @@ mod tests {
     }
 
     fn name(raw: &str) -> Result<String, Problem> {
-        Name::new(raw).map(|name| written(|out| name.put(out)))
+        Name::new(raw, F).map(|name| written(|out| name.put(out))).map_err(|invalid| invalid.problem)
     }
 
     fn text(raw: &str) -> Result<String, Problem> {
-        Text::new(raw).map(|text| written(|out| text.put(out)))
+        Text::new(raw, F).map(|text| written(|out| text.put(out))).map_err(|invalid| invalid.problem)
     }
 
     /// The table of the wire format, character by character.
@@ -572,19 +577,19 @@ mod tests {
         }
         for (raw, clean) in [("a", "∆a"), ("~a", "∆~a"), ("Δa", "Δa"), ("∆~a", "∆~a"), ("a b", "∆a-b"), ("∆Δ", "∆-")]
         {
-            assert_eq!(written(|out| Name::delta(raw).unwrap().put(out)), clean);
+            assert_eq!(written(|out| Name::delta(raw, F).unwrap().put(out)), clean);
         }
-        assert_eq!(Name::delta("~").map(|_| ()), Err(Problem::PrefixOnly));
+        assert_eq!(Name::delta("~", F).map(|_| ()), Err(Problem::PrefixOnly.of(F)));
     }
 
     #[test]
     fn keys() {
-        assert!(Name::key("~").is_ok());
-        assert_eq!(Name::key("Δ").map(|_| ()), Err(Problem::PrefixOnly));
+        assert!(Name::key("~", F).is_ok());
+        assert_eq!(Name::key("Δ", F).map(|_| ()), Err(Problem::PrefixOnly.of(F)));
         for (raw, clean) in
             [("123", "_123"), ("12a", "12a"), ("1 2", "1-2"), ("1.5", "1.5"), ("a1", "a1"), ("~1", "~1")]
         {
-            assert_eq!(written(|out| Name::span_key(raw).unwrap().put(out)), clean);
+            assert_eq!(written(|out| Name::span_key(raw, F).unwrap().put(out)), clean);
         }
     }
 
@@ -599,15 +604,15 @@ mod tests {
             ("ab", "ab"),
         ];
         for (raw, clean) in same {
-            let (raw, clean) = (Name::key(raw).unwrap(), Name::key(clean).unwrap());
+            let (raw, clean) = (Name::key(raw, F).unwrap(), Name::key(clean, F).unwrap());
             assert!(raw.is(&clean) && clean.is(&raw));
             assert_eq!(raw.fingerprint(), clean.fingerprint());
         }
-        let (digits, given) = (Name::span_key("12345").unwrap(), Name::span_key("_12345").unwrap());
+        let (digits, given) = (Name::span_key("12345", F).unwrap(), Name::span_key("_12345", F).unwrap());
         assert!(digits.is(&given));
         assert_eq!(digits.fingerprint(), given.fingerprint());
         let marks: std::collections::HashSet<_> =
-            (0..64).map(|i| Name::key(&format!("some.key.{i}")).unwrap().fingerprint()).collect();
+            (0..64).map(|i| Name::key(&format!("some.key.{i}"), F).unwrap().fingerprint()).collect();
         assert!(marks.len() > 40, "only {} different fingerprints of 64", marks.len());
     }
 
@@ -663,17 +668,17 @@ mod tests {
         for raw in ["abc", "höst", "温度", "😀😀", "a\u{7FF}\u{800}\u{FFFF}\u{10000}"] {
             assert_eq!(utf16_len(raw.as_bytes()), raw.encode_utf16().count());
         }
-        assert_eq!(Text::new("a\"b\nc").unwrap().units(), 6);
-        assert_eq!(Name::new("a😀b").unwrap().units(), 3);
-        assert_eq!(Name::delta("ab").unwrap().units(), 3);
-        assert_eq!(Text::new("温度").unwrap().check(2), Ok(()));
-        assert_eq!(Text::new("温😀").unwrap().check(2), Err(Problem::TooLong { limit: 2, len: 3 }));
-        assert_eq!(Text::new("ab\n.").unwrap().check(4), Err(Problem::TooLong { limit: 4, len: 5 }));
+        assert_eq!(Text::new("a\"b\nc", F).unwrap().units(), 6);
+        assert_eq!(Name::new("a😀b", F).unwrap().units(), 3);
+        assert_eq!(Name::delta("ab", F).unwrap().units(), 3);
+        assert_eq!(Text::new("温度", F).unwrap().check(2, F), Ok(()));
+        assert_eq!(Text::new("温😀", F).unwrap().check(2, F), Err(Problem::TooLong { limit: 2, len: 3 }.of(F)));
+        assert_eq!(Text::new("ab\n.", F).unwrap().check(4, F), Err(Problem::TooLong { limit: 4, len: 5 }.of(F)));
     }
 
     #[test]
     fn texts_are_alike_if_they_are_written_alike() {
-        let alike = |a, b| Text::new(a).unwrap().is(&Text::new(b).unwrap());
+        let alike = |a, b| Text::new(a, F).unwrap().is(&Text::new(b, F).unwrap());
         assert!(alike(" a\\", "a") && alike("a\u{4}", "a-") && alike("a\nb", "a\\nb"));
         assert!(!alike("a\"b", "a\\\"b") && !alike("a", "b"));
     }

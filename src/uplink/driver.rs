@@ -173,8 +173,7 @@ impl<Q: Access, T> Uplink<Q, T> {
 
     /// Lines that were dropped or became doubtful so far.
     pub fn lost(&mut self) -> usize {
-        let total = self.ledger().total();
-        total.dropped.total().wrapping_add(total.doubtful)
+        self.queue.with(|queue| queue.lost_lines()).unwrap_or(0)
     }
 }
 

@@ -46,6 +46,15 @@ impl Uart {
         (self.read(STATE) & 0b10 != 0).then(|| self.read(DATA) as u8)
     }
 
+    /// The next byte, however long it takes.
+    pub fn wait(&mut self) -> u8 {
+        loop {
+            if let Some(byte) = self.take() {
+                return byte;
+            }
+        }
+    }
+
     fn read(&self, register: usize) -> u32 {
         // SAFETY: a register of this UART, which lies outside of all that Rust knows.
         unsafe { ((self.base + register) as *const u32).read_volatile() }
@@ -69,6 +78,14 @@ impl embedded_io::Write for Uart {
 
     fn flush(&mut self) -> Result<(), Self::Error> {
         Ok(())
+    }
+}
+
+impl embedded_io::Read for Uart {
+    fn read(&mut self, into: &mut [u8]) -> Result<usize, Self::Error> {
+        let Some(place) = into.first_mut() else { return Ok(0) };
+        *place = self.wait();
+        Ok(1)
     }
 }
 

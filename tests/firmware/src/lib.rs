@@ -3,7 +3,10 @@
 #![no_std]
 
 pub mod board;
+pub mod dial;
 pub mod link;
+#[cfg(feature = "flash")]
+pub mod nor;
 pub mod plant;
 pub mod sensors;
 pub mod shared;

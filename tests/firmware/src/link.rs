@@ -23,6 +23,13 @@ pub struct Link {
     pub written: u32,
 }
 
+/// Says `words` and a number to a modem, as a line.
+pub fn say(modem: &mut Uart, words: &[u8], number: u32) {
+    modem.put(words);
+    modem.put(Decimal::of(number).as_bytes());
+    modem.put(b"\n");
+}
+
 /// There is no carrier.
 #[derive(Debug)]
 pub struct NoCarrier;
@@ -33,20 +40,13 @@ impl Link {
         Self { lines: Uart::new(0), traces: Uart::new(1), modem: Uart::new(2), up: true, forget: false, written: 0 }
     }
 
-    /// Says `words` and a number to the modem, as a line.
-    pub fn say(&mut self, words: &[u8], number: u32) {
-        self.modem.put(words);
-        self.modem.put(Decimal::of(number).as_bytes());
-        self.modem.put(b"\n");
-    }
-
     /// Hears what the modem has to say.
     pub fn listen(&mut self) -> bool {
         while let Some(byte) = self.modem.take() {
             match byte {
                 b'f' => self.forget = true,
                 b'-' if self.up => {
-                    self.say(b"written ", self.written);
+                    say(&mut self.modem, b"written ", self.written);
                     self.up = false;
                 }
                 _ => self.up = byte == b'+',
@@ -109,26 +109,29 @@ impl TransportError for NoCarrier {
 }
 
 /// Tells what became of every line.
-pub fn report(link: &mut Link, ledger: &Ledger) {
+#[inline(never)]
+pub fn report(modem: &mut Uart, ledger: &Ledger) {
     let total = ledger.total();
     let counts = [
         (b"accepted ".as_slice(), total.accepted),
+        (b"recovered ", total.recovered),
         (b"delivered ", total.delivered),
         (b"queue_full ", total.dropped.queue_full),
         (b"dropped ", total.dropped.total()),
         (b"doubtful ", total.doubtful),
         (b"invalid ", total.invalid),
+        (b"resent ", total.resent),
         (b"unsettled ", total.unsettled()),
     ];
     for (name, count) in counts {
-        link.say(name, count as u32);
+        say(modem, name, count as u32);
     }
     for (kind, row) in ledger.rows() {
-        link.modem.put(b"lost ");
-        link.modem.put(kind.as_str().as_bytes());
-        link.say(b" ", row.dropped.total() as u32);
+        modem.put(b"lost ");
+        modem.put(kind.as_str().as_bytes());
+        say(modem, b" ", row.dropped.total() as u32);
     }
-    link.modem.put(b"end\n");
+    modem.put(b"end\n");
 }
 
 mod decimal {

@@ -40,7 +40,8 @@ impl Sensors {
         self.sent >= LINES && millis > TICKS
     }
 
-    /// Sends what is new at the next step.
+    /// Sends what is new at the next step. Not inlined, so that the stack has it only while it lasts.
+    #[inline(never)]
     pub fn step(&mut self, queue: &mut impl Access) {
         let step = self.step;
         self.step += 1;

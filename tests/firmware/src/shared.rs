@@ -4,6 +4,7 @@ use core::cell::RefCell;
 use core::time::Duration;
 
 use critical_section::Mutex;
+use wavefront_sdk::Kind;
 use wavefront_sdk::delivery::{Backoff, Config, View};
 use wavefront_sdk::uplink::{Access, Queue};
 
@@ -16,11 +17,12 @@ impl<const S: usize, const L: usize> Shared<S, L> {
         Self(Mutex::new(RefCell::new(None)))
     }
 
-    /// Puts the queue there.
-    pub fn put(&self, queue: Queue<'static, S, L>) {
+    /// Puts a queue there. Not inlined: what the stack holds of the queue on its way is gone before anything else begins.
+    #[inline(never)]
+    pub fn fill<const N: usize>(&self, segments: &'static mut [[u8; N]; S], kinds: [Kind; L]) {
         critical_section::with(|token| {
             if let Ok(mut place) = self.0.borrow(token).try_borrow_mut() {
-                *place = Some(queue);
+                *place = Some(Queue::over(segments, kinds, config()));
             }
         });
     }

@@ -8,12 +8,12 @@ use core::time::Duration;
 
 use cortex_m_rt::{entry, exception};
 use firmware::board;
-use firmware::link::{Link, report};
+use firmware::link::{Link, report, say};
 use firmware::sensors::{LINES, Sensors, turned};
-use firmware::shared::{self, Shared};
+use firmware::shared::Shared;
 use wavefront_sdk::Kind;
 use wavefront_sdk::delivery::Millis;
-use wavefront_sdk::uplink::{Next, Queue, Uplink};
+use wavefront_sdk::uplink::{Next, Uplink};
 
 static QUEUE: Shared<12, 7> = Shared::empty();
 
@@ -23,9 +23,10 @@ fn now() -> Millis {
 
 #[entry]
 fn main() -> ! {
+    static mut SEGMENTS: [[u8; 512]; 12] = [[0; 512]; 12];
+
     board::paint_stack();
-    let Some(segments) = cortex_m::singleton!(: [[u8; 512]; 12] = [[0; 512]; 12]) else { board::exit(false) };
-    QUEUE.put(Queue::over(segments, Kind::ALL, shared::config()));
+    QUEUE.fill(SEGMENTS, Kind::ALL);
     let mut uplink = Uplink::new(&QUEUE, Link::new());
     board::start_clock();
 
@@ -41,8 +42,9 @@ fn main() -> ! {
         }
     }
     let ledger = uplink.close(now, Duration::from_secs(60));
-    uplink.transport().say(b"stack ", board::stack_used());
-    report(uplink.transport(), &ledger);
+    let modem = &mut uplink.transport().modem;
+    say(modem, b"stack ", board::stack_used());
+    report(modem, &ledger);
     board::exit(ledger.is_balanced())
 }
 

@@ -9,8 +9,17 @@ use firmware::plant;
 #[cfg(feature = "delta")]
 use wavefront_sdk::DeltaCounter;
 use wavefront_sdk::delivery::{Config, Millis};
+#[cfg(feature = "flash")]
+use wavefront_sdk::delivery::{Delivery, Errand, Keep, Lane, Mode, Slot, Spool, Stored};
+#[cfg(feature = "flash")]
+use wavefront_sdk::store::{Flash, Store, StoreError};
+#[cfg(not(feature = "http"))]
 use wavefront_sdk::transport::Lines;
-use wavefront_sdk::uplink::{Access, Next, Queue, Uplink};
+#[cfg(feature = "http")]
+use wavefront_sdk::transport::{Http1, Receiver};
+#[cfg(not(feature = "flash"))]
+use wavefront_sdk::uplink::Queue;
+use wavefront_sdk::uplink::{Access, Next, Uplink};
 #[cfg(feature = "event")]
 use wavefront_sdk::{Event, SourceDescription, SourceTag, TagAction};
 #[cfg(feature = "histogram")]
@@ -30,16 +39,49 @@ const RULES: Rules<'_> = Rules::new().default_source("pump-3");
 
 #[entry]
 fn main() -> ! {
-    let Some(segments) = cortex_m::singleton!(: [[u8; 512]; 4] = [[0; 512]; 4]) else { board::exit(false) };
-    let queue = Queue::over(segments, KINDS, Config::DEFAULT);
-    let mut uplink = Uplink::new(queue, Lines::new(Uart::new(0)));
+    static mut SEGMENTS: [[u8; 512]; 4] = [[0; 512]; 4];
+
+    #[cfg(not(feature = "flash"))]
+    let queue = Queue::over(SEGMENTS, KINDS, Config::DEFAULT);
+    #[cfg(feature = "flash")]
+    let queue = Delivery::new(
+        Config::DEFAULT,
+        SEGMENTS.each_mut().map(|segment| Slot::new(Stored(segment.as_mut_slice()))),
+        KINDS.map(Lane::new),
+    );
+    #[cfg(not(feature = "http"))]
+    let link = Lines::new(Uart::new(0));
+    #[cfg(feature = "http")]
+    let Ok(receiver) = Receiver::new("proxy.example.com") else { board::exit(false) };
+    #[cfg(feature = "http")]
+    let link = Http1::new(receiver, Uart::new(0), |_: &mut Uart| Ok(()));
+    let mut uplink = Uplink::new(queue, link);
+    #[cfg(feature = "flash")]
+    let mut buffer = [0; 600];
+    // SAFETY: the only one.
+    #[cfg(feature = "flash")]
+    let chip = unsafe { firmware::nor::Chip::new() };
+    #[cfg(feature = "flash")]
+    let Ok(mut store) = Flash::blocking(chip, 0..firmware::nor::SIZE as u32, &mut buffer) else { board::exit(false) };
+    #[cfg(feature = "flash")]
+    let keep = Keep::new(Mode::Always).bytes(store.room(512));
+    #[cfg(feature = "flash")]
+    let Some(mut spool) = uplink.queue().with(|queue| Spool::new(keep, Store::footprint(&store), queue)) else {
+        board::exit(false)
+    };
     let mut modem = Uart::new(2);
     board::start_clock();
     #[cfg(any(feature = "vec", feature = "panics"))]
     modem.put(&[firmware::wrong(board::millis() as usize)]);
     for step in 0..10 {
         send(&mut uplink, step);
-        while uplink.poll(Millis(u64::from(board::millis()))) == Next::Now {}
+        let now = Millis(u64::from(board::millis()));
+        #[cfg(feature = "flash")]
+        while let Some(Errand::Do(mut job)) = uplink.queue().with(|queue| spool.poll(queue, now, 0)) {
+            let result = job.run(&mut store).map_err(|error| error.kind());
+            uplink.queue().with(|queue| spool.settle(queue, job, result, now));
+        }
+        while uplink.poll(now) == Next::Now {}
         while let Some(byte) = modem.take() {
             modem.put(&[byte]);
         }

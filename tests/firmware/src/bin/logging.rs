@@ -37,8 +37,9 @@ unsafe impl defmt::Logger for Modem {
 
 #[entry]
 fn main() -> ! {
-    let Some(segments) = cortex_m::singleton!(: [[u8; 64]; 2] = [[0; 64]; 2]) else { board::exit(false) };
-    let mut uplink = Uplink::new(Queue::over(segments, [Kind::Metric], Config::DEFAULT), Lines::new(Uart::new(0)));
+    static mut SEGMENTS: [[u8; 64]; 2] = [[0; 64]; 2];
+
+    let mut uplink = Uplink::new(Queue::over(SEGMENTS, [Kind::Metric], Config::DEFAULT), Lines::new(Uart::new(0)));
     let mut scratch = [0; 64];
     let mut send = |name, source| uplink.send(&Metric::new(name, 1.0).source(source), &Rules::new(), &mut scratch);
     defmt::println!("{}", send("plant.pressure", "pump-3"));

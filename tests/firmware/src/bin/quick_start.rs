@@ -13,8 +13,8 @@ use wavefront_sdk::{DeltaCounter, Kind, Metric, Rules};
 #[entry]
 fn main() -> ! {
     // Four segments of 512 bytes: what waits, at most.
-    let Some(segments) = cortex_m::singleton!(: [[u8; 512]; 4] = [[0; 512]; 4]) else { board::exit(false) };
-    let queue = Queue::over(segments, [Kind::Metric, Kind::Delta], Config::DEFAULT);
+    static mut SEGMENTS: [[u8; 512]; 4] = [[0; 512]; 4];
+    let queue = Queue::over(SEGMENTS, [Kind::Metric, Kind::Delta], Config::DEFAULT);
     // Any UART, socket or TLS stream that implements embedded-io's `Write`.
     let mut uplink = Uplink::new(queue, Lines::new(Uart::new(0)));
 
