@@ -1,7 +1,10 @@
 // Between the core and the database: does what the core asks for its store, one thing at a time.
 
 import { bytesAt, core, copyOf, numbersOut, setNumber, setWords, wordsOut } from './border.js';
+import { object } from './data.js';
+import { badOption } from './error.js';
 import { DONE, Database, FOUND, UNAVAILABLE, checksum } from './indexeddb.js';
+import { within } from './sender.js';
 
 const [PUT, NEXT, READ] = Array(3).keys();
 const WHY = ['expired', 'store-full', 'damaged'];
@@ -9,6 +12,16 @@ const WHY = ['expired', 'store-full', 'damaged'];
 export class Keeper {
   // Bytes of a batch, at most: a store takes whole ones, and some of them have to fit into what a page may send as it goes.
   static BATCH = 30_000;
+
+  // What the option `store` says.
+  static options(given) {
+    const { name = 'lines', mode = 'overflow', ...bounds } = object(given, 'store');
+    if (typeof name !== 'string' || name === '') throw badOption('store.name', 'a string');
+    if (mode !== 'overflow' && mode !== 'always') throw badOption('store.mode', "'overflow' or 'always'");
+    const maxBytes = within(bounds, 'maxBytes', 64 * 2 ** 20, 1, 2 ** 40);
+    const maxAgeMs = within(bounds, 'maxAgeMs', 7 * 86_400_000, 1, 2 ** 40);
+    return { name, always: mode === 'always', maxBytes, maxAgeMs };
+  }
 
   #pipe;
   #database;

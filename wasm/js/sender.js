@@ -53,7 +53,7 @@ export class Sender {
     if (typeof server !== 'string') throw badOption('server', 'a URL');
     if (onError !== undefined && typeof onError !== 'function') throw badOption('onError', 'a function');
     if (store !== undefined && !runtime.Keeper) throw badOption('store', "left out: 'wavefront-sdk/store' has one");
-    const keep = store === undefined ? undefined : kept(store);
+    const keep = store === undefined ? undefined : runtime.Keeper.options(store);
     const strings = [server, data.optional(token, 'token'), data.optional(source, 'source')];
     data.pairs(strings, tags, 'tag');
     const queue = within(options, 'maxQueueSize', 50_000, 1, 65_535);
@@ -449,19 +449,10 @@ class Series {
   }
 }
 
-function within(options, name, usual, least, most) {
+export function within(options, name, usual, least, most) {
   const value = options[name] ?? usual;
   if (!(typeof value === 'number' && value >= least && value <= most)) throw badOption(name, `a number from ${least} to ${most}`);
   return value;
-}
-
-function kept(given) {
-  const { name = 'lines', mode = 'overflow', ...bounds } = data.object(given, 'store');
-  if (typeof name !== 'string' || name === '') throw badOption('store.name', 'a string');
-  if (mode !== 'overflow' && mode !== 'always') throw badOption('store.mode', "'overflow' or 'always'");
-  const maxBytes = within(bounds, 'maxBytes', 64 * 2 ** 20, 1, 2 ** 40);
-  const maxAgeMs = within(bounds, 'maxAgeMs', 7 * 86_400_000, 1, 2 ** 40);
-  return { name, always: mode === 'always', maxBytes, maxAgeMs };
 }
 
 // Where that is known: a page, or a worker of one.
@@ -480,13 +471,9 @@ function inWords(code, { kind, lines, status }) {
       return `the receiver finds a line too large: ${what} are lost`;
     case 'queue-full':
       return `the queue is full: ${what} are lost`;
-    case 'expired':
-      return `${what} waited too long in the store, and are lost`;
-    case 'store-full':
-      return `the store is full: ${what} are lost`;
-    case 'damaged':
-      return `the store could not read a record back: ${what} are lost`;
-    default:
+    case 'closed':
       return `the sender was closed: ${what} are lost`;
+    default:
+      return `the store: ${code}: ${what} are lost`;
   }
 }
