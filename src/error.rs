@@ -167,28 +167,29 @@ impl InvalidInput {
 
     /// Says it in words, a piece at a time: what `Display` writes, where its machinery is too much.
     pub fn say(&self, say: &mut dyn FnMut(&str)) {
-        let field = self.field.as_str();
-        let (mut limits, mut lengths) = (itoa::Buffer::new(), itoa::Buffer::new());
-        let pieces: &[&str] = match self.problem {
-            Problem::Blank => &[field, " is blank"],
-            Problem::PrefixOnly => &[field, " is only a prefix: something has to follow it"],
-            Problem::TooLong { limit, len } => {
-                &[field, " is too long: ", lengths.format(len), ", the limit is ", limits.format(limit)]
-            }
-            Problem::TooMany { limit, count } => {
-                &["too many ", field, ": ", lengths.format(count), ", the limit is ", limits.format(limit)]
-            }
-            Problem::Missing if self.field == Field::Source => &["source missing: give one, or a default source"],
-            Problem::Missing => &[field, " missing: at least one is needed"],
-            Problem::NotFinite => &[field, " is NaN or infinite"],
-            Problem::Negative => &[field, " is negative"],
-            Problem::Zero => &[field, " is zero"],
-            Problem::TooLarge => &[field, " is too large: the receiver's integers have 63 bits"],
-            Problem::Malformed => &[field, " is not what the receiver reads there"],
-            Problem::ReservedKey => &[field, " is reserved: it would overwrite a field of the line itself"],
-            Problem::RepeatedKey => &[field, " is repeated: the receiver would keep only the last"],
+        let (before, after, bounds) = match self.problem {
+            Problem::Blank => ("", " is blank", None),
+            Problem::PrefixOnly => ("", " is only a prefix: something has to follow it", None),
+            Problem::TooLong { limit, len } => ("", " is too long: ", Some((len, limit))),
+            Problem::TooMany { limit, count } => ("too many ", ": ", Some((count, limit))),
+            Problem::Missing if self.field == Field::Source => ("", " missing: give one, or a default source", None),
+            Problem::Missing => ("", " missing: at least one is needed", None),
+            Problem::NotFinite => ("", " is NaN or infinite", None),
+            Problem::Negative => ("", " is negative", None),
+            Problem::Zero => ("", " is zero", None),
+            Problem::TooLarge => ("", " is too large: the receiver's integers have 63 bits", None),
+            Problem::Malformed => ("", " is not what the receiver reads there", None),
+            Problem::ReservedKey => ("", " is reserved: it would overwrite a field of the line itself", None),
+            Problem::RepeatedKey => ("", " is repeated: the receiver would keep only the last", None),
         };
-        pieces.iter().for_each(|piece| say(piece));
+        say(before);
+        say(self.field.as_str());
+        say(after);
+        if let Some((given, limit)) = bounds {
+            say(itoa::Buffer::new().format(given));
+            say(", the limit is ");
+            say(itoa::Buffer::new().format(limit));
+        }
     }
 }
 

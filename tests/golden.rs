@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
+use wavefront_sdk::line::Slice;
 use wavefront_sdk::{
     DeltaCounter, Encode, Event, Granularity, Histogram, Metric, Prepared, Problem, Rules, Span, SpanLog, Uuid,
     event_to_json, event_to_line_data, histogram_to_line_data, metric_to_line_data, span_log_to_line_data,
@@ -133,11 +134,18 @@ fn every_row_is_equal_or_differs_by_name() {
     let differences: BTreeMap<u64, _> = DIFFERENCES.iter().map(|(id, name, shows)| (*id, (*name, shows))).collect();
     assert_eq!(differences.len(), DIFFERENCES.len(), "a row stands twice in the table");
     let (mut replayed, mut named, mut wrong) = (0, 0, Vec::new());
+    let mut native = String::new();
     for line in include_str!("golden/python-2.1.0.jsonl").lines() {
         let row: Value = serde_json::from_str(line).unwrap();
         let id = row["id"].as_u64().unwrap();
         let Some(ours) = replay(row["fn"].as_str().unwrap(), &row["args"]) else { continue };
         replayed += 1;
+        let (output, problem) = match &ours {
+            Ours::Output(output) => (Some(output), None),
+            Ours::Error(problem) => (None, Some(format!("{problem:?}"))),
+            Ours::Untyped(_) => (None, None),
+        };
+        native += &format!("{}\n", serde_json::json!({ "id": id, "output": output, "problem": problem }));
         let theirs = row["output"].as_str();
         let equal = match (&ours, theirs) {
             (Ours::Output(ours), Some(theirs)) => ours == theirs,
@@ -159,6 +167,10 @@ fn every_row_is_equal_or_differs_by_name() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert_eq!(named, DIFFERENCES.len(), "every named row was replayed");
     assert_eq!(replayed, 164, "rows of encoders");
+    // For the tests of the module for WebAssembly, which has to say the same.
+    if let Some(path) = std::env::var_os("NATIVE_LINES") {
+        std::fs::write(path, native).unwrap();
+    }
 }
 
 impl Shows {
@@ -231,6 +243,12 @@ fn metric(args: &Value) -> Encoded {
         let mut quick = Vec::new();
         prepared.encode(value, timestamp, &mut quick).unwrap();
         assert_eq!(quick, line.as_bytes());
+        let mut scratch = [0; 2048];
+        let rules = Rules::new().default_source(default_source);
+        assert_eq!(Prepared::metric_compact(&metric, &rules, &mut scratch), Ok(prepared.clone()));
+        let mut compact = Slice::new(&mut scratch);
+        prepared.encode_compact(value, timestamp, &mut compact).unwrap();
+        assert_eq!(compact.as_bytes(), line.as_bytes());
     }
     Ok(line)
 }

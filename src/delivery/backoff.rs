@@ -34,6 +34,8 @@ fn millis(duration: Duration) -> u64 {
 }
 
 /// A wait as it is kept, in milliseconds: 12 days at most, a quarter of what a [`Moment`] can tell apart.
+// Inlined, as are those below: of a constant `Config` only the result is in the program.
+#[inline(always)]
 pub(super) fn wait(duration: Duration) -> u32 {
     const MOST: u32 = 1_000_000;
     let seconds = duration.as_secs().min(MOST.into()) as u32;
@@ -108,6 +110,7 @@ pub(super) struct Waits {
 }
 
 impl Waits {
+    #[inline(always)]
     pub(super) fn of(backoff: Backoff) -> Self {
         Self { first: wait(backoff.first), most: wait(backoff.most) }
     }

@@ -3,7 +3,7 @@
 use super::backoff::Gate;
 use super::ledger::{Column, Columns};
 use super::machine::Lease;
-use super::scale::{Large, Part, Scale};
+use super::scale::{Large, Part, Scale, With};
 use super::segment::NONE;
 use super::shelf::Shelf;
 use crate::Kind;
@@ -21,7 +21,7 @@ pub struct Lane<S: Scale> {
     pub(super) tail: u16,
     pub(super) kind: Kind,
     /// Which of the driver's connections carries it: lanes of one route wait together when it cannot be reached.
-    pub(super) route: u8,
+    route: S::Extra<u8>,
     /// Bytes of the lines that are queued or in flight, where there are too many segments to add them up.
     pub(super) bytes: S::Extra<usize>,
     /// Room promised to producers that fill segments of their own.
@@ -39,11 +39,15 @@ impl<S: Scale> Lane<S> {
             head: NONE,
             tail: NONE,
             kind,
-            route: 0,
+            route: Part::INITIAL,
             bytes: Part::INITIAL,
             leased: Part::INITIAL,
             shelf: Part::INITIAL,
         }
+    }
+
+    pub(super) fn route(&self) -> usize {
+        self.route.get().map_or(0, |route| usize::from(*route))
     }
 
     pub(super) fn leased(&self) -> Lease {
@@ -101,7 +105,7 @@ impl<S: Scale> Lane<S> {
 impl Lane<Large> {
     /// An empty lane for `kind`, on the connection number `route` (0 to 2) of the driver's. Every higher number means 2.
     pub const fn on_route(kind: Kind, route: u8) -> Self {
-        Self { route: if route > 2 { 2 } else { route }, ..Self::new(kind) }
+        Self { route: With::new(if route > 2 { 2 } else { route }), ..Self::new(kind) }
     }
 }
 
@@ -128,6 +132,6 @@ mod tests {
 
     #[test]
     fn there_are_three_routes() {
-        assert_eq!([0, 2, 3, 255].map(|route| Lane::<Large>::on_route(Kind::Span, route).route), [0, 2, 2, 2]);
+        assert_eq!([0, 2, 3, 255].map(|route| Lane::<Large>::on_route(Kind::Span, route).route()), [0, 2, 2, 2]);
     }
 }

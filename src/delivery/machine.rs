@@ -100,6 +100,7 @@ pub(super) struct Bounds {
 }
 
 impl Bounds {
+    #[inline(always)]
     fn of(config: &Config, segment_bytes: usize) -> Self {
         Self {
             queue_lines: config.queue_lines,

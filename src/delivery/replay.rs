@@ -96,7 +96,7 @@ impl<B: Buf> View<'_, B> {
             }
         }
         for route in 0..self.core.routes.as_ref().len() {
-            let mut lanes = self.lanes.iter().filter(|lane| usize::from(lane.route) == route);
+            let mut lanes = self.lanes.iter().filter(|lane| lane.route() == route);
             if lanes.any(|lane| kinds.contains(lane.kind)) {
                 let core = &mut *self.core;
                 if let Some(route) = core.routes.as_mut().get_mut(route) {
@@ -181,7 +181,7 @@ impl<B: Buf> View<'_, B> {
 
     /// The bytes that a lane's route has written in all.
     pub(super) fn written_by(&self, at: usize) -> u32 {
-        let route = self.lanes.get(at).map_or(0, |lane| usize::from(lane.route));
+        let route = self.lanes.get(at).map_or(0, |lane| lane.route());
         self.core.routes.as_ref().get(route).map_or(0, |route| route.written)
     }
 
@@ -204,14 +204,14 @@ impl<B: Buf> View<'_, B> {
         lane.take_bytes(bytes);
         lane.row.shift(Column::Queued, Column::Written, lines as usize);
         self.core.held_bytes = self.core.held_bytes.saturating_add(bytes as usize);
-        let Some(route) = self.core.routes.as_mut().get_mut(usize::from(lane.route)) else { return };
+        let Some(route) = self.core.routes.as_mut().get_mut(lane.route()) else { return };
         route.written = route.written.wrapping_add(bytes);
         slot.mark = route.written;
         match last {
             None => slot.acknowledge(slot.held()),
             Some(last) => {
-                let route = lane.route;
-                let of_route = self.lanes.iter().filter(|lane| lane.route == route).map(|lane| lane.kind).collect();
+                let route = lane.route();
+                let of_route = self.lanes.iter().filter(|lane| lane.route() == route).map(|lane| lane.kind).collect();
                 self.note_acks(of_route, last, now);
             }
         }

@@ -119,6 +119,10 @@ impl Initial for usize {
     const INITIAL: Self = 0;
 }
 
+impl Initial for u8 {
+    const INITIAL: Self = 0;
+}
+
 /// A part that is there, or not: this is known when the program is compiled.
 pub(super) trait Part<T>: Debug {
     const INITIAL: Self;
@@ -133,6 +137,12 @@ pub(super) struct With<T>(T);
 
 #[derive(Debug)]
 pub(super) struct Without;
+
+impl<T> With<T> {
+    pub(super) const fn new(part: T) -> Self {
+        Self(part)
+    }
+}
 
 impl<T: Initial> Part<T> for With<T> {
     const INITIAL: Self = Self(T::INITIAL);

@@ -35,7 +35,9 @@ impl<B: Buf> View<'_, B> {
         let mut earlier = |left: u32| wait = Some(wait.map_or(left, |wait| wait.min(left)));
         let count = self.lanes.len();
         let turn = usize::from(self.core.turn);
-        for at in (turn..count).chain(0..turn.min(count)) {
+        for step in 0..count {
+            let at = turn.saturating_add(step);
+            let at = if at < count { at } else { at.wrapping_sub(count) };
             let Some(lane) = self.lanes.get(at) else { continue };
             if !kinds.contains(lane.kind) {
                 continue;
@@ -70,7 +72,7 @@ impl<B: Buf> View<'_, B> {
         let Bounds { backoff, auth_backoff, .. } = &self.core.config;
         let longest = backoff.most.max(auth_backoff.most).max(wait(LONGEST_RETRY_AFTER));
         let Some(lane) = self.lanes.get_mut(at) else { return Ok(()) };
-        let route = self.core.routes.as_mut().get_mut(usize::from(lane.route));
+        let route = self.core.routes.as_mut().get_mut(lane.route());
         route.map_or(Ok(()), |route| route.gate.open(now, longest))?;
         lane.gate.open(now, longest)
     }
@@ -282,7 +284,7 @@ impl<B: Buf> View<'_, B> {
         slot.state = State::Out;
         lane.row.add(Column::Resent, slot.again(lines) as usize);
         lane.row.shift(Column::Queued, Column::InFlight, lines as usize);
-        let route = self.core.routes.as_mut().get_mut(usize::from(lane.route));
+        let route = self.core.routes.as_mut().get_mut(lane.route());
         let route_pass = route.map(|route| route.gate.leave()).unwrap_or_default();
         Some(InFlight {
             buf,
@@ -303,7 +305,7 @@ impl<B: Buf> View<'_, B> {
         let Core { config, jitter, routes, .. } = &mut *self.core;
         let Some(lane) = self.lanes.get_mut(at) else { return };
         let mut unused = Gate::OPEN;
-        let route = routes.as_mut().get_mut(usize::from(lane.route)).map_or(&mut unused, |route| &mut route.gate);
+        let route = routes.as_mut().get_mut(lane.route()).map_or(&mut unused, |route| &mut route.gate);
         route.back(route_pass);
         lane.gate.back(lane_pass);
         match outcome {

@@ -52,50 +52,63 @@ pub enum EndpointError {
 impl EndpointError {
     /// Says it in words, a piece at a time: what `Display` writes, where its machinery is too much.
     pub fn say(&self, say: &mut dyn FnMut(&str)) {
-        const SCHEMES: &str = "https://, http://, proxy:// or tcp://";
-        say("endpoint: ");
-        match self {
+        let (before, word, after) = match self {
             Self::Scheme(Some(scheme)) => {
-                ["the scheme ", scheme, ":// is unknown: write ", SCHEMES].into_iter().for_each(say)
+                ("the scheme ", scheme.as_str(), ":// is unknown: write https://, http://, proxy:// or tcp://")
             }
-            Self::Scheme(None) => ["the URL does not begin with a known scheme: write ", SCHEMES, " before the host"]
-                .into_iter()
-                .for_each(say),
-            Self::Fragment => say("the URL has a #: in a token write it as %23"),
-            Self::UserInfo => {
-                say("what stands before the @ is no token: write only the token there, with special characters as %XX")
-            }
-            Self::Token(invalid) => say(invalid.as_str()),
-            Self::PlainToken => say(
-                "a token with http:// could be read by anybody on the way: use https://, or allow plain tokens explicitly",
+            Self::Scheme(None) => (
+                "the URL does not begin with a known scheme: write https://, http://, proxy:// or tcp:// before the host",
+                "",
+                "",
             ),
-            Self::TokenForProxy => say("a proxy takes no token: leave it out, or use https:// for direct ingestion"),
-            Self::NoHost => say("the URL has no host: write one after ://"),
-            Self::Host => say("the host is neither a name, nor an IPv4 address, nor an IPv6 address in brackets \
-                 (write names beyond ASCII in their xn-- form)"),
-            Self::Port => say("a port is a number from 1 to 65535"),
-            Self::NoPort => say("no port is given: at least one of metrics, histograms and traces is needed"),
+            Self::Fragment => ("the URL has a #: in a token write it as %23", "", ""),
+            Self::UserInfo => (
+                "what stands before the @ is no token: write only the token there, with special characters as %XX",
+                "",
+                "",
+            ),
+            Self::Token(invalid) => ("", invalid.as_str(), ""),
+            Self::PlainToken => (
+                "a token with http:// could be read by anybody on the way: use https://, or allow plain tokens explicitly",
+                "",
+                "",
+            ),
+            Self::TokenForProxy => {
+                ("a proxy takes no token: leave it out, or use https:// for direct ingestion", "", "")
+            }
+            Self::NoHost => ("the URL has no host: write one after ://", "", ""),
+            Self::Host => (
+                "the host is neither a name, nor an IPv4 address, nor an IPv6 address in brackets \
+                 (write names beyond ASCII in their xn-- form)",
+                "",
+                "",
+            ),
+            Self::Port => ("a port is a number from 1 to 65535", "", ""),
+            Self::NoPort => ("no port is given: at least one of metrics, histograms and traces is needed", "", ""),
             Self::PortMissing(kind) => {
-                let port = match kind {
-                    Kind::Histogram => "histogram",
-                    Kind::Span | Kind::SpanLogs => "trace",
-                    _ => "metrics",
+                let missing = match kind {
+                    Kind::Histogram => " cannot be sent: the proxy's histogram port was not given",
+                    Kind::Span | Kind::SpanLogs => " cannot be sent: the proxy's trace port was not given",
+                    _ => " cannot be sent: the proxy's metrics port was not given",
                 };
-                [kind.as_str(), " cannot be sent: the proxy's ", port, " port was not given"].into_iter().for_each(say)
+                ("", kind.as_str(), missing)
             }
-            Self::Path => say("the path has a character that no path may have, or a . or .. in it: write it as %XX"),
-            Self::PathForTcp => say("tcp:// has no path: write only host and port"),
+            Self::Path => {
+                ("the path has a character that no path may have, or a . or .. in it: write it as %XX", "", "")
+            }
+            Self::PathForTcp => ("tcp:// has no path: write only host and port", "", ""),
             Self::QueryKey(Some(key)) => {
-                ["the query key ", key, " is unknown: only tcp:// has any, traces=PORT and histograms=PORT"]
-                    .into_iter()
-                    .for_each(say)
+                ("the query key ", key.as_str(), " is unknown: only tcp:// has any, traces=PORT and histograms=PORT")
             }
-            Self::QueryKey(None) => say("a query key is unknown: only tcp:// has any, traces=PORT and histograms=PORT"),
-            Self::RepeatedKey => say("a query key is there twice: write traces and histograms once each"),
-            Self::TlsOverTcp => say("tcp+tls:// is not supported yet: use https:// to a proxy with TLS"),
-            Self::NotTcp => say("this endpoint speaks HTTP, not TCP lines: use tcp://"),
-            Self::NeedsHttp => say("this build has no HTTP: enable the feature `http`, or use tcp://"),
-        }
+            Self::QueryKey(None) => {
+                ("a query key is unknown: only tcp:// has any, traces=PORT and histograms=PORT", "", "")
+            }
+            Self::RepeatedKey => ("a query key is there twice: write traces and histograms once each", "", ""),
+            Self::TlsOverTcp => ("tcp+tls:// is not supported yet: use https:// to a proxy with TLS", "", ""),
+            Self::NotTcp => ("this endpoint speaks HTTP, not TCP lines: use tcp://", "", ""),
+            Self::NeedsHttp => ("this build has no HTTP: enable the feature `http`, or use tcp://", "", ""),
+        };
+        ["endpoint: ", before, word, after].into_iter().for_each(say);
     }
 }
 

@@ -1,6 +1,6 @@
 //! Data to lines: the encoders, and where they write to.
 
-mod compact;
+pub(crate) mod compact;
 mod event;
 mod histogram;
 mod json;

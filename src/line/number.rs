@@ -60,7 +60,20 @@ fn put_decimal(scaled: u64, out: &mut (impl Put + ?Sized)) {
 /// Writes an integer.
 #[inline]
 pub(crate) fn put_u64(value: u64, out: &mut (impl Put + ?Sized)) {
-    out.put_digits(itoa::Buffer::new().format(value).as_bytes());
+    if SHORTCUTS {
+        return out.put_digits(itoa::Buffer::new().format(value).as_bytes());
+    }
+    let (mut digits, mut rest) = ([0; 20], value);
+    let (mut before, mut more) = (digits.len(), true);
+    for digit in digits.iter_mut().rev() {
+        if more {
+            *digit = b'0' + (rest % 10) as u8;
+            rest /= 10;
+            before -= 1;
+            more = rest != 0;
+        }
+    }
+    out.put_digits(digits.get(before..).unwrap_or_default());
 }
 
 /// Writes the id as lower-case hexadecimal with hyphens.

@@ -1,5 +1,6 @@
 //! The memory that both sides know, and everything that lives on this side.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use wasm_bindgen::prelude::wasm_bindgen;
@@ -23,7 +24,8 @@ pub struct Core {
     pub(crate) out: Vec<u8>,
     /// Where lines are encoded before they are queued.
     pub(crate) scratch: Vec<u8>,
-    pub(crate) pipes: Vec<Option<Pipe>>,
+    /// A number is never given twice: of those who are forgotten, others may still speak.
+    pub(crate) pipes: Vec<Option<Box<Pipe>>>,
 }
 
 /// The least that an area holds: more than words and numbers that go out.
@@ -47,7 +49,7 @@ pub(crate) struct Parts<'a> {
     pub(crate) numbers: &'a [f64],
     pub(crate) out: &'a mut Vec<u8>,
     pub(crate) scratch: &'a mut Vec<u8>,
-    pub(crate) pipes: &'a mut [Option<Pipe>],
+    pub(crate) pipes: &'a mut [Option<Box<Pipe>>],
 }
 
 impl Core {
@@ -61,7 +63,7 @@ impl Core {
     }
 
     pub(crate) fn pipe(&mut self, pipe: u32) -> Option<&mut Pipe> {
-        self.pipes.get_mut(pipe as usize)?.as_mut()
+        self.pipes.get_mut(pipe as usize)?.as_deref_mut()
     }
 
     /// The number, or that of what went wrong, with its words in `out`.

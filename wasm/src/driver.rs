@@ -1,5 +1,6 @@
 //! What JavaScript asks and tells while it carries lines away.
 
+use alloc::boxed::Box;
 use core::time::Duration;
 
 use wasm_bindgen::prelude::wasm_bindgen;
@@ -36,7 +37,10 @@ impl Core {
     ) -> i32 {
         let settings = Settings { queue_lines, batch_lines, flush_interval, patience, tcp };
         let pipe = self.parts(strings, 0).and_then(|parts| Pipe::new(parts.strings, &settings));
-        let opened = pipe.map(|pipe| put(&mut self.pipes, pipe));
+        let opened = pipe.map(|pipe| {
+            self.pipes.push(Some(Box::new(pipe)));
+            self.pipes.len() as i32 - 1
+        });
         self.done(opened)
     }
 
@@ -44,7 +48,8 @@ impl Core {
     /// receiver of lines, its port and whether it speaks TLS in the words; 0: nowhere.
     pub fn target(&mut self, pipe: u32, kind: u32) -> u32 {
         let Self { pipes, out, words, .. } = self;
-        let Some(Some(Pipe { endpoint, .. })) = pipes.get(pipe as usize) else { return 0 };
+        let Some(Some(pipe)) = pipes.get(pipe as usize) else { return 0 };
+        let endpoint = &pipe.endpoint;
         let Some(kind) = Kind::ALL.get(kind as usize) else { return 0 };
         out.clear();
         if endpoint.form() == Form::ProxyTcp {

@@ -116,7 +116,7 @@ impl Core {
                 rules.default_source = source;
                 return work(Call { place: Place::Text(rules, out), strings, numbers, common: &[], scratch });
             };
-            let pipe = pipes.get_mut(place).and_then(Option::as_mut).ok_or(Fault::Gone)?;
+            let pipe = pipes.get_mut(place).and_then(Option::as_deref_mut).ok_or(Fault::Gone)?;
             // Apart while a datum borrows them.
             let common = core::mem::take(&mut pipe.tags);
             let sent = work(Call { place: Place::Queue(pipe), strings, numbers, common: &common, scratch });
@@ -181,8 +181,12 @@ impl Core {
         self.call(place, strings, 0, &mut |call| {
             let Place::Queue(pipe) = call.place else { return Err(Fault::Gone) };
             let metric = data::metric(call.strings, 0.0, -1.0, call.common)?;
-            let series = Prepared::<Vec<u8>>::metric(&metric, &pipe.rules());
-            let series = series.map_err(|EncodeError::Invalid(invalid)| invalid)?;
+            let series = loop {
+                match Prepared::metric_compact(&metric, &pipe.rules(), call.scratch) {
+                    Err(EncodeError::Full(full)) if grow(call.scratch, &full) => {}
+                    series => break series?,
+                }
+            };
             Ok(put(&mut pipe.series, series.into_boxed()))
         })
     }
@@ -195,7 +199,7 @@ impl Core {
 
     fn value_of(&mut self, pipe: u32, series: u32, value: f64, time: f64) -> Result<i32, Fault> {
         let Self { pipes, scratch, .. } = self;
-        let pipe = pipes.get_mut(pipe as usize).and_then(Option::as_mut).ok_or(Fault::Gone)?;
+        let pipe = pipes.get_mut(pipe as usize).and_then(Option::as_deref_mut).ok_or(Fault::Gone)?;
         let time = whole(time, Field::Timestamp).inspect_err(|_| pipe.note_invalid(Kind::Metric))?;
         pipe.send_value(series, value, time, scratch)
     }

@@ -135,7 +135,7 @@ impl Pipe {
         let queue = self.uplink.queue();
         loop {
             let mut slice = Slice::new(scratch);
-            match series.encode(value, time, &mut slice) {
+            match series.encode_compact(value, time, &mut slice) {
                 Ok(lines) => {
                     Access::push(queue, series.kind(), slice.as_bytes(), lines)?;
                     let bytes = slice.len();
