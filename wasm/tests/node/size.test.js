@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { brotliCompressSync, gzipSync } from 'node:zlib';
 
-const LIMIT = 56_000;
+const LIMIT = 56_500;
 
 // The entry and what it imports, but for the module.
 function sources(path, seen = new Map()) {
