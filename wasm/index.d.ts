@@ -49,8 +49,30 @@ export interface SenderOptions {
   flushIntervalMs?: number;
   /** How long a request may take. Default: 30,000. */
   requestTimeoutMs?: number;
+  /**
+   * Keeps what cannot be sent over the end of the page, in IndexedDB; the next visit delivers it. Only in
+   * `wavefront-sdk/store`, for pages and their workers with a secure context. One page at a time has a store: another one
+   * sends without it until it can have it. What is under way as the page goes may be sent twice. A batch, and so a line, has
+   * 30,000 bytes at most there.
+   */
+  store?: StoreOptions;
   /** Is told of everything that goes wrong from then on. What it throws is ignored. */
   onError?: (incident: Incident) => void;
+}
+
+/** What is stored, and how much of it. */
+export interface StoreOptions {
+  /** Which store; pages with the same name share one. Default: `'lines'`. */
+  name?: string;
+  /**
+   * `'overflow'`, the default: lines are stored when they cannot be sent, and when the page goes. `'always'`: before they are
+   * sent, so that they outlive a crash of the browser too; what was under way then is sent twice.
+   */
+  mode?: 'overflow' | 'always';
+  /** Bytes of lines, at most; what does not fit is refused. Default: 64 MiB. */
+  maxBytes?: number;
+  /** Lines that are older are dropped. Default: 7 days. */
+  maxAgeMs?: number;
 }
 
 /** What a metric may say beside name and value. */
@@ -197,8 +219,9 @@ export type Stats = Readonly<Record<Kind | 'total', Row>>;
  *
  * Told to `onError`, with `kind`, `lines` and `fate`:
  * - `failed`: no answer, or one that asks to come back; `auth`: the token is refused. The lines are kept.
- * - `rejected`, `too-large`: the receiver refuses them for good; `queue-full`, `store-full`: there was no room; `closed`: not
- *   delivered by the end of `close`. The lines are lost.
+ * - `rejected`, `too-large`: the receiver refuses them for good; `queue-full`, `store-full`: there was no room; `expired`,
+ *   `damaged`: too old, or not to be read back from the store; `closed`: not delivered by the end of `close`. The lines are
+ *   lost.
  */
 export type ErrorCode =
   | 'invalid'
@@ -213,6 +236,8 @@ export type ErrorCode =
   | 'rejected'
   | 'queue-full'
   | 'store-full'
+  | 'expired'
+  | 'damaged'
   | 'line';
 
 /** What is wrong with a field. */

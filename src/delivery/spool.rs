@@ -110,6 +110,11 @@ impl Spool {
         self.bytes
     }
 
+    /// From now on lines go into the store as `mode` says.
+    pub fn set_mode(&mut self, mode: Mode) {
+        self.keep.mode = mode;
+    }
+
     /// From now on everything goes into the store, sent or not: the end is near.
     pub fn hurry(&mut self) {
         self.hurry = true;

@@ -89,7 +89,19 @@ export function numbersOut(count) {
   return numbers.slice(0, count);
 }
 
-// A copy of bytes of the core's.
+// What the next call reads.
+export function setWords(values) {
+  ready(1, values.length, 1);
+  words.set(values);
+}
+
+export function setNumber(value) {
+  ready(1, 1, 1);
+  numbers[0] = value;
+}
+
+// Bytes of the core's, until its memory grows, and a copy of such.
+export const bytesAt = (at, length) => new Uint8Array(memory.buffer, at >>> 0, length);
 export const copyOf = (at, length) => new Uint8Array(memory.buffer, at, length).slice();
 
 // The number, where it says that it went well; else what went wrong is thrown.

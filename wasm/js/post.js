@@ -1,28 +1,39 @@
 // One request: what it says, and how it went, as the core wants to hear it. Nothing here is ever thrown.
 
+import { room } from './page.js';
+
 const COMPRESS_FROM = 1024;
 
 // What became of a request: see `answer` of the core.
-const [NO_CONNECTION, NO_ANSWER, BROKEN, STATUS] = [1, 2, 3, 4];
+const [NO_CONNECTION, NO_ANSWER, STATUS] = [1, 2, 4];
+export const BROKEN = 3;
 
 // That nothing was sent is known where the runtime says so.
 const UNSENT = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'UND_ERR_CONNECT_TIMEOUT', 'ConnectionRefused']);
 
-export async function post({ url, contentType, token }, body, { keepalive, timeoutMs }) {
+export async function post({ url, contentType, token }, body, { leaving, stage, timeoutMs }) {
   const headers = { 'Content-Type': contentType };
   if (token) headers.Authorization = `Bearer ${token}`;
   const [signal, done] = timeout(timeoutMs);
+  let held = 0;
   try {
     let content = body;
     // A page that goes away has no time to compress.
-    if (!keepalive && body.length >= COMPRESS_FROM && typeof CompressionStream === 'function') {
+    if (!leaving && body.length >= COMPRESS_FROM && typeof CompressionStream === 'function') {
       content = await gzip(body);
       headers['Content-Encoding'] = 'gzip';
+      // Sent by another one meanwhile.
+      if (stage.dropped) return { failure: BROKEN, status: 0, after: -1 };
     }
     const request = { method: 'POST', headers, body: content, redirect: 'manual' };
     // Some runtimes refuse what they do not know.
     if (signal) request.signal = signal;
-    if (keepalive) request.keepalive = true;
+    // It outlives its page, as far as that is possible, whether that is left now or while it is under way.
+    if (room.take(content.length)) {
+      held = content.length;
+      request.keepalive = stage.outlives = true;
+    }
+    stage.sent = true;
     const response = await fetch(url, request);
     // Read to its end, so that the connection can be used again; what it says is of no use.
     response.arrayBuffer().catch(() => {});
@@ -32,6 +43,7 @@ export async function post({ url, contentType, token }, body, { keepalive, timeo
   } catch (error) {
     return { failure: reason(error), status: 0, after: -1 };
   } finally {
+    room.give(held);
     done();
   }
 }

@@ -5,8 +5,8 @@ import { checked, copyOf, core, out, started, wordsOut, write } from './border.j
 import * as data from './data.js';
 import { WavefrontError, badOption, ofCode } from './error.js';
 import { KINDS, failures, read } from './ledger.js';
-import { onPage } from './page.js';
-import { post } from './post.js';
+import { onPage, room } from './page.js';
+import { BROKEN, post } from './post.js';
 
 const [METRIC, DELTA, HISTOGRAM, SPAN, , EVENT] = KINDS.keys();
 
@@ -17,9 +17,12 @@ const TROUBLES = { [KEPT]: 'failed', [AUTH]: 'auth', [TOO_LARGE]: 'too-large', [
 const IN_FLIGHT = 4;
 const EVERYTHING = 0xffffffff;
 
+// How long the last lines may take into a store.
+const STORING_MS = 2_000;
+
 // Told by the entry: whether promises and timers of one request are of no use to another (Cloudflare Workers), and how
-// lines go over TCP, where they can.
-export const runtime = { perRequest: false, tcp: undefined };
+// lines go over TCP and who keeps a store, where that can be.
+export const runtime = { perRequest: false, tcp: undefined, Keeper: undefined };
 
 // Of senders that nobody closed, the core's part.
 const forgotten = typeof FinalizationRegistry === 'function' ? new FinalizationRegistry((forget) => forget()) : undefined;
@@ -38,14 +41,19 @@ export class Sender {
   #failing = false;
   #refused = { since: 0, lines: 0 };
   #waiting = new Set();
+  // The requests under way, by their numbers.
+  #under = new Map();
+  #keeper;
   #detach = () => {};
 
   constructor(given) {
     const options = data.options(given);
     started();
-    const { server, token, source, tags, onError } = options;
+    const { server, token, source, tags, onError, store } = options;
     if (typeof server !== 'string') throw badOption('server', 'a URL');
     if (onError !== undefined && typeof onError !== 'function') throw badOption('onError', 'a function');
+    if (store !== undefined && !runtime.Keeper) throw badOption('store', "left out: 'wavefront-sdk/store' has one");
+    const keep = store === undefined ? undefined : kept(store);
     const strings = [server, data.optional(token, 'token'), data.optional(source, 'source')];
     data.pairs(strings, tags, 'tag');
     const queue = within(options, 'maxQueueSize', 50_000, 1, 65_535);
@@ -69,6 +77,16 @@ export class Sender {
         }
       }
     });
+    if (keep) {
+      this.#keeper = new runtime.Keeper(pipe, keep, {
+        changed: () => {
+          this.#pump();
+          this.#wake();
+        },
+        tell: (code, kind, lines) => this.#tell(code, kind, lines, 'dropped'),
+      });
+      this.#soonPump();
+    }
     forgotten?.register(this, () => core.forget(pipe), this);
     this.#detach = onPage(this, (event) => this.#turn(event));
   }
@@ -176,6 +194,11 @@ export class Sender {
     const before = failures(this.stats());
     core.begin_close(this.#pipe);
     await this.#until(() => core.begin_close(this.#pipe), Date.now() + limit);
+    if (this.#keeper) {
+      // What could not be sent waits there for the next visit.
+      await this.#until(() => this.#keeper.last(), Date.now() + STORING_MS);
+      this.#keeper.close();
+    }
     core.end_close(this.#pipe, Date.now());
     const stats = read(this.#pipe);
     this.#final = stats;
@@ -244,28 +267,36 @@ export class Sender {
   }
 
   // Sends what is due, and sets the timer for the next time. Returns what is under way because of that.
-  #pump(limit = EVERYTHING, most = IN_FLIGHT, keepalive = false) {
+  #pump(most = IN_FLIGHT, leaving = false) {
     this.#clear();
-    if (this.#final || !isOnline()) return [];
+    if (this.#final) return [];
+    if (!leaving) this.#keeper?.pump();
+    if (!isOnline()) return [];
     this.#seed();
     const posts = [];
     for (;;) {
-      const wait = core.due(this.#pipe, Date.now(), most, limit);
+      // With a store, a batch goes whole or not at all.
+      if (leaving && this.#keeper && room.left < this.#keeper.constructor.BATCH) return posts;
+      const wait = core.due(this.#pipe, Date.now(), most, leaving && !this.#keeper ? room.left : EVERYTHING);
       if (wait !== -2) {
         if (wait >= 0) this.#later(wait);
         return posts;
       }
       const [number, kind, lines, at, length] = wordsOut(5);
-      limit -= keepalive ? length : 0;
-      posts.push(this.#post(number, kind, lines, copyOf(at, length), keepalive));
+      posts.push(this.#post(number, kind, lines, copyOf(at, length), leaving));
     }
   }
 
-  async #post(number, kind, lines, body, keepalive) {
+  async #post(number, kind, lines, body, leaving) {
+    const stage = { outlives: false, dropped: false };
+    this.#under.set(number, { kind, lines, body, stage });
     const target = this.#targets[kind];
     const { failure, status, after } = target
-      ? await target.carry(target, body, { keepalive, timeoutMs: this.#timeoutMs })
+      ? await target.carry(target, body, { leaving, stage, timeoutMs: this.#timeoutMs })
       : { failure: 5, status: 0, after: -1 };
+    // Another one has taken its place, or the batch is back in the queue.
+    if (stage.dropped) return;
+    this.#under.delete(number);
     if (this.#final) return;
     const fate = core.answer(this.#pipe, number, failure, status, after, Date.now());
     const [settled] = wordsOut(1);
@@ -351,17 +382,45 @@ export class Sender {
   }
 
   // What a page goes through: it may be gone in a moment, or is back, or has a network again.
-  #turn({ leaving, room }) {
-    if (this.#final) return 0;
+  #turn({ leaving, gone }) {
+    if (this.#final) return;
     if (!leaving) {
+      this.#keeper?.back();
       this.#pump();
-      return 0;
+      return;
     }
+    if (gone) this.#keeper?.hasten();
+    const stranded = this.#stranded(gone);
     const flush = core.begin_flush(this.#pipe);
-    const before = core.left(this.#pipe, flush);
-    if (before > 0) this.#pump(room, EVERYTHING, true);
+    if (core.left(this.#pipe, flush) > 0) this.#pump(EVERYTHING, true);
     core.end_flush(this.#pipe, flush);
-    return 0;
+    if (!this.#keeper) return;
+    // What does not go with the page waits for the next visit.
+    for (const number of stranded) this.#drop(number);
+    this.#keeper.leave();
+  }
+
+  // Sends what would end with the page in a way that does not, as far as there is room. The others are what it gives; those
+  // that were sent, only where the page is gone for good, as they will be sent twice.
+  #stranded(gone) {
+    const stranded = [];
+    for (const [number, { kind, lines, body, stage }] of [...this.#under]) {
+      if (stage.outlives) continue;
+      if (stage.sent || body.length > room.left) {
+        if (gone || !stage.sent) stranded.push(number);
+      } else {
+        stage.dropped = true;
+        this.#post(number, kind, lines, body, true);
+      }
+    }
+    return stranded;
+  }
+
+  // Puts the batch of a request back into the queue: whether it arrives, nobody will hear.
+  #drop(number) {
+    this.#under.get(number).stage.dropped = true;
+    this.#under.delete(number);
+    core.answer(this.#pipe, number, BROKEN, 0, -1, Date.now());
   }
 
   #tell(code, kind, lines, fate, status) {
@@ -396,6 +455,15 @@ function within(options, name, usual, least, most) {
   return value;
 }
 
+function kept(given) {
+  const { name = 'lines', mode = 'overflow', ...bounds } = data.object(given, 'store');
+  if (typeof name !== 'string' || name === '') throw badOption('store.name', 'a string');
+  if (mode !== 'overflow' && mode !== 'always') throw badOption('store.mode', "'overflow' or 'always'");
+  const maxBytes = within(bounds, 'maxBytes', 64 * 2 ** 20, 1, 2 ** 40);
+  const maxAgeMs = within(bounds, 'maxAgeMs', 7 * 86_400_000, 1, 2 ** 40);
+  return { name, always: mode === 'always', maxBytes, maxAgeMs };
+}
+
 // Where that is known: a page, or a worker of one.
 const isOnline = () => typeof navigator === 'undefined' || navigator.onLine !== false;
 
@@ -412,6 +480,12 @@ function inWords(code, { kind, lines, status }) {
       return `the receiver finds a line too large: ${what} are lost`;
     case 'queue-full':
       return `the queue is full: ${what} are lost`;
+    case 'expired':
+      return `${what} waited too long in the store, and are lost`;
+    case 'store-full':
+      return `the store is full: ${what} are lost`;
+    case 'damaged':
+      return `the store could not read a record back: ${what} are lost`;
     default:
       return `the sender was closed: ${what} are lost`;
   }

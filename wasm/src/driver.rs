@@ -19,7 +19,7 @@ pub(crate) fn duration(millis: f64) -> Duration {
     Duration::from_millis(millis as u64)
 }
 
-fn millis(now: f64) -> Millis {
+pub(crate) fn millis(now: f64) -> Millis {
     Millis(now as u64)
 }
 

@@ -15,6 +15,8 @@ mod data;
 mod driver;
 mod encode;
 mod fault;
+#[cfg(feature = "store")]
+mod keeper;
 mod pipe;
 mod strings;
 

@@ -5,7 +5,11 @@ use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
 
-use wavefront_sdk::delivery::{Buf, Config, Delivery, Lane, Slot, Small, Ticket};
+#[cfg(feature = "store")]
+use wavefront_sdk::delivery::Large as Account;
+#[cfg(not(feature = "store"))]
+use wavefront_sdk::delivery::Small as Account;
+use wavefront_sdk::delivery::{Buf, Config, Delivery, Lane, Slot, Ticket};
 use wavefront_sdk::endpoint::{Endpoint, EndpointError, Form};
 use wavefront_sdk::line::Slice;
 use wavefront_sdk::transport::Token;
@@ -17,8 +21,9 @@ use crate::driver::duration;
 use crate::fault::Fault;
 use crate::strings::Strings;
 
-/// A batch is one: small enough for a page that goes away.
-const SEGMENT: usize = 64_000;
+/// A batch is one: small enough for a page that goes away. With a store, two of them are: it takes whole ones only, and a
+/// part of what is there is to leave with the page.
+const SEGMENT: usize = if cfg!(feature = "store") { 30_000 } else { 64_000 };
 
 /// Bytes of one kind that wait or are on their way.
 const QUEUE_BYTES: usize = 8 << 20;
@@ -42,14 +47,19 @@ impl AsMut<[u8]> for Segment {
 }
 
 impl Buf for Segment {
-    type Scale = Small;
+    type Scale = Account;
 
     fn make(size: usize) -> Option<Self> {
         Some(Self(vec![0; size].into_boxed_slice()))
     }
+
+    #[cfg(feature = "store")]
+    fn copy(&self, len: usize) -> Option<Self> {
+        self.0.get(..len).map(|lines| Self(lines.into()))
+    }
 }
 
-type Queue = Delivery<Segment, Box<[Slot<Segment>]>, Box<[Lane<Small>]>>;
+type Queue = Delivery<Segment, Box<[Slot<Segment>]>, Box<[Lane<Account>]>>;
 
 pub(crate) struct Pipe {
     pub(crate) uplink: Uplink<Queue, Requests<Segment, IN_FLIGHT>>,
@@ -57,6 +67,8 @@ pub(crate) struct Pipe {
     pub(crate) tags: Vec<(String, String)>,
     events: EventForm,
     pub(crate) series: Vec<Option<Prepared<Box<[u8]>>>>,
+    #[cfg(feature = "store")]
+    pub(crate) keeper: Option<crate::keeper::Keeper>,
     pub(crate) endpoint: Endpoint,
     pub(crate) flushes: Vec<Option<(Ticket, usize)>>,
     /// How many more calls and bytes make a batch, since the driver looked last.
@@ -100,6 +112,8 @@ impl Pipe {
             tags: strings.pairs().map(|(key, value)| (key.into(), value.into())).collect(),
             events: if direct { EventForm::Json } else { EventForm::Line },
             series: Vec::new(),
+            #[cfg(feature = "store")]
+            keeper: None,
             endpoint,
             flushes: Vec::new(),
             company: (settings.batch_lines, SEGMENT),

@@ -6,6 +6,7 @@ import { gunzipSync } from "node:zlib";
 import { launchChromium } from "./lib/browsers.js";
 import { eventually } from "./lib/collector.js";
 import { startSite } from "./lib/site.js";
+import { keepsWhatDoesNotFit, leavesAtOnce, survivesTheVisit } from "./lib/store.js";
 
 let browser, site, context, page;
 
@@ -131,3 +132,19 @@ test("a Service Worker sends, after its page has gone too", async () => {
   await page.goto("about:blank");
   await site.collector.arrived('"chromium.service.worker"');
 });
+
+// As puppeteer calls it: more than one argument.
+const spread = (page) => ({
+  goto: (url) => page.goto(url),
+  waitForFunction: (work) => page.waitForFunction(work),
+  evaluate: (work, ...given) => page.evaluate(`(${work})(...${JSON.stringify(given)})`),
+});
+
+test("a store in IndexedDB keeps lines from one visit to the next", () =>
+  survivesTheVisit(spread(page), site, "chromium.stored"));
+
+test("a store in IndexedDB keeps what a page that is left has no room to send", () =>
+  keepsWhatDoesNotFit(spread(page), site, "chromium.kept"));
+
+test("a page that is left before its store was opened sends all the same", () =>
+  leavesAtOnce(spread(page), site, "chromium.at.once"));

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { after, before, beforeEach, afterEach, test } from "node:test";
 import { launchFirefox } from "./lib/browsers.js";
 import { startSite } from "./lib/site.js";
+import { keepsWhatDoesNotFit, leavesAtOnce, survivesTheVisit } from "./lib/store.js";
 
 let browser, site, page;
 
@@ -57,3 +58,12 @@ test("a beacon of a line that the package made arrives from pagehide", async () 
   await page.goto("about:blank");
   await site.collector.arrived('"firefox.beacon"');
 });
+
+test("a store in IndexedDB keeps lines from one visit to the next", () =>
+  survivesTheVisit(page, site, "firefox.stored"));
+
+test("a store in IndexedDB keeps what a page that is left has no room to send", () =>
+  keepsWhatDoesNotFit(page, site, "firefox.kept"));
+
+test("a page that is left before its store was opened sends all the same", () =>
+  leavesAtOnce(page, site, "firefox.at.once"));

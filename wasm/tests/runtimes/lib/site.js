@@ -12,8 +12,10 @@ export async function startSite() {
   const app = await installed();
   const root = await mkdtemp(join(tmpdir(), "site-"));
   await cp(join(HERE, "fixtures/page"), root, { recursive: true });
-  const entry = app.entry(["browser", "import"]);
-  await writeFile(join(root, "entry.js"), `export * from "/sdk/${entry}";\n`);
+  // One that is the main entry, and one with a store.
+  for (const [file, subpath] of [["entry.js", "."], ["store.js", "./store"]]) {
+    await writeFile(join(root, file), `export * from "/sdk/${app.entry(["browser", "import"], subpath)}";\n`);
+  }
   const pages = await servePages({ "/sdk/": app.sdk, "/": root });
   const collector = await startCollector();
   const relay = await startRelay(collector);

@@ -1,0 +1,116 @@
+// What a store in a page has to do, in whatever browser: `page` is one of playwright's or of puppeteer's.
+
+import assert from "node:assert/strict";
+import { eventually } from "./collector.js";
+
+const visit = async (page, url) => {
+  await page.goto(url);
+  await page.waitForFunction(() => globalThis.sdk);
+};
+
+/** Lines that nobody takes when the page is left come with the next visit: all of them, once. */
+export async function survivesTheVisit(page, site, name) {
+  const url = `${site.url}/store.html`;
+  // The receiver is not there.
+  site.relay.answer(() => ({ status: 503 }));
+  await visit(page, url);
+  await page.evaluate(
+    async (server, name) => {
+      globalThis.sender = new sdk.Sender({ server, source: "store", store: { name } });
+      for (let i = 0; i < 300; i++) sender.sendMetric(`${name}.first`, i);
+      await sender.flush({ timeoutMs: 300 });
+      for (let i = 0; i < 300; i++) sender.sendMetric(`${name}.last`, i);
+    },
+    site.relay.url,
+    name,
+  );
+  await page.goto("about:blank");
+  const arrived = (await site.collector.lines()).filter((line) => line.includes(`${name}.`));
+  assert.deepEqual(arrived, []);
+
+  site.relay.answer(() => null);
+  await visit(page, url);
+  await page.evaluate(
+    (server, name) => {
+      globalThis.sender = new sdk.Sender({ server, source: "store", store: { name }, flushIntervalMs: 100 });
+    },
+    site.relay.url,
+    name,
+  );
+  await site.collector.arrived(`${name}.first`, 300);
+  await site.collector.arrived(`${name}.last`, 300);
+  const total = await eventually("recovered lines, delivered", async () => {
+    const { total } = await page.evaluate(() => sender.stats());
+    return total.delivered === 600 && total;
+  });
+  assert.deepEqual([total.recovered, total.stored, total.accepted], [600, 0, 0]);
+  assert.deepEqual(Object.values(total.dropped).filter(Boolean), []);
+  const closed = await page.evaluate(() => sender.close());
+  assert.equal(closed.complete, true);
+  assert.deepEqual(await page.evaluate(() => trouble), []);
+
+  // And none of it is there a third time.
+  await visit(page, url);
+  const left = await page.evaluate(async (name) => {
+    const database = new stores.Database(name);
+    const found = await Promise.all([0, 1, 2, 3, 4, 5, 6].map((kind) => database.next(kind, 0)));
+    database.close();
+    return found.map(({ reply }) => reply);
+  }, name);
+  assert.deepEqual(left, Array(7).fill(1));
+}
+
+/** More than a page may send as it goes: what does not fit waits for the next visit. */
+export async function keepsWhatDoesNotFit(page, site, name) {
+  const url = `${site.url}/store.html`;
+  const many = 5000;
+  await visit(page, url);
+  await page.evaluate(
+    async (server, name, many) => {
+      globalThis.sender = new sdk.Sender({ server, source: "store", store: { name }, flushIntervalMs: 3_600_000 });
+      // The store has been looked through, and there is nothing under way.
+      sender.sendMetric(`${name}.ready`, 1);
+      await sender.flush();
+      for (let i = 0; i < many; i++) sender.sendMetric(`${name}.many`, i);
+    },
+    site.collector.url,
+    name,
+    many,
+  );
+  await page.goto("about:blank");
+  const first = await eventually("part of it", async () => {
+    const lines = (await site.collector.lines()).filter((line) => line.includes(`${name}.many`));
+    return lines.length;
+  });
+  assert.ok(first < many, `${first} lines are more than 64 KiB`);
+  await visit(page, url);
+  await page.evaluate(
+    (server, name) => {
+      globalThis.sender = new sdk.Sender({ server, source: "store", store: { name }, flushIntervalMs: 100 });
+    },
+    site.collector.url,
+    name,
+  );
+  // What was under way as the page went is sent again, as nobody heard of it: all of it is there, some of it twice.
+  await eventually(`${many} different lines`, async () => {
+    const lines = (await site.collector.lines()).filter((line) => line.includes(`${name}.many`));
+    return new Set(lines).size === many;
+  });
+  await page.evaluate(() => sender.close());
+  assert.deepEqual(await page.evaluate(() => trouble), []);
+}
+
+/** What a page sends that is left at once, before its store was opened. */
+export async function leavesAtOnce(page, site, name) {
+  await visit(page, `${site.url}/store.html`);
+  await page.evaluate(
+    (server, name) => {
+      const sender = new sdk.Sender({ server, source: "store", store: { name }, flushIntervalMs: 3_600_000 });
+      for (let i = 0; i < 100; i++) sender.sendMetric(`${name}.hurry`, i);
+    },
+    site.collector.url,
+    name,
+  );
+  await page.goto("about:blank");
+  await site.collector.arrived(`${name}.hurry`, 100);
+}
