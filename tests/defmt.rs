@@ -18,7 +18,7 @@ use wavefront_sdk::store::{FlashError, FlashRangeError, MemoryStore, Store, Stor
 use wavefront_sdk::transport::{
     Accepted, Batch, Failure, Fault, Http1, InvalidReceiver, Lines, Receiver, Recorder, Step, Transport,
 };
-use wavefront_sdk::uplink::{Next, Unsent};
+use wavefront_sdk::uplink::{Due, Next, Unsent};
 use wavefront_sdk::{
     DescriptionAction, Encode, EncodeError, EventForm, Field, Format, Granularity, InvalidInput, Kind, KindSet, Limits,
     Metric, Problem, Rules, TagAction,
@@ -115,6 +115,7 @@ fn each(show: &mut dyn FnMut(&str, &dyn Fn())) {
         "FlashError": FlashError::Medium(embedded_storage::nor_flash::NorFlashErrorKind::NotAligned);
         "FlashRangeError": FlashRangeError::TooSmall;
         "StoreFailure": StoreFailure::Damaged;
+        "Due": Due::Send(1);
         "Next": Next::At(Millis(1));
         "Unsent": Unsent::Invalid(invalid);
     }
@@ -153,10 +154,11 @@ fn each(show: &mut dyn FnMut(&str, &dyn Fn())) {
     panic!("the line was not stored");
 }
 
-/// The modules that no device has.
-const STD: [&str; 11] = [
+/// The modules that need an allocator, or more.
+const STD: [&str; 12] = [
     "bin",
     "collector",
+    "endpoint",
     "sender",
     "store/conformance",
     "store/conformance.rs",

@@ -49,6 +49,7 @@ struct Request<B> {
 
 /// What is to be done with a queue of [`Requests`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Due {
     /// Send the batch of this number, and say how it went.
     Send(u32),
