@@ -237,8 +237,7 @@ export type ErrorCode =
   | 'queue-full'
   | 'store-full'
   | 'expired'
-  | 'damaged'
-  | 'line';
+  | 'damaged';
 
 /** What is wrong with a field. */
 export type Problem =
