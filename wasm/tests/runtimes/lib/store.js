@@ -67,11 +67,14 @@ export async function keepsWhatDoesNotFit(page, site, name) {
   await visit(page, url);
   await page.evaluate(
     async (server, name, many) => {
+      // Before the sender hears of it: there is no time in which any of it could leave otherwise.
+      addEventListener("pagehide", () => {
+        for (let i = 0; i < many; i++) sender.sendMetric(`${name}.many`, i);
+      });
       globalThis.sender = new sdk.Sender({ server, source: "store", store: { name }, flushIntervalMs: 3_600_000 });
       // The store has been looked through, and there is nothing under way.
       sender.sendMetric(`${name}.ready`, 1);
       await sender.flush();
-      for (let i = 0; i < many; i++) sender.sendMetric(`${name}.many`, i);
     },
     site.collector.url,
     name,
