@@ -102,7 +102,8 @@ impl<B: Buf> View<'_, B> {
         self.core.storing().refuses
     }
 
-    /// Whether the store was not looked through to its end yet, so that the ledger does not know all that it has.
+    /// Whether the store is being looked through, so that the ledger does not know all that it has. Not so of one that
+    /// fails: it is asked again, but nobody waits for that.
     pub fn store_is_unread(&self) -> bool {
         self.core.storing().scanning
     }
@@ -281,15 +282,11 @@ impl<B: Buf> View<'_, B> {
         slot.state == State::Lost || self.core.config.replay.contains(kind)
     }
 
+    /// Whether a slot has the record of this key: one with lines, or one whose record is to be removed.
     pub(super) fn has_key(&self, at: usize, key: u32) -> bool {
-        let mut here = self.lanes.get(at).map_or(NONE, |lane| lane.head);
-        while let Some(slot) = self.slots.get(usize::from(here)) {
-            if slot.key() == key {
-                return true;
-            }
-            here = slot.next;
-        }
-        false
+        let Some(lane) = self.lanes.get(at) else { return false };
+        let done = lane.shelf.get().map_or(NONE, |shelf| shelf.done);
+        [lane.head, done].into_iter().any(|head| self.segments(head).any(|slot| slot.key() == key))
     }
 
     /// Whether every line of the lanes is in the store, or nowhere; what only a token has cannot be.
