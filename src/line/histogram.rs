@@ -2,7 +2,7 @@
 
 use super::compact::{self, AnyTags};
 use super::metric::put_rest;
-use super::number::{is_finite, put_f64, put_u64};
+use super::number::{is_finite, put_f64, put_u64, with_f64};
 use super::out::{Out, Put};
 use super::text::Name;
 use super::{Encode, Full, Rules, Sink, Slice};
@@ -69,11 +69,16 @@ fn put_centroid(mean: f64, count: u64, out: &mut (impl Put + ?Sized)) -> Result<
     if count == 0 {
         return Err(InvalidInput::new(Field::CentroidCount, Problem::Zero));
     }
-    if count > MAX_COUNT {
-        put_full_centroids(mean, (count - 1) / MAX_COUNT, out);
+    let (mut full, mut rest) = (0, count);
+    // `high << 31` is `high * MAX_COUNT + high`: without a division, what is left is 1 to `MAX_COUNT` soon.
+    while rest > MAX_COUNT {
+        let high = rest >> 31;
+        full += high;
+        rest = high + (rest & MAX_COUNT);
     }
-    // 1 to `MAX_COUNT`.
-    let rest = (count - 1) % MAX_COUNT + 1;
+    if full > 0 {
+        put_full_centroids(mean, full, out);
+    }
     out.put(b" #");
     put_u64(rest, out);
     out.put(b" ");
@@ -83,18 +88,18 @@ fn put_centroid(mean: f64, count: u64, out: &mut (impl Put + ?Sized)) -> Result<
 
 #[cold]
 fn put_full_centroids(mean: f64, times: u64, out: &mut (impl Put + ?Sized)) {
-    let mut buffer = ryu::Buffer::new();
-    let mean = buffer.format_finite(mean).as_bytes();
-    let piece = b" #2147483647 ";
-    let times = usize::try_from(times).unwrap_or(usize::MAX);
-    for left in (1..=times).rev() {
-        // Billions of them are counted, not written.
-        if out.skipped(left.saturating_mul(piece.len() + mean.len())) {
-            return;
+    with_f64(mean, |mean| {
+        let piece = b" #2147483647 ";
+        let times = usize::try_from(times).unwrap_or(usize::MAX);
+        for left in (1..=times).rev() {
+            // Billions of them are counted, not written.
+            if out.skipped(left.saturating_mul(piece.len() + mean.len())) {
+                return;
+            }
+            out.put(piece);
+            out.put(mean);
         }
-        out.put(piece);
-        out.put(mean);
-    }
+    });
 }
 
 #[cfg(test)]

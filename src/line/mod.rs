@@ -11,6 +11,7 @@ pub(crate) mod out;
 mod point;
 mod ready;
 mod seen;
+mod shortest;
 mod sink;
 mod source_tag;
 mod span;
