@@ -41,6 +41,8 @@ export class Sender {
   #failing = false;
   #refused = { since: 0, lines: 0 };
   #waiting = new Set();
+  // Of those who wait for something, the functions that read what became of it.
+  #watches = new Set();
   // The requests under way, by their numbers.
   #under = new Map();
   #keeper;
@@ -173,24 +175,26 @@ export class Sender {
     signal?.throwIfAborted();
     if (this.#final) return { complete: true, left: 0, lost: 0 };
     const flush = checked(core.begin_flush(this.#pipe));
-    try {
-      await this.#until(() => this.#final || core.left(this.#pipe, flush) === 0, Date.now() + limit, signal);
-      const left = this.#final ? 0 : core.left(this.#pipe, flush);
-      const lost = this.#final ? 0 : wordsOut(1)[0];
-      return { complete: left === 0 && lost === 0, left, lost };
-    } finally {
-      if (!this.#final) core.end_flush(this.#pipe, flush);
-    }
+    const read = () => {
+      const left = core.left(this.#pipe, flush);
+      return { left, lost: wordsOut(1)[0] };
+    };
+    const { left, lost } = await this.#watch(read, ({ left }) => left === 0, limit, signal, () => core.end_flush(this.#pipe, flush));
+    return { complete: left === 0 && lost === 0, left, lost };
   }
 
   close(given) {
-    this.#closing ??= this.#close(given);
+    try {
+      const { timeoutMs } = data.options(given);
+      const limit = within({ timeoutMs }, 'timeoutMs', 5_000, 0, 3_600_000);
+      this.#closing ??= this.#close(limit);
+    } catch (error) {
+      return Promise.reject(error);
+    }
     return this.#closing;
   }
 
-  async #close(given) {
-    const { timeoutMs } = data.options(given);
-    const limit = within({ timeoutMs }, 'timeoutMs', 5_000, 0, 3_600_000);
+  async #close(limit) {
     const before = failures(this.stats());
     core.begin_close(this.#pipe);
     await this.#until(() => core.begin_close(this.#pipe), Date.now() + limit);
@@ -200,6 +204,7 @@ export class Sender {
       this.#keeper.close();
     }
     core.end_close(this.#pipe, Date.now());
+    for (const end of this.#watches) end();
     const stats = read(this.#pipe);
     this.#final = stats;
     this.#detach();
@@ -342,6 +347,21 @@ export class Sender {
   #wake() {
     if (runtime.perRequest) return;
     for (const wake of this.#waiting) wake();
+  }
+
+  // Pumps until what `read` says is `done`, for `limit` ms at most. What it said last; a close ends it all, and then that is
+  // what it said before the core forgot the sender.
+  async #watch(read, done, limit, signal, forget) {
+    let last;
+    const end = () => (last = read());
+    this.#watches.add(end);
+    try {
+      await this.#until(() => last || done(read()), Date.now() + limit, signal);
+      return last ?? read();
+    } finally {
+      this.#watches.delete(end);
+      if (!last) forget();
+    }
   }
 
   // Pumps until `done`, at most to the deadline.

@@ -179,6 +179,26 @@ test('a flush can be given up', async () => {
   hangs.close();
 });
 
+test('a flush that the close overtakes says what was lost', async () => {
+  const sender = new Sender({ server: 'http://127.0.0.1:1', source: 's' });
+  sender.sendMetric('a', 1);
+  sender.sendMetric('b', 1);
+  const flushed = sender.flush({ timeoutMs: 60_000 });
+  const closed = await sender.close({ timeoutMs: 50 });
+  assert.equal(closed.lost, 2);
+  assert.deepEqual(await flushed, { complete: false, left: 0, lost: 2 });
+});
+
+test('a close with options that are none closes nothing', async () => {
+  const sender = new Sender({ server: collector.url, source: 's' });
+  for (const options of [{ timeoutMs: 'soon' }, { timeoutMs: -1 }, 7]) {
+    await assert.rejects(sender.close(options), (error) => ['option', 'invalid'].includes(error.code), `${options}`);
+  }
+  assert.equal(sender.sendMetric('not.closed', 1), true);
+  assert.equal((await sender.close()).complete, true);
+  await collector.arrived('not.closed');
+});
+
 test('a full queue says no, and counts', async () => {
   const incidents = [];
   const onError = (incident) => {
