@@ -64,6 +64,16 @@ impl Outcome {
             }
             Failure::Status { code, .. } => Self::Rejected(code),
             Failure::Unsupported => Self::Rejected(0),
+            #[cfg(feature = "tls")]
+            Failure::Tls(_) if done == 0 => Self::Unreachable,
+            #[cfg(feature = "tls")]
+            Failure::Tls(_) => Self::Retry { done, after: None },
+            #[cfg(feature = "http")]
+            Failure::NoToken { refused: true } => Self::Auth,
+            #[cfg(feature = "http")]
+            Failure::NoToken { .. } if done == 0 => Self::Unreachable,
+            #[cfg(feature = "http")]
+            Failure::NoToken { .. } => Self::Retry { done, after: None },
         }
     }
 }
@@ -101,5 +111,13 @@ mod tests {
         assert_eq!(Outcome::of_failure(Failure::Connect, 0), Outcome::Unreachable);
         assert_eq!(Outcome::of_failure(Failure::Connect, 2), Outcome::Retry { done: 2, after: None });
         assert_eq!(Outcome::of_failure(Failure::Unsupported, 0), Outcome::Rejected(0));
+        #[cfg(feature = "http")]
+        for (failure, outcome) in [
+            (Failure::Tls(crate::transport::TlsProblem::Expired), Outcome::Unreachable),
+            (Failure::NoToken { refused: false }, Outcome::Unreachable),
+            (Failure::NoToken { refused: true }, Outcome::Auth),
+        ] {
+            assert_eq!(Outcome::of_failure(failure, 0), outcome, "{failure:?}: nothing was sent, nothing is lost");
+        }
     }
 }

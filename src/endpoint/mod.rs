@@ -157,13 +157,17 @@ impl Endpoint {
     ///
     /// # Errors
     /// Where the endpoint takes none, or where it would travel in the clear.
-    pub fn with_token(mut self, token: Token) -> Result<Self, EndpointError> {
+    pub fn with_token(self, token: Token) -> Result<Self, EndpointError> {
+        Ok(Self { token: Some(token), ..self.directed()? })
+    }
+
+    /// The same endpoint as one of direct ingestion, whose token somebody else has.
+    pub(crate) fn directed(mut self) -> Result<Self, EndpointError> {
         self.form = match self.form {
             Form::ProxyTcp => return Err(EndpointError::TokenForProxy),
             Form::Direct | Form::ProxyHttp if self.tls || self.plain_token || self.is_loopback() => Form::Direct,
             Form::Direct | Form::ProxyHttp => return Err(EndpointError::PlainToken),
         };
-        self.token = Some(token);
         Ok(self)
     }
 

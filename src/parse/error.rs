@@ -280,7 +280,7 @@ impl core::error::Error for ParseError {}
 
 /// A [`ParseError`] before its column was counted: its place in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Fault {
+pub(crate) struct Fault {
     /// Where, in bytes from the start of the line.
     pub(super) at: usize,
     /// What.

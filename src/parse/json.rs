@@ -10,7 +10,7 @@ const DEPTH: u32 = 128;
 
 /// A JSON value: what it is, and where it stands.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Json<'a> {
+pub(crate) enum Json<'a> {
     /// The inside of a string, and where it starts.
     String(Text<'a>, usize),
     /// A number, as it is written.
@@ -25,7 +25,7 @@ pub(super) enum Json<'a> {
 
 /// A place in JSON text.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Walk<'a> {
+pub(crate) struct Walk<'a> {
     text: &'a str,
     /// Where it stands, in bytes of `text`, which is the line.
     at: usize,
@@ -33,11 +33,11 @@ pub(super) struct Walk<'a> {
 
 impl<'a> Walk<'a> {
     /// `at` bytes into the line.
-    pub(super) const fn new(line: &'a str, at: usize) -> Self {
+    pub(crate) const fn new(line: &'a str, at: usize) -> Self {
         Self { text: line, at }
     }
 
-    pub(super) const fn at(&self) -> usize {
+    pub(crate) const fn at(&self) -> usize {
         self.at
     }
 
@@ -56,7 +56,7 @@ impl<'a> Walk<'a> {
     }
 
     /// The next byte that is not white space, without going past it.
-    pub(super) fn peek(&mut self) -> Option<u8> {
+    pub(crate) fn peek(&mut self) -> Option<u8> {
         self.white_space();
         self.byte()
     }
@@ -72,7 +72,7 @@ impl<'a> Walk<'a> {
 
     /// Whether an array or object, of which `first` says that nothing was read yet, has another element. Goes past the
     /// comma before it, or past the bracket `close`.
-    pub(super) fn more(&mut self, first: bool, close: u8) -> Result<bool, Fault> {
+    pub(crate) fn more(&mut self, first: bool, close: u8) -> Result<bool, Fault> {
         match self.peek() {
             Some(byte) if byte == close => {
                 self.at += 1;
@@ -88,7 +88,7 @@ impl<'a> Walk<'a> {
     }
 
     /// The key of a member of an object, and the colon behind it.
-    pub(super) fn key(&mut self) -> Result<Text<'a>, Fault> {
+    pub(crate) fn key(&mut self) -> Result<Text<'a>, Fault> {
         self.punctuation(b'"')?;
         let key = self.string()?;
         self.punctuation(b':')?;
@@ -96,7 +96,7 @@ impl<'a> Walk<'a> {
     }
 
     /// The next value. Of an array or object only the bracket is taken.
-    pub(super) fn value(&mut self) -> Result<Json<'a>, Fault> {
+    pub(crate) fn value(&mut self) -> Result<Json<'a>, Fault> {
         #[cfg(test)]
         super::steps::one();
         let first = self.peek();
@@ -129,7 +129,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Goes past the next value, whatever is in it.
-    pub(super) fn skip(&mut self) -> Result<(), Fault> {
+    pub(crate) fn skip(&mut self) -> Result<(), Fault> {
         // One bit for each open bracket: whether it is an object's.
         let (mut open, mut depth) = (0_u128, 0_u32);
         loop {

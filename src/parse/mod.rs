@@ -28,7 +28,7 @@ mod cursor;
 mod error;
 mod event;
 mod histogram;
-mod json;
+pub(crate) mod json;
 mod number;
 mod point;
 mod repeat;

@@ -6,6 +6,7 @@ use std::string::{String, ToString};
 use std::sync::Arc;
 use std::vec::Vec;
 
+use super::access::Access;
 use super::driver::{Route, Shared};
 use super::error::BuildError;
 use super::handle::Settings;
@@ -17,7 +18,7 @@ use super::{Endpoint, EndpointError, Form, Overflow, Ports, Sender};
 use crate::delivery::{Backoff, Config, Keep, Overflow as QueuePolicy, Replay};
 use crate::store::Store;
 #[cfg(feature = "http")]
-use crate::transport::Http;
+use crate::transport::{Http, HttpBuildError};
 use crate::transport::{Token, Transport};
 use crate::{Encode, EventForm, Kind, KindSet, Limits, Metric, Rules};
 
@@ -39,10 +40,13 @@ use crate::{Encode, EventForm, Kind, KindSet, Limits, Metric, Rules};
 /// | [`replay`](Self::replay) | `Idempotent` (TCP) |
 /// | [`replay_window`](Self::replay_window) | 8 MiB, 10 s (TCP) |
 /// | [`on_error`](Self::on_error) | nobody is told |
+/// | `token`, `token_provider`, `csp_api_token` or `csp_app` | none: a proxy |
+/// | `tls` | whoever the machine trusts |
 #[must_use = "call build()"]
 pub struct SenderBuilder {
     target: Target,
     token: Option<String>,
+    pub(super) access: Access,
     plain_token: bool,
     trace_port: Option<u16>,
     histogram_port: Option<u16>,
@@ -99,6 +103,7 @@ impl SenderBuilder {
         Self {
             target,
             token: None,
+            access: Access::default(),
             plain_token: false,
             trace_port: None,
             histogram_port: None,
@@ -298,6 +303,7 @@ impl SenderBuilder {
     /// [`BuildError`] names what is wrong with the configuration.
     pub fn build(mut self) -> Result<Sender, BuildError> {
         self.check()?;
+        self.access.check(self.token.is_some())?;
         let backoff_given = self.config.backoff != Backoff::HTTP;
         let mut kinds = KindSet::ALL;
         let mut events = EventForm::Line;
@@ -306,7 +312,7 @@ impl SenderBuilder {
             Target::Own(carrier) => Err(carrier),
             Target::Endpoint(endpoint) => Ok(endpoint),
             // As an endpoint it is the same as `http://`, which may take one.
-            Target::Url(url) if self.token.is_some() && is_proxy(&url) => {
+            Target::Url(url) if (self.token.is_some() || self.access.has_tokens()) && is_proxy(&url) => {
                 return Err(EndpointError::TokenForProxy.into());
             }
             Target::Url(url) if self.plain_token => Ok(Endpoint::parse_allowing_plain_token(&url)?),
@@ -318,6 +324,7 @@ impl SenderBuilder {
                 if let Some(token) = self.token {
                     endpoint = endpoint.with_token(Token::new(&token).map_err(EndpointError::Token)?)?;
                 }
+                endpoint = self.access.direct(endpoint)?;
                 let Ports { metrics, histograms, traces } = endpoint.ports();
                 endpoint = endpoint.with_ports(Ports {
                     metrics,
@@ -338,7 +345,10 @@ impl SenderBuilder {
                         }
                         tcp_routes(&endpoint, kinds, self.request_timeout)?
                     }
-                    _ => http_routes(&endpoint, kinds, self.in_flight.unwrap_or(4), self.request_timeout)?,
+                    _ => {
+                        let access = (self.access, &self.config, self.plain_token);
+                        http_routes(&endpoint, kinds, self.in_flight.unwrap_or(4), self.request_timeout, access)?
+                    }
                 };
                 known = Some(endpoint);
                 routes
@@ -461,18 +471,28 @@ fn http_routes(
     kinds: KindSet,
     in_flight: usize,
     timeout: Option<Duration>,
+    (access, config, plain): (Access, &Config, bool),
 ) -> Result<Vec<Route>, BuildError> {
-    let mut http = endpoint.http_builder();
+    let mut http = access.put_into(endpoint.http_builder(), config, plain)?;
     if let Some(timeout) = timeout {
         http = http.timeout(timeout).connect_timeout(timeout.min(Http::CONNECT_TIMEOUT));
     }
-    let http = http.build().map_err(BuildError::Http)?;
+    let http = http.build().map_err(|error| match error {
+        HttpBuildError::Tls(error) => BuildError::Tls(error),
+        error => BuildError::Http(error),
+    })?;
     let carriers = (0..in_flight).map(|_| Box::new(http.clone()) as Box<dyn Carry>).collect();
     Ok(std::vec![Route { kinds, carriers }])
 }
 
 #[cfg(not(feature = "http"))]
-fn http_routes(_: &Endpoint, _: KindSet, _: usize, _: Option<Duration>) -> Result<Vec<Route>, BuildError> {
+fn http_routes(
+    _: &Endpoint,
+    _: KindSet,
+    _: usize,
+    _: Option<Duration>,
+    _: (Access, &Config, bool),
+) -> Result<Vec<Route>, BuildError> {
     Err(EndpointError::NeedsHttp.into())
 }
 

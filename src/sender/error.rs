@@ -17,6 +17,12 @@ pub enum BuildError {
     /// The HTTP client could not be set up.
     #[cfg(feature = "http")]
     Http(crate::transport::HttpBuildError),
+    /// An option of TLS is wrong, or the machine has no certificates to trust.
+    #[cfg(feature = "tls")]
+    Tls(crate::transport::TlsError),
+    /// The service that issues tokens cannot be asked.
+    #[cfg(feature = "http")]
+    Csp(crate::transport::CspBuildError),
     /// An option has a value that cannot work.
     Option {
         /// The option's name.
@@ -34,6 +40,10 @@ impl fmt::Display for BuildError {
             Self::Endpoint(error) => error.fmt(f),
             #[cfg(feature = "http")]
             Self::Http(error) => error.fmt(f),
+            #[cfg(feature = "tls")]
+            Self::Tls(error) => error.fmt(f),
+            #[cfg(feature = "http")]
+            Self::Csp(error) => error.fmt(f),
             Self::Option { name, expected } => write!(f, "{name} has to be {expected}"),
             Self::Thread(error) => write!(f, "cannot start a thread: {error}"),
         }
@@ -46,6 +56,10 @@ impl core::error::Error for BuildError {
             Self::Endpoint(error) => Some(error),
             #[cfg(feature = "http")]
             Self::Http(error) => Some(error),
+            #[cfg(feature = "tls")]
+            Self::Tls(error) => Some(error),
+            #[cfg(feature = "http")]
+            Self::Csp(error) => Some(error),
             Self::Option { .. } => None,
             Self::Thread(error) => Some(error),
         }
@@ -231,6 +245,10 @@ impl Cause {
             Failure::Broken => Self::Network("the connection broke".into()),
             Failure::Status { code, .. } => Self::Status(code),
             Failure::Unsupported => Self::Unsupported,
+            #[cfg(feature = "tls")]
+            Failure::Tls(problem) => Self::Network(problem.as_str().into()),
+            #[cfg(feature = "http")]
+            Failure::NoToken { .. } => Self::Network("there is no token to send with".into()),
         }
     }
 }

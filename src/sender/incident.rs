@@ -36,8 +36,8 @@ pub struct Incident {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Trouble {
-    /// A batch failed, and will be sent again: no connection, no answer, a broken connection, or a status that asks to
-    /// come back later (406, 408, 429, 5xx).
+    /// A batch failed, and will be sent again: no connection, no answer, a broken connection, a certificate that is not
+    /// accepted, no token to send with, or a status that asks to come back later (406, 408, 429, 5xx).
     Failed(Failure),
     /// The receiver refuses the token, with this status: 401 or 403. The lines are kept, and tried again every 30 s to 5 min.
     Auth(u16),
@@ -103,8 +103,10 @@ pub enum Blame {
     Network,
     /// The receiver: it is there and cannot do its work at present.
     Receiver,
-    /// The token, or what it is allowed to do.
+    /// The token, what it is allowed to do, or who issues it.
     Token,
+    /// A certificate, the receiver's or ours, or whom we trust.
+    Certificate,
     /// What was sent, or where to: the lines, the path, the endpoint.
     Request,
     /// The bounds that the sender was given: queue, store, the time of `close`.
@@ -129,6 +131,7 @@ impl Incident {
     ) -> Option<Self> {
         let code = if let Failure::Status { code, .. } = failure { code } else { 0 };
         let (trouble, fate) = match outcome {
+            Outcome::Auth if code == 0 => (Trouble::Failed(failure), Fate::Kept),
             Outcome::Auth => (Trouble::Auth(code), Fate::Kept),
             Outcome::Unreachable | Outcome::Retry { .. } => (Trouble::Failed(failure), Fate::Kept),
             Outcome::TooLarge => (Trouble::TooLarge, Fate::Dropped(Reason::TooLarge)),
@@ -159,6 +162,10 @@ impl Incident {
     pub const fn blame(&self) -> Blame {
         match self.trouble {
             Trouble::Failed(Failure::Status { .. }) => Blame::Receiver,
+            #[cfg(feature = "tls")]
+            Trouble::Failed(Failure::Tls(_)) => Blame::Certificate,
+            #[cfg(feature = "http")]
+            Trouble::Failed(Failure::NoToken { .. }) => Blame::Token,
             Trouble::Failed(_) | Trouble::ConnectionLost => Blame::Network,
             Trouble::Auth(_) => Blame::Token,
             Trouble::Rejected(_) | Trouble::TooLarge | Trouble::Unsupported => Blame::Request,
@@ -189,6 +196,10 @@ impl Incident {
             Trouble::Failed(Failure::Connect) => 0,
             Trouble::Failed(Failure::Timeout) => 1,
             Trouble::Failed(Failure::Broken) => 2,
+            #[cfg(feature = "tls")]
+            Trouble::Failed(Failure::Tls(_)) => 15,
+            #[cfg(feature = "http")]
+            Trouble::Failed(Failure::NoToken { .. }) => 16,
             Trouble::Failed(_) => 3,
             Trouble::Auth(_) => 4,
             Trouble::Rejected(_) => 5,
@@ -206,7 +217,7 @@ impl Incident {
 
     /// Classes that [`class`](Self::class) tells apart.
     #[cfg(any(feature = "log", feature = "tracing", test))]
-    pub(super) const CLASSES: usize = 15;
+    pub(super) const CLASSES: usize = 17;
 }
 
 impl fmt::Display for Incident {
@@ -237,6 +248,14 @@ impl fmt::Display for Trouble {
             Self::Failed(Failure::Timeout) => f.write_str("no answer in time"),
             Self::Failed(Failure::Broken) => f.write_str("the connection broke"),
             Self::Failed(Failure::Status { code, .. }) => write!(f, "the receiver answered {code}: it is busy or ill"),
+            #[cfg(feature = "tls")]
+            Self::Failed(Failure::Tls(problem)) => problem.fmt(f),
+            #[cfg(feature = "http")]
+            Self::Failed(Failure::NoToken { refused: true }) => {
+                f.write_str("who issues tokens refuses to: check what they are asked for with")
+            }
+            #[cfg(feature = "http")]
+            Self::Failed(Failure::NoToken { .. }) => f.write_str("no token can be had at present"),
             Self::Auth(code) => write!(f, "the receiver refuses the token ({code}): check it, and that it may ingest"),
             Self::Rejected(code) => write!(f, "the receiver refuses the request ({code}): check URL and lines"),
             Self::TooLarge => f.write_str("the receiver finds a single line too large: send a shorter one"),
@@ -333,41 +352,30 @@ mod tests {
     #[test]
     fn every_trouble_has_a_class_a_blame_and_words() {
         let troubles = [
-            Trouble::Failed(Failure::Connect),
-            Trouble::Failed(Failure::Timeout),
-            Trouble::Failed(Failure::Broken),
-            Trouble::Failed(BUSY),
-            Trouble::Auth(401),
-            Trouble::Rejected(400),
-            Trouble::TooLarge,
-            Trouble::Unsupported,
-            Trouble::QueueFull,
-            Trouble::ConnectionLost,
-            Trouble::Closed,
-            Trouble::Expired,
-            Trouble::StoreFull,
-            Trouble::Damaged,
-            Trouble::Store(StoreFailure::Unavailable),
+            (Trouble::Failed(Failure::Connect), Blame::Network),
+            (Trouble::Failed(Failure::Timeout), Blame::Network),
+            (Trouble::Failed(Failure::Broken), Blame::Network),
+            (Trouble::Failed(BUSY), Blame::Receiver),
+            (Trouble::Auth(401), Blame::Token),
+            (Trouble::Rejected(400), Blame::Request),
+            (Trouble::TooLarge, Blame::Request),
+            (Trouble::Unsupported, Blame::Request),
+            (Trouble::QueueFull, Blame::Bounds),
+            (Trouble::ConnectionLost, Blame::Network),
+            (Trouble::Closed, Blame::Bounds),
+            (Trouble::Expired, Blame::Bounds),
+            (Trouble::StoreFull, Blame::Bounds),
+            (Trouble::Damaged, Blame::Store),
+            (Trouble::Store(StoreFailure::Unavailable), Blame::Store),
+            #[cfg(feature = "tls")]
+            (Trouble::Failed(Failure::Tls(crate::transport::TlsProblem::Expired)), Blame::Certificate),
+            #[cfg(feature = "http")]
+            (Trouble::Failed(Failure::NoToken { refused: true }), Blame::Token),
         ];
-        let all = troubles.map(|trouble| Incident::new(trouble, None, 0, Fate::Kept));
-        assert!(all.iter().map(Incident::class).eq(0..Incident::CLASSES));
-        for (incident, blame) in all.iter().zip([
-            Blame::Network,
-            Blame::Network,
-            Blame::Network,
-            Blame::Receiver,
-            Blame::Token,
-            Blame::Request,
-            Blame::Request,
-            Blame::Request,
-            Blame::Bounds,
-            Blame::Network,
-            Blame::Bounds,
-            Blame::Bounds,
-            Blame::Bounds,
-            Blame::Store,
-            Blame::Store,
-        ]) {
+        assert_eq!(troubles.len() == Incident::CLASSES, cfg!(feature = "http"));
+        for (class, (trouble, blame)) in troubles.into_iter().enumerate() {
+            let incident = Incident::new(trouble, None, 0, Fate::Kept);
+            assert_eq!(incident.class(), class, "{incident}");
             assert_eq!(incident.blame(), blame, "{incident}");
             assert!(incident.to_string().len() > 10);
         }

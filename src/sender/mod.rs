@@ -4,6 +4,7 @@
 //! [`Sender`] takes data and returns at once; [`Sender::builder`] says where they go and within what bounds.
 //! [`WavefrontDirectClient`] and [`WavefrontProxyClient`] build one from the options of the other SDKs of the family.
 
+mod access;
 mod builder;
 mod clients;
 mod driver;

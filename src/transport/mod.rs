@@ -13,6 +13,8 @@
 //!
 //! The module `conformance` (feature `std`) says whether somebody's own transport keeps the contract.
 
+#[cfg(feature = "http")]
+mod auth;
 #[cfg(feature = "std")]
 pub mod conformance;
 mod fault;
@@ -27,9 +29,13 @@ pub(crate) mod report;
 mod stream;
 #[cfg(feature = "std")]
 mod tcp;
+#[cfg(feature = "tls")]
+mod tls;
 #[cfg(feature = "alloc")]
 mod token;
 
+#[cfg(feature = "http")]
+pub use auth::{Csp, CspBuildError, CspBuilder, TokenError, TokenProvider};
 pub use fault::{Fault, FaultError, Injected, Rates, Seeded, Step};
 #[cfg(feature = "http")]
 pub use http::{Http, HttpBuildError, HttpBuilder, HttpError};
@@ -42,6 +48,8 @@ pub use stream::AsyncLink;
 pub use stream::{Http1, Http1Error, InvalidReceiver, Lines, LinesError, Link, Linked, Receiver, Wire};
 #[cfg(feature = "std")]
 pub use tcp::{Tcp, TcpError};
+#[cfg(feature = "tls")]
+pub use tls::{Tls, TlsError, TlsProblem};
 #[cfg(feature = "alloc")]
 pub(crate) use token::is_loopback;
 #[cfg(feature = "alloc")]
@@ -106,6 +114,15 @@ pub enum Failure {
     },
     /// The endpoint cannot take this kind at all.
     Unsupported,
+    /// No connection could be made by TLS, as one of the two does not trust the other or cannot speak to it; nothing was sent.
+    #[cfg(feature = "tls")]
+    Tls(TlsProblem),
+    /// There is no token to send with; nothing was sent.
+    #[cfg(feature = "http")]
+    NoToken {
+        /// Whether who issues it refuses to: that takes somebody who does something. Else it cannot be had at present.
+        refused: bool,
+    },
 }
 
 /// An error of a transport, whatever its own type says beside.
