@@ -164,8 +164,11 @@ fn lock(file: &fs::File) -> io::Result<()> {
 
 /// Where the last whole line of a file of `len` bytes ends.
 fn end_of_lines(file: &mut fs::File, len: u64) -> io::Result<u64> {
+    if len == 0 {
+        return Ok(0);
+    }
     let mut reach = 1;
-    while len > 0 {
+    loop {
         let from = len.saturating_sub(reach);
         file.seek(SeekFrom::Start(from))?;
         let mut tail = Vec::new();
@@ -178,7 +181,6 @@ fn end_of_lines(file: &mut fs::File, len: u64) -> io::Result<u64> {
         }
         reach *= 64;
     }
-    Ok(0)
 }
 
 /// Writes all of `bytes`; how many were written comes with the failure.

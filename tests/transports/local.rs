@@ -346,10 +346,13 @@ mod unix {
         received: Vec<u8>,
     }
 
+    /// A connection, and the thread that reads it.
+    type Connection = (UnixStream, JoinHandle<Vec<u8>>);
+
     /// Reads all connections, each on a thread of its own.
     struct Server {
         listener: UnixListener,
-        connections: std::sync::Arc<std::sync::Mutex<Vec<(UnixStream, JoinHandle<Vec<u8>>)>>>,
+        connections: std::sync::Arc<std::sync::Mutex<Vec<Connection>>>,
         stops: std::sync::Arc<std::sync::atomic::AtomicBool>,
         thread: JoinHandle<()>,
     }
