@@ -47,6 +47,15 @@ pub enum EndpointError {
     NotTcp,
     /// This build has no HTTP.
     NeedsHttp,
+    /// No path on this machine, where one is needed, or one where none is.
+    #[cfg(feature = "std")]
+    LocalPath,
+    /// A query of a file that means nothing here.
+    #[cfg(feature = "std")]
+    FileQuery,
+    /// This system has no Unix sockets.
+    #[cfg(feature = "std")]
+    NeedsUnix,
 }
 
 impl EndpointError {
@@ -106,6 +115,17 @@ impl EndpointError {
             Self::RepeatedKey => ("a query key is there twice: write traces and histograms once each", "", ""),
             Self::TlsOverTcp => ("tcp+tls:// is not supported yet: use https:// to a proxy with TLS", "", ""),
             Self::NotTcp => ("this endpoint speaks HTTP, not TCP lines: use tcp://", "", ""),
+            #[cfg(feature = "std")]
+            Self::LocalPath => (
+                "unix: and file: need a path on this machine, as in unix:/run/agent.sock and file:/var/log/lines; \
+                 stdout: has none",
+                "",
+                "",
+            ),
+            #[cfg(feature = "std")]
+            Self::FileQuery => ("file: has one query, sync=batch: write any other ? as %3f", "", ""),
+            #[cfg(feature = "std")]
+            Self::NeedsUnix => ("this system has no Unix sockets: use tcp://", "", ""),
             Self::NeedsHttp => ("this build has no HTTP: enable the feature `http`, or use tcp://", "", ""),
         };
         ["endpoint: ", before, word, after].into_iter().for_each(say);

@@ -1,6 +1,8 @@
 //! Where lines go, said by one URL.
 
 mod error;
+#[cfg(feature = "std")]
+mod local;
 mod url;
 
 use alloc::string::{String, ToString};
@@ -26,6 +28,9 @@ use crate::{Format, Kind};
 /// | `http://HOST:2878`, `https://HOST:2878`, `proxy://HOST`, no token | a proxy over HTTP, which acknowledges |
 /// | `tcp://HOST:2878?traces=30000&histograms=2878` | a proxy over TCP lines |
 /// | `tcp+tls://…` | the same over TLS: recognised, not supported yet |
+/// | `unix:/run/agent.sock` | lines to a Unix socket (feature `std`, Unix) |
+/// | `file:/var/log/lines`, `…?sync=batch` | lines at the end of a file; each batch on the disk before it counts (feature `std`) |
+/// | `stdout:`, `file:-` | lines to the standard output (feature `std`) |
 ///
 /// - The token stands before the host (`https://TOKEN@HOST`, percent-encoded where it has to be) or is
 ///   [given apart](Self::with_token). With `http://` it is refused, because it would travel in the clear, unless the
@@ -35,6 +40,7 @@ use crate::{Format, Kind};
 ///   go to `traces` (30000), histograms to `histograms` (the port of the URL), everything else to the port of the URL.
 /// - The host is a name, an IPv4 address or an IPv6 address in brackets. A path is kept and put before that of every
 ///   request; TCP has none.
+/// - A path behind `unix:` and `file:` may be relative, or have `//` before it, and `%XX` for what a URL cannot have.
 /// - Nothing is looked up, nothing is connected.
 ///
 /// `Display` writes a URL that means the same, **without the token**.
@@ -71,6 +77,18 @@ pub enum Form {
     ProxyHttp,
     /// A proxy over TCP lines.
     ProxyTcp,
+    /// Lines to a Unix socket.
+    #[cfg(feature = "std")]
+    Unix,
+    /// Lines at the end of a file.
+    #[cfg(feature = "std")]
+    File {
+        /// Whether each batch is on the disk before it counts as delivered.
+        sync: bool,
+    },
+    /// Lines to the standard output.
+    #[cfg(feature = "std")]
+    Stdout,
 }
 
 /// What an HTTP request with lines says, beside them and the token.
@@ -123,6 +141,10 @@ impl Endpoint {
     /// # Errors
     /// [`EndpointError`] says what is wrong with the URL, and repeats nothing of it that could be a secret.
     pub fn parse(url: &str) -> Result<Self, EndpointError> {
+        #[cfg(feature = "std")]
+        if let Some(here) = local::parse(url) {
+            return here;
+        }
         parse(url, false)
     }
 
@@ -131,6 +153,10 @@ impl Endpoint {
     /// # Errors
     /// As [`parse`](Self::parse).
     pub fn parse_allowing_plain_token(url: &str) -> Result<Self, EndpointError> {
+        #[cfg(feature = "std")]
+        if let Some(here) = local::parse(url) {
+            return here;
+        }
         parse(url, true)
     }
 
@@ -167,6 +193,8 @@ impl Endpoint {
             Form::ProxyTcp => return Err(EndpointError::TokenForProxy),
             Form::Direct | Form::ProxyHttp if self.tls || self.plain_token || self.is_loopback() => Form::Direct,
             Form::Direct | Form::ProxyHttp => return Err(EndpointError::PlainToken),
+            #[cfg(feature = "std")]
+            Form::Unix | Form::File { .. } | Form::Stdout => return Err(EndpointError::TokenForProxy),
         };
         Ok(self)
     }
@@ -190,7 +218,12 @@ impl Endpoint {
         self.tls
     }
 
-    /// The host: a name or an address, an IPv6 one **without** brackets.
+    /// The path: that which is put before those of HTTP requests, or that of a Unix socket or a file.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// The host: a name or an address, an IPv6 one **without** brackets. Empty where there is none.
     pub fn host(&self) -> &str {
         &self.host
     }
@@ -211,8 +244,12 @@ impl Endpoint {
     }
 
     /// The URL that the paths of HTTP requests are put behind: no token, no `/` at the end.
-    /// For TCP the address of the first port that there is.
+    /// For TCP the address of the first port that there is; without HTTP and TCP all of it.
     pub fn base(&self) -> String {
+        #[cfg(feature = "std")]
+        if let Some(here) = local::shown(self) {
+            return here;
+        }
         let scheme = self.scheme();
         let ports = self.ports;
         let mut base = String::from(scheme);
@@ -244,6 +281,8 @@ impl Endpoint {
         let lines = |url| Request { url, content_type: report::LINES };
         match (self.form, format, format.query()) {
             (Form::ProxyTcp, ..) | (Form::Direct, Format::SourceTag, _) => None,
+            #[cfg(feature = "std")]
+            (Form::Unix | Form::File { .. } | Form::Stdout, ..) => None,
             (Form::Direct, Format::Event, _) => Some(Request { url: base + report::EVENT, content_type: report::JSON }),
             (_, _, Some(query)) => Some(lines(base + report::REPORT + "?f=" + query)),
             (_, _, None) => Some(lines(base + report::REPORT)),
@@ -285,14 +324,22 @@ impl Endpoint {
     /// Whether this build can speak to the endpoint.
     ///
     /// # Errors
-    /// [`EndpointError::TlsOverTcp`], which is not supported yet; [`EndpointError::NeedsHttp`] without that feature.
+    /// [`EndpointError::TlsOverTcp`], which is not supported yet; [`EndpointError::NeedsHttp`] without that feature;
+    /// [`EndpointError::NeedsUnix`] elsewhere.
     #[cfg(feature = "std")]
     pub const fn supported(&self) -> Result<(), EndpointError> {
         match self.form {
             Form::ProxyTcp if self.tls => Err(EndpointError::TlsOverTcp),
             Form::Direct | Form::ProxyHttp if cfg!(not(feature = "http")) => Err(EndpointError::NeedsHttp),
+            Form::Unix if cfg!(not(unix)) => Err(EndpointError::NeedsUnix),
             _ => Ok(()),
         }
+    }
+
+    /// Whether there is no network on the way.
+    #[cfg(feature = "std")]
+    pub(crate) const fn is_local(&self) -> bool {
+        matches!(self.form, Form::Unix | Form::File { .. } | Form::Stdout)
     }
 
     const fn scheme(&self) -> &'static str {

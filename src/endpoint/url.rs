@@ -68,7 +68,7 @@ fn token_of(userinfo: &str) -> Result<Token, EndpointError> {
 }
 
 /// The text with each `%XX` replaced by its byte, where all of it is UTF-8.
-fn percent_decoded(text: &str) -> Option<String> {
+pub(super) fn percent_decoded(text: &str) -> Option<String> {
     let mut decoded = Vec::with_capacity(text.len());
     let mut rest = text.bytes();
     while let Some(byte) = rest.next() {

@@ -332,7 +332,9 @@ impl SenderBuilder {
                     traces: self.trace_port.or(traces),
                 });
                 endpoint.supported()?;
-                kinds = Kind::ALL.into_iter().filter(|kind| endpoint.ports().of(*kind).is_some()).collect();
+                if !endpoint.is_local() {
+                    kinds = Kind::ALL.into_iter().filter(|kind| endpoint.ports().of(*kind).is_some()).collect();
+                }
                 if endpoint.form() == Form::Direct {
                     kinds = kinds.without(Kind::SourceTag);
                     events = EventForm::Json;
@@ -344,6 +346,12 @@ impl SenderBuilder {
                             self.config.backoff = Backoff::TCP;
                         }
                         tcp_routes(&endpoint, kinds, self.request_timeout)?
+                    }
+                    Form::Unix | Form::File { .. } | Form::Stdout => {
+                        if !backoff_given && endpoint.form() == Form::Unix {
+                            self.config.backoff = Backoff::TCP;
+                        }
+                        std::vec![super::routes::local(&endpoint, self.request_timeout)]
                     }
                     _ => {
                         let access = (self.access, &self.config, self.plain_token);

@@ -19,6 +19,7 @@ mod limiter;
 mod models;
 mod news;
 mod now;
+mod routes;
 mod series;
 mod stripes;
 mod sync;

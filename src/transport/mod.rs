@@ -4,6 +4,8 @@
 //! |---|---|---|
 //! | `Http` | an HTTP(S) receiver that answers: direct ingestion, a proxy | `http` |
 //! | `Tcp` | a proxy's port for lines, which does not answer | `std` |
+//! | `UnixSocket` | a Unix socket, which does not answer | `std` |
+//! | `File`, `Stdout` | a file, the standard output | `std` |
 //! | `Lines` | any stream, without an answer: a UART, a socket | `embedded-io-v0_7`, async `embedded-io-async-v0_7` |
 //! | `Http1` | an HTTP receiver, over any stream that is read and written | `embedded-io-v0_7`, async `embedded-io-async-v0_7` |
 //! | `Memory` | a list of batches, for tests | `std` |
@@ -18,6 +20,8 @@ mod auth;
 #[cfg(feature = "std")]
 pub mod conformance;
 mod fault;
+#[cfg(feature = "std")]
+mod file;
 #[cfg(feature = "http")]
 mod http;
 mod memory;
@@ -25,6 +29,8 @@ mod memory;
 mod outq;
 #[cfg(any(feature = "alloc", feature = "embedded-io-v0_7"))]
 pub(crate) mod report;
+#[cfg(feature = "std")]
+mod stdout;
 #[cfg(feature = "embedded-io-v0_7")]
 mod stream;
 #[cfg(feature = "std")]
@@ -33,15 +39,23 @@ mod tcp;
 mod tls;
 #[cfg(feature = "alloc")]
 mod token;
+#[cfg(all(feature = "std", unix))]
+mod unix;
+#[cfg(feature = "std")]
+mod watched;
 
 #[cfg(feature = "http")]
 pub use auth::{Csp, CspBuildError, CspBuilder, TokenError, TokenProvider};
 pub use fault::{Fault, FaultError, Injected, Rates, Seeded, Step};
+#[cfg(feature = "std")]
+pub use file::{File, FileError};
 #[cfg(feature = "http")]
 pub use http::{Http, HttpBuildError, HttpBuilder, HttpError};
 pub use memory::{Callback, Recorder, RecorderFull};
 #[cfg(feature = "std")]
 pub use memory::{Memory, Recorded};
+#[cfg(feature = "std")]
+pub use stdout::Stdout;
 #[cfg(feature = "embedded-io-async-v0_7")]
 pub use stream::AsyncLink;
 #[cfg(feature = "embedded-io-v0_7")]
@@ -54,6 +68,8 @@ pub use tls::{Tls, TlsError, TlsProblem};
 pub(crate) use token::is_loopback;
 #[cfg(feature = "alloc")]
 pub use token::{InvalidToken, Token};
+#[cfg(all(feature = "std", unix))]
+pub use unix::{UnixSocket, UnixSocketError};
 
 use core::future::Future;
 use core::time::Duration;

@@ -2,7 +2,7 @@
 //! place of the crate that does without the compiler's guarantees: one `ioctl`, by a type that keeps its memory.
 #![allow(unsafe_code)]
 
-use std::net::TcpStream;
+use std::os::fd::AsFd;
 
 use rustix::ioctl::{Getter, Opcode, ioctl};
 
@@ -17,8 +17,8 @@ const TIOCOUTQ: Opcode = if cfg!(any(target_arch = "mips", target_arch = "mips64
 };
 
 /// Bytes that were written and are not acknowledged by the peer's kernel; our FIN counts as one (tcp(7)). After a reset
-/// it is what was not acknowledged until then.
-pub(super) fn unacknowledged(stream: &TcpStream) -> Option<u64> {
+/// it is what was not acknowledged until then. Of a Unix socket it is the memory that holds what the peer has not read (unix(7)).
+pub(super) fn unacknowledged(stream: &impl AsFd) -> Option<u64> {
     // SAFETY: the kernel writes one `int` for this request, to the getter's own memory, and keeps nothing of it.
     let bytes = unsafe { ioctl(stream, Getter::<TIOCOUTQ, core::ffi::c_int>::new()) };
     bytes.ok().and_then(|bytes| u64::try_from(bytes).ok())

@@ -3,12 +3,12 @@
 use core::fmt;
 use core::net::SocketAddr;
 use core::time::Duration;
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind};
 use std::net::{Shutdown, TcpStream, ToSocketAddrs};
 use std::sync::Arc;
-use std::time::Instant;
 use std::vec::Vec;
 
+use super::watched::{Broken, Deadline, Dial, Socket, Stage, Watched};
 use super::{Accepted, Batch, Failure, Transport, TransportError};
 
 /// Lines to one port of a proxy.
@@ -36,13 +36,15 @@ use super::{Accepted, Batch, Failure, Transport, TransportError};
 /// ```
 #[derive(Debug)]
 pub struct Tcp {
+    line: Watched<TcpDial>,
+}
+
+/// A connection to the first address of a name that takes one.
+#[derive(Debug)]
+struct TcpDial {
     peer: Peer,
     connect_timeout: Duration,
-    write_timeout: Duration,
     ack_timeout: Duration,
-    stream: Option<TcpStream>,
-    /// What was not acknowledged on the last connection when it was given up.
-    left: Option<u64>,
 }
 
 /// Name and port, shared with the errors that speak of them.
@@ -66,27 +68,25 @@ impl Tcp {
     /// Lines to `port` of `host`: a name, an IPv4 or an IPv6 address (with or without brackets).
     pub fn new(host: &str, port: u16) -> Self {
         let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-        Self {
+        let dial = TcpDial {
             peer: Peer { host: bare.into(), port },
             connect_timeout: Self::CONNECT_TIMEOUT,
-            write_timeout: Self::WRITE_TIMEOUT,
             ack_timeout: Self::ACK_TIMEOUT,
-            stream: None,
-            left: None,
-        }
+        };
+        Self { line: Watched::new(dial, Self::WRITE_TIMEOUT) }
     }
 
     /// Changes [`CONNECT_TIMEOUT`](Self::CONNECT_TIMEOUT). The look-up of the name has the system's own limit.
     #[must_use]
     pub const fn connect_timeout(mut self, timeout: Duration) -> Self {
-        self.connect_timeout = timeout;
+        self.line.dial.connect_timeout = timeout;
         self
     }
 
     /// Changes [`WRITE_TIMEOUT`](Self::WRITE_TIMEOUT).
     #[must_use]
     pub const fn write_timeout(mut self, timeout: Duration) -> Self {
-        self.write_timeout = timeout;
+        self.line.write_timeout = timeout;
         self
     }
 
@@ -94,49 +94,27 @@ impl Tcp {
     /// from 1 to 32,767.
     #[must_use]
     pub const fn ack_timeout(mut self, timeout: Duration) -> Self {
-        self.ack_timeout = timeout;
+        self.line.dial.ack_timeout = timeout;
         self
     }
 
     /// The peer's name or address, without brackets.
     pub fn host(&self) -> &str {
-        &self.peer.host
+        &self.line.dial.peer.host
     }
 
     /// The peer's port.
     pub const fn port(&self) -> u16 {
-        self.peer.port
+        self.line.dial.peer.port
     }
 
     /// Whether there is a connection, as far as is known without looking.
     pub const fn is_connected(&self) -> bool {
-        self.stream.is_some()
+        self.line.is_connected()
     }
 
-    /// The connection, made now if there is none.
-    fn connected(&mut self) -> Result<&mut TcpStream, TcpError> {
-        match &mut self.stream {
-            Some(stream) => Ok(stream),
-            none => {
-                let stream = connect(&self.peer, self.connect_timeout)?;
-                watch(&stream, self.ack_timeout).map_err(|source| TcpError {
-                    peer: self.peer.clone(),
-                    stage: Stage::Connect,
-                    source,
-                })?;
-                self.left = None;
-                Ok(none.insert(stream))
-            }
-        }
-    }
-
-    /// Gives the connection up; the last `own` bytes that were written to it belong to no batch that was accepted.
-    fn give_up(&mut self, own: u64) {
-        self.left = self.stream.take().and_then(|stream| unacknowledged(&stream)).map(|left| left.saturating_sub(own));
-    }
-
-    fn error(&self, stage: Stage, source: io::Error) -> TcpError {
-        TcpError { peer: self.peer.clone(), stage, source }
+    fn named<T>(&self, result: Result<T, Broken>) -> Result<T, TcpError> {
+        result.map_err(|Broken { stage, source }| TcpError { peer: self.line.dial.peer.clone(), stage, source })
     }
 }
 
@@ -144,49 +122,64 @@ impl Transport for Tcp {
     type Error = TcpError;
 
     fn send(&mut self, batch: Batch<'_>) -> Result<Accepted, TcpError> {
-        self.probe()?;
-        let timeout = self.write_timeout;
-        match write_within(self.connected()?, batch.bytes, timeout) {
-            Ok(()) => Ok(Accepted::Written),
-            Err((failure, part)) => {
-                self.give_up(part as u64);
-                Err(self.error(Stage::Write, failure))
-            }
-        }
+        let sent = self.line.send(batch.bytes);
+        self.named(sent).map(|()| Accepted::Written)
     }
 
     /// Looks for a close or a reset of the peer; bytes that it sent are thrown away.
     fn probe(&mut self) -> Result<(), TcpError> {
-        let Some(stream) = &mut self.stream else { return Ok(()) };
-        if let Err(gone) = look(stream) {
-            self.give_up(0);
-            return Err(self.error(Stage::Closed, gone));
-        }
-        Ok(())
+        let seen = self.line.probe();
+        self.named(seen)
     }
 
     fn unacknowledged(&mut self) -> Option<u64> {
-        self.stream.as_ref().map_or(self.left, unacknowledged)
+        self.line.unacknowledged()
     }
 
     /// Says that there is nothing more, and waits for the peer to say the same. The deadline holds for a peer that reads
     /// slowly but steadily too: what it has not acknowledged by then, [`unacknowledged`](Transport::unacknowledged) tells.
     fn finish(&mut self, timeout: Duration) -> Result<(), TcpError> {
-        // A close that comes before ours says nothing about what was read.
-        self.probe()?;
-        let Some(stream) = &mut self.stream else { return Ok(()) };
-        let ended = farewell(stream, timeout);
-        // The FIN is one byte to the kernel, and the last to be acknowledged.
-        self.give_up(1);
-        ended.map_err(|failure| self.error(Stage::Finish, failure))
+        let finished = self.line.finish(timeout);
+        self.named(finished)
+    }
+}
+
+impl Dial for TcpDial {
+    type Socket = TcpStream;
+
+    fn dial(&self) -> Result<TcpStream, Broken> {
+        let stream = connect(&self.peer, self.connect_timeout)?;
+        watch(&stream, self.ack_timeout).map_err(|failure| Broken::new(Stage::Connect, failure))?;
+        Ok(stream)
+    }
+}
+
+impl Socket for TcpStream {
+    fn set_nonblocking(&self, on: bool) -> io::Result<()> {
+        Self::set_nonblocking(self, on)
+    }
+
+    fn set_read_timeout(&self, timeout: Duration) -> io::Result<()> {
+        Self::set_read_timeout(self, Some(timeout))
+    }
+
+    fn set_write_timeout(&self, timeout: Duration) -> io::Result<()> {
+        Self::set_write_timeout(self, Some(timeout))
+    }
+
+    fn end(&mut self) -> io::Result<()> {
+        self.shutdown(Shutdown::Write)
+    }
+
+    fn unacknowledged(&self) -> Option<u64> {
+        unacknowledged(self)
     }
 }
 
 /// A connection to the first address that takes one, each getting its share of the time that is left.
-fn connect(peer: &Peer, timeout: Duration) -> Result<TcpStream, TcpError> {
-    let error = |stage, source| TcpError { peer: peer.clone(), stage, source };
+fn connect(peer: &Peer, timeout: Duration) -> Result<TcpStream, Broken> {
     let addresses: Vec<SocketAddr> =
-        (&*peer.host, peer.port).to_socket_addrs().map_err(|failure| error(Stage::Resolve, failure))?.collect();
+        (&*peer.host, peer.port).to_socket_addrs().map_err(|failure| Broken::new(Stage::Resolve, failure))?.collect();
     let deadline = Deadline::after(timeout);
     let mut last = io::Error::new(ErrorKind::NotFound, "the name has no address");
     for (tried, address) in addresses.iter().enumerate() {
@@ -198,12 +191,12 @@ fn connect(peer: &Peer, timeout: Duration) -> Result<TcpStream, TcpError> {
             Ok(stream) => {
                 // Whole batches are written at once: waiting for more would only delay them.
                 let prepared = stream.set_nodelay(true);
-                return prepared.map(|()| stream).map_err(|failure| error(Stage::Connect, failure));
+                return prepared.map(|()| stream).map_err(|failure| Broken::new(Stage::Connect, failure));
             }
             Err(failure) => last = failure,
         }
     }
-    Err(error(Stage::Connect, last))
+    Err(Broken::new(Stage::Connect, last))
 }
 
 /// Makes the kernel give up a peer that is silent for `timeout`, whether it owes an acknowledgement or there is nothing to
@@ -244,114 +237,6 @@ fn unacknowledged(_: &TcpStream) -> Option<u64> {
 /// very port, and what we write we would read ourselves.
 fn is_own_end(stream: &TcpStream) -> bool {
     matches!((stream.local_addr(), stream.peer_addr()), (Ok(own), Ok(peer)) if own == peer)
-}
-
-/// Fails if the peer has closed or reset the connection.
-fn look(stream: &mut TcpStream) -> io::Result<()> {
-    stream.set_nonblocking(true)?;
-    let seen = drain(stream);
-    stream.set_nonblocking(false)?;
-    seen
-}
-
-fn drain(stream: &mut TcpStream) -> io::Result<()> {
-    let mut scrap = [0; 1024];
-    // A peer that never stops talking must not keep us from sending.
-    for _ in 0..64 {
-        match stream.read(&mut scrap) {
-            Ok(0) => return Err(io::Error::new(ErrorKind::UnexpectedEof, "closed by the peer")),
-            Ok(_) => {}
-            Err(failure) if failure.kind() == ErrorKind::WouldBlock => return Ok(()),
-            Err(failure) if failure.kind() == ErrorKind::Interrupted => {}
-            Err(failure) => return Err(failure),
-        }
-    }
-    Ok(())
-}
-
-/// Writes all of `bytes` before `timeout` is over, however small the steps; how much was written comes with the failure.
-fn write_within(stream: &mut TcpStream, bytes: &[u8], timeout: Duration) -> Result<(), (io::Error, usize)> {
-    let deadline = Deadline::after(timeout);
-    let mut done = 0;
-    while let Some(rest) = bytes.get(done..).filter(|rest| !rest.is_empty()) {
-        match write_some(stream, rest, &deadline) {
-            Ok(written) => done += written,
-            Err(failure) => return Err((failure, done)),
-        }
-    }
-    Ok(())
-}
-
-fn write_some(stream: &mut TcpStream, bytes: &[u8], deadline: &Deadline) -> io::Result<usize> {
-    stream.set_write_timeout(Some(deadline.left_or_timeout()?))?;
-    match stream.write(bytes) {
-        Ok(0) => Err(ErrorKind::WriteZero.into()),
-        Ok(written) => Ok(written),
-        Err(failure) => go_on(failure).map(|()| 0),
-    }
-}
-
-/// Closes our half, then reads until the peer closes its own.
-fn farewell(stream: &mut TcpStream, timeout: Duration) -> io::Result<()> {
-    let deadline = Deadline::after(timeout);
-    stream.shutdown(Shutdown::Write)?;
-    let mut scrap = [0; 1024];
-    loop {
-        stream.set_read_timeout(Some(deadline.left_or_timeout()?))?;
-        match stream.read(&mut scrap) {
-            // The end of a peer that has seen ours acknowledges it. One that does not is of a peer that went before.
-            Ok(0) if unacknowledged(stream).is_some_and(|left| left > 0) => {
-                return Err(io::Error::new(ErrorKind::UnexpectedEof, "closed by the peer before it had everything"));
-            }
-            Ok(0) => return Ok(()),
-            Ok(_) => {}
-            Err(failure) => go_on(failure)?,
-        }
-    }
-}
-
-/// Lets the deadline decide where a call was interrupted or its time was over. Windows says `TimedOut` for that;
-/// elsewhere this means that the kernel has given the connection up.
-fn go_on(failure: io::Error) -> io::Result<()> {
-    match failure.kind() {
-        ErrorKind::Interrupted | ErrorKind::WouldBlock => Ok(()),
-        ErrorKind::TimedOut if cfg!(windows) => Ok(()),
-        _ => Err(failure),
-    }
-}
-
-/// A moment in the future; one beyond the clock's range is for ever.
-struct Deadline(Option<Instant>);
-
-impl Deadline {
-    /// The shortest time that the system takes for one; zero would mean none.
-    const LEAST: Duration = Duration::from_millis(1);
-
-    fn after(timeout: Duration) -> Self {
-        Self(Instant::now().checked_add(timeout))
-    }
-
-    fn left(&self) -> Duration {
-        const LONG: Duration = Duration::from_secs(24 * 60 * 60);
-        self.0.map_or(LONG, |deadline| deadline.saturating_duration_since(Instant::now()))
-    }
-
-    fn left_or_timeout(&self) -> io::Result<Duration> {
-        match self.left() {
-            Duration::ZERO => Err(ErrorKind::TimedOut.into()),
-            left => Ok(left.max(Self::LEAST)),
-        }
-    }
-}
-
-/// Where a connection failed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stage {
-    Resolve,
-    Connect,
-    Closed,
-    Write,
-    Finish,
 }
 
 /// What kept lines from being written to a [`Tcp`] peer. It names the peer, and nothing of the lines.

@@ -5,6 +5,7 @@
 
 #[cfg(feature = "http")]
 mod http;
+mod local;
 mod memory;
 #[cfg(feature = "embedded-io-async-v0_7")]
 mod stream;

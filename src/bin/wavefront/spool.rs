@@ -45,7 +45,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "POLICY", value_parser = policy)]
     overflow: Option<Overflow>,
 
-    /// For tcp:// only: what is sent again after a connection broke, of what its other end may have read or not.
+    /// For tcp:// and unix: only: what is sent again after a connection broke, of what its other end may have read or not.
     /// [default: idempotent]
     #[arg(long, value_name = "WHICH")]
     replay: Option<Again>,
@@ -177,10 +177,10 @@ impl Choice {
     ) -> Result<(SenderBuilder, Option<Spool>), String> {
         builder = builder.overflow(self.overflow.unwrap_or(otherwise));
         if let Some(replay) = self.replay {
-            if endpoint.form() != Form::ProxyTcp {
+            if !matches!(endpoint.form(), Form::ProxyTcp | Form::Unix) {
                 // Not an error: a script that is given another URL still does what it is meant to.
                 say(
-                    "note: --replay changes nothing here: it is about tcp://, and over HTTP each batch is acknowledged",
+                    "note: --replay changes nothing here: it is about tcp:// and unix:, and elsewhere each batch is acknowledged",
                 );
             }
             builder = builder.replay(replay);
