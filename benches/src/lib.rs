@@ -1,0 +1,4 @@
+//! What the benchmarks have in common: the data that are measured, and the paths of the library that they take.
+
+pub mod data;
+pub mod paths;
