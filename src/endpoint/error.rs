@@ -41,8 +41,11 @@ pub enum EndpointError {
     QueryKey(Option<String>),
     /// A key of the query that is there twice.
     RepeatedKey,
-    /// `tcp+tls://` is not supported yet.
-    TlsOverTcp,
+    /// This build has no TLS.
+    NeedsTls,
+    /// An option of TLS cannot work, or the machine has no certificates to trust.
+    #[cfg(feature = "tls")]
+    Tls(crate::transport::TlsError),
     /// The endpoint speaks HTTP, not TCP lines.
     NotTcp,
     /// This build has no HTTP.
@@ -113,7 +116,12 @@ impl EndpointError {
                 ("a query key is unknown: only tcp:// has any, traces=PORT and histograms=PORT", "", "")
             }
             Self::RepeatedKey => ("a query key is there twice: write traces and histograms once each", "", ""),
-            Self::TlsOverTcp => ("tcp+tls:// is not supported yet: use https:// to a proxy with TLS", "", ""),
+            Self::NeedsTls => ("this build has no TLS: enable the feature `tls`, or use tcp://", "", ""),
+            #[cfg(feature = "tls")]
+            Self::Tls(error) => {
+                use alloc::string::ToString;
+                return say(&error.to_string());
+            }
             Self::NotTcp => ("this endpoint speaks HTTP, not TCP lines: use tcp://", "", ""),
             #[cfg(feature = "std")]
             Self::LocalPath => (
@@ -142,6 +150,8 @@ impl core::error::Error for EndpointError {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
         match self {
             Self::Token(invalid) => Some(invalid),
+            #[cfg(feature = "tls")]
+            Self::Tls(error) => Some(error),
             _ => None,
         }
     }

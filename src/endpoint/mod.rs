@@ -15,6 +15,8 @@ use url::{checked_host, default_port, parse};
 
 #[cfg(feature = "std")]
 use crate::transport::Tcp;
+#[cfg(feature = "tls")]
+use crate::transport::Tls;
 #[cfg(feature = "http")]
 use crate::transport::{Http, HttpBuildError, HttpBuilder};
 use crate::transport::{Token, is_loopback, report};
@@ -27,7 +29,7 @@ use crate::{Format, Kind};
 /// | `https://HOST[/path]` and a token | direct ingestion |
 /// | `http://HOST:2878`, `https://HOST:2878`, `proxy://HOST`, no token | a proxy over HTTP, which acknowledges |
 /// | `tcp://HOST:2878?traces=30000&histograms=2878` | a proxy over TCP lines |
-/// | `tcp+tls://…` | the same over TLS: recognised, not supported yet |
+/// | `tcp+tls://…` | the same over TLS (feature `tls`) |
 /// | `unix:/run/agent.sock` | lines to a Unix socket (feature `std`, Unix) |
 /// | `file:/var/log/lines`, `…?sync=batch` | lines at the end of a file; each batch on the disk before it counts (feature `std`) |
 /// | `stdout:`, `file:-` | lines to the standard output (feature `std`) |
@@ -289,13 +291,33 @@ impl Endpoint {
         }
     }
 
-    /// A transport to this endpoint's port for `kind`.
+    /// A transport to this endpoint's port for `kind`; over TLS with whoever the machine trusts.
     ///
     /// # Errors
-    /// [`EndpointError::TlsOverTcp`], which is not supported yet; [`EndpointError::PortMissing`] where the port of
-    /// that kind was left out; [`EndpointError::NotTcp`] where the endpoint speaks HTTP.
+    /// [`EndpointError::PortMissing`] where the port of that kind was left out; [`EndpointError::NotTcp`] where the endpoint
+    /// speaks HTTP; [`EndpointError::NeedsTls`] without that feature, and where the machine has no certificates to trust.
     #[cfg(feature = "std")]
     pub fn tcp(&self, kind: Kind) -> Result<Tcp, EndpointError> {
+        let tcp = self.tcp_port(kind)?;
+        #[cfg(feature = "tls")]
+        if self.tls {
+            return tcp.tls(&Tls::new()).map_err(EndpointError::Tls);
+        }
+        Ok(tcp)
+    }
+
+    /// As [`tcp`](Self::tcp), with the options of `tls` where it is over TLS.
+    ///
+    /// # Errors
+    /// As [`tcp`](Self::tcp), and [`EndpointError::Tls`] for an option that cannot work.
+    #[cfg(feature = "tls")]
+    pub fn tcp_by(&self, kind: Kind, tls: &Tls) -> Result<Tcp, EndpointError> {
+        let tcp = self.tcp_port(kind)?;
+        if self.tls { tcp.tls(tls).map_err(EndpointError::Tls) } else { Ok(tcp) }
+    }
+
+    #[cfg(feature = "std")]
+    fn tcp_port(&self, kind: Kind) -> Result<Tcp, EndpointError> {
         self.supported()?;
         if self.form != Form::ProxyTcp {
             return Err(EndpointError::NotTcp);
@@ -324,12 +346,12 @@ impl Endpoint {
     /// Whether this build can speak to the endpoint.
     ///
     /// # Errors
-    /// [`EndpointError::TlsOverTcp`], which is not supported yet; [`EndpointError::NeedsHttp`] without that feature;
-    /// [`EndpointError::NeedsUnix`] elsewhere.
+    /// [`EndpointError::NeedsTls`] and [`EndpointError::NeedsHttp`] without these features; [`EndpointError::NeedsUnix`]
+    /// elsewhere.
     #[cfg(feature = "std")]
     pub const fn supported(&self) -> Result<(), EndpointError> {
         match self.form {
-            Form::ProxyTcp if self.tls => Err(EndpointError::TlsOverTcp),
+            Form::ProxyTcp if self.tls && cfg!(not(feature = "tls")) => Err(EndpointError::NeedsTls),
             Form::Direct | Form::ProxyHttp if cfg!(not(feature = "http")) => Err(EndpointError::NeedsHttp),
             Form::Unix if cfg!(not(unix)) => Err(EndpointError::NeedsUnix),
             _ => Ok(()),
@@ -534,11 +556,17 @@ mod tests {
     }
 
     #[test]
-    fn tls_over_tcp_is_known_and_not_there_yet() {
+    fn tls_over_tcp_is_never_without() {
         let endpoint = parsed("tcp+tls://h:1");
         assert_eq!((endpoint.form(), endpoint.is_tls()), (Form::ProxyTcp, true));
-        assert_eq!(endpoint.supported(), Err(EndpointError::TlsOverTcp));
-        assert_eq!(endpoint.tcp(Kind::Metric).unwrap_err(), EndpointError::TlsOverTcp);
+        match endpoint.tcp(Kind::Metric) {
+            Ok(tcp) => assert!(tcp.is_tls()),
+            // A machine without certificates, or a build without cryptography.
+            #[cfg(feature = "tls")]
+            Err(EndpointError::Tls(_)) => {}
+            Err(error) => assert_eq!((error, cfg!(feature = "tls")), (EndpointError::NeedsTls, false)),
+        }
+        assert!(!parsed("tcp://h:1").tcp(Kind::Metric).unwrap().is_tls());
         assert_eq!(parsed("https://h").tcp(Kind::Metric).unwrap_err(), http_instead());
     }
 

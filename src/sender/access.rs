@@ -3,16 +3,19 @@
 use core::fmt;
 
 #[cfg(feature = "http")]
+use std::boxed::Box;
+#[cfg(feature = "http")]
 use std::string::String;
 #[cfg(feature = "http")]
 use std::sync::Arc;
 
-#[cfg(feature = "tls")]
-use super::SenderBuilder;
-#[cfg(feature = "http")]
 use super::{BuildError, Endpoint};
+#[cfg(feature = "tls")]
+use super::{EndpointError, SenderBuilder};
+use crate::Kind;
 #[cfg(feature = "http")]
 use crate::delivery::Config;
+use crate::transport::Tcp;
 #[cfg(feature = "tls")]
 use crate::transport::Tls;
 #[cfg(feature = "http")]
@@ -35,7 +38,7 @@ pub(super) struct Access {
 #[cfg(feature = "http")]
 enum Provider {
     Own(Arc<dyn TokenProvider>),
-    Csp(CspBuilder),
+    Csp(Box<CspBuilder>),
 }
 
 #[cfg(feature = "tls")]
@@ -65,13 +68,13 @@ impl SenderBuilder {
 
     /// Direct ingestion with tokens of VMware Cloud Services, by an API token. They are renewed as [`Csp`] says.
     pub fn csp_api_token(mut self, token: impl AsRef<str>) -> Self {
-        self.provide(Provider::Csp(Csp::api_token(token.as_ref())));
+        self.provide(Provider::Csp(Box::new(Csp::api_token(token.as_ref()))));
         self
     }
 
     /// Direct ingestion with tokens of VMware Cloud Services, as an OAuth app, in the organisation `org` or in the app's own.
     pub fn csp_app(mut self, id: impl AsRef<str>, secret: impl AsRef<str>, org: Option<&str>) -> Self {
-        self.provide(Provider::Csp(Csp::app(id.as_ref(), secret.as_ref(), org)));
+        self.provide(Provider::Csp(Box::new(Csp::app(id.as_ref(), secret.as_ref(), org))));
         self
     }
 
@@ -83,6 +86,29 @@ impl SenderBuilder {
 
     fn provide(&mut self, provider: Provider) {
         self.access.ambiguous |= self.access.provider.replace(provider).is_some();
+    }
+}
+
+impl Access {
+    /// A transport to the endpoint's port for `kind`.
+    #[cfg(feature = "tls")]
+    pub(super) fn tcp(&self, endpoint: &Endpoint, kind: Kind) -> Result<Tcp, BuildError> {
+        match &self.tls {
+            Some(_) if !endpoint.is_tls() => Err(BuildError::Option {
+                name: "tls",
+                expected: "left out with tcp://: tcp+tls:// is the one with TLS",
+            }),
+            tls => endpoint.tcp_by(kind, tls.as_ref().unwrap_or(&Tls::new())).map_err(|error| match error {
+                EndpointError::Tls(error) => BuildError::Tls(error),
+                error => BuildError::Endpoint(error),
+            }),
+        }
+    }
+
+    #[cfg(not(feature = "tls"))]
+    #[allow(clippy::unused_self)]
+    pub(super) fn tcp(&self, endpoint: &Endpoint, kind: Kind) -> Result<Tcp, BuildError> {
+        Ok(endpoint.tcp(kind)?)
     }
 }
 
@@ -129,8 +155,8 @@ impl Access {
         Ok(match self.provider {
             None => http,
             Some(Provider::Own(provider)) => http.token_provider(provider),
-            Some(Provider::Csp(mut csp)) => {
-                csp = csp.tls(tls).backoff(config.backoff).auth_backoff(config.auth_backoff);
+            Some(Provider::Csp(csp)) => {
+                let mut csp = csp.tls(tls).backoff(config.backoff).auth_backoff(config.auth_backoff);
                 if plain {
                     csp = csp.allow_plain();
                 }
@@ -151,7 +177,7 @@ impl Access {
 impl Access {
     /// There are no tokens to be renewed.
     #[allow(clippy::unused_self, clippy::unnecessary_wraps)]
-    pub(super) const fn check(&self, _: bool) -> Result<(), super::BuildError> {
+    pub(super) const fn check(&self, _: bool) -> Result<(), BuildError> {
         Ok(())
     }
 
@@ -161,7 +187,7 @@ impl Access {
     }
 
     #[allow(clippy::unused_self, clippy::unnecessary_wraps)]
-    pub(super) fn direct(&self, endpoint: super::Endpoint) -> Result<super::Endpoint, super::BuildError> {
+    pub(super) fn direct(&self, endpoint: Endpoint) -> Result<Endpoint, BuildError> {
         Ok(endpoint)
     }
 }

@@ -345,7 +345,7 @@ impl SenderBuilder {
                         if !backoff_given {
                             self.config.backoff = Backoff::TCP;
                         }
-                        tcp_routes(&endpoint, kinds, self.request_timeout)?
+                        tcp_routes(&endpoint, kinds, self.request_timeout, &self.access)?
                     }
                     Form::Unix | Form::File { .. } | Form::Stdout => {
                         if !backoff_given && endpoint.form() == Form::Unix {
@@ -455,14 +455,19 @@ fn is_window(bytes: usize, duration: Duration) -> bool {
 }
 
 /// One connection a port, shared by the kinds that go there.
-fn tcp_routes(endpoint: &Endpoint, kinds: KindSet, timeout: Option<Duration>) -> Result<Vec<Route>, BuildError> {
+fn tcp_routes(
+    endpoint: &Endpoint,
+    kinds: KindSet,
+    timeout: Option<Duration>,
+    access: &Access,
+) -> Result<Vec<Route>, BuildError> {
     let mut routes: Vec<(u16, Route)> = Vec::new();
     for kind in kinds.iter() {
         let Some(port) = endpoint.ports().of(kind) else { continue };
         if let Some((_, route)) = routes.iter_mut().find(|(known, _)| *known == port) {
             route.kinds = route.kinds.with(kind);
         } else {
-            let mut tcp = endpoint.tcp(kind)?;
+            let mut tcp = access.tcp(endpoint, kind)?;
             if let Some(timeout) = timeout {
                 tcp = tcp.write_timeout(timeout);
             }

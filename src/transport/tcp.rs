@@ -1,13 +1,16 @@
-//! Lines to a proxy's port over TCP. Nobody answers there, so this transport watches the connection instead.
+//! Lines to a proxy's port over TCP, with TLS or without. Nobody answers there, so this transport watches the connection
+//! instead.
 
 use core::fmt;
 use core::net::SocketAddr;
 use core::time::Duration;
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream, ToSocketAddrs};
 use std::sync::Arc;
 use std::vec::Vec;
 
+#[cfg(feature = "tls")]
+use super::tls::{Session, Sessions, Tls, TlsError, TlsProblem};
 use super::watched::{Broken, Deadline, Dial, Socket, Stage, Watched};
 use super::{Accepted, Batch, Failure, Transport, TransportError};
 
@@ -25,6 +28,8 @@ use super::{Accepted, Batch, Failure, Transport, TransportError};
 ///   moment cannot be told from one that was done. HTTP has no such gap.
 /// - On Linux a peer that is silent for [`ACK_TIMEOUT`](Self::ACK_TIMEOUT) counts as gone, whether something was written
 ///   or not; elsewhere the system decides about that, usually after many minutes.
+/// - `tls` makes it TLS (feature `tls`), and all of this holds then too. A peer that wants our certificate has a second to
+///   refuse it before anything is written. The proxies of the environment are for HTTP and are not used here.
 /// - Every failure of a connection that stood is [`Failure::Broken`], a write that does not get on too.
 ///
 /// ```no_run
@@ -45,6 +50,8 @@ struct TcpDial {
     peer: Peer,
     connect_timeout: Duration,
     ack_timeout: Duration,
+    #[cfg(feature = "tls")]
+    sessions: Option<Sessions>,
 }
 
 /// Name and port, shared with the errors that speak of them.
@@ -72,6 +79,8 @@ impl Tcp {
             peer: Peer { host: bare.into(), port },
             connect_timeout: Self::CONNECT_TIMEOUT,
             ack_timeout: Self::ACK_TIMEOUT,
+            #[cfg(feature = "tls")]
+            sessions: None,
         };
         Self { line: Watched::new(dial, Self::WRITE_TIMEOUT) }
     }
@@ -96,6 +105,24 @@ impl Tcp {
     pub const fn ack_timeout(mut self, timeout: Duration) -> Self {
         self.line.dial.ack_timeout = timeout;
         self
+    }
+
+    /// The same over TLS, from the next connection on.
+    ///
+    /// # Errors
+    /// [`TlsError`] for an option that cannot work, and where the machine has no certificates to trust.
+    #[cfg(feature = "tls")]
+    pub fn tls(mut self, tls: &Tls) -> Result<Self, TlsError> {
+        self.line.dial.sessions = Some(Sessions::new(tls)?);
+        Ok(self)
+    }
+
+    /// Whether it is over TLS.
+    pub const fn is_tls(&self) -> bool {
+        #[cfg(feature = "tls")]
+        return self.line.dial.sessions.is_some();
+        #[cfg(not(feature = "tls"))]
+        false
     }
 
     /// The peer's name or address, without brackets.
@@ -145,12 +172,98 @@ impl Transport for Tcp {
 }
 
 impl Dial for TcpDial {
-    type Socket = TcpStream;
+    type Socket = Wire;
 
-    fn dial(&self) -> Result<TcpStream, Broken> {
-        let stream = connect(&self.peer, self.connect_timeout)?;
-        watch(&stream, self.ack_timeout).map_err(|failure| Broken::new(Stage::Connect, failure))?;
-        Ok(stream)
+    /// To the first address that takes a connection, each getting its share of the time that is left.
+    fn dial(&self) -> Result<Wire, Broken> {
+        let addresses = (&*self.peer.host, self.peer.port).to_socket_addrs();
+        let addresses: Vec<SocketAddr> = addresses.map_err(|failure| Broken::new(Stage::Resolve, failure))?.collect();
+        let deadline = Deadline::after(self.connect_timeout);
+        let mut last = io::Error::new(ErrorKind::NotFound, "the name has no address");
+        for (tried, address) in addresses.iter().enumerate() {
+            let share = deadline.left() / u32::try_from(addresses.len() - tried).unwrap_or(u32::MAX);
+            match self.connect(address, share.max(Deadline::LEAST)) {
+                Ok(wire) => return Ok(wire),
+                Err(failure) => last = failure,
+            }
+        }
+        Err(Broken::new(Stage::Connect, last))
+    }
+}
+
+impl TcpDial {
+    fn connect(&self, address: &SocketAddr, timeout: Duration) -> io::Result<Wire> {
+        #[cfg(feature = "tls")]
+        let deadline = Deadline::after(timeout);
+        let stream = TcpStream::connect_timeout(address, timeout)?;
+        if is_own_end(&stream) {
+            return Err(io::Error::new(ErrorKind::ConnectionRefused, "nobody listens: it met itself"));
+        }
+        // Whole batches are written at once: waiting for more would only delay them.
+        stream.set_nodelay(true)?;
+        watch(&stream, self.ack_timeout)?;
+        #[cfg(feature = "tls")]
+        if let Some(sessions) = &self.sessions {
+            return sessions.greet(stream, &self.peer.host, &deadline).map(Wire::Tls);
+        }
+        Ok(Wire::Plain(stream))
+    }
+}
+
+/// A connection.
+#[derive(Debug)]
+enum Wire {
+    Plain(TcpStream),
+    #[cfg(feature = "tls")]
+    Tls(Session),
+}
+
+/// The same of whichever it is.
+macro_rules! either {
+    ($wire:expr, $socket:ident => $what:expr) => {
+        match $wire {
+            Wire::Plain($socket) => $what,
+            #[cfg(feature = "tls")]
+            Wire::Tls($socket) => $what,
+        }
+    };
+}
+
+impl Read for Wire {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        either!(self, socket => socket.read(buf))
+    }
+}
+
+impl Write for Wire {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        either!(self, socket => socket.write(bytes))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        either!(self, socket => socket.flush())
+    }
+}
+
+impl Socket for Wire {
+    fn set_nonblocking(&self, on: bool) -> io::Result<()> {
+        either!(self, socket => Socket::set_nonblocking(socket, on))
+    }
+
+    fn set_read_timeout(&self, timeout: Duration) -> io::Result<()> {
+        either!(self, socket => Socket::set_read_timeout(socket, timeout))
+    }
+
+    fn set_write_timeout(&self, timeout: Duration) -> io::Result<()> {
+        either!(self, socket => Socket::set_write_timeout(socket, timeout))
+    }
+
+    fn end(&mut self) -> io::Result<()> {
+        either!(self, socket => socket.end())
+    }
+
+    fn unacknowledged(&self) -> Option<u64> {
+        either!(self, socket => Socket::unacknowledged(socket))
     }
 }
 
@@ -174,29 +287,6 @@ impl Socket for TcpStream {
     fn unacknowledged(&self) -> Option<u64> {
         unacknowledged(self)
     }
-}
-
-/// A connection to the first address that takes one, each getting its share of the time that is left.
-fn connect(peer: &Peer, timeout: Duration) -> Result<TcpStream, Broken> {
-    let addresses: Vec<SocketAddr> =
-        (&*peer.host, peer.port).to_socket_addrs().map_err(|failure| Broken::new(Stage::Resolve, failure))?.collect();
-    let deadline = Deadline::after(timeout);
-    let mut last = io::Error::new(ErrorKind::NotFound, "the name has no address");
-    for (tried, address) in addresses.iter().enumerate() {
-        let share = deadline.left() / u32::try_from(addresses.len() - tried).unwrap_or(u32::MAX);
-        match TcpStream::connect_timeout(address, share.max(Deadline::LEAST)) {
-            Ok(stream) if is_own_end(&stream) => {
-                last = io::Error::new(ErrorKind::ConnectionRefused, "nobody listens: it met itself");
-            }
-            Ok(stream) => {
-                // Whole batches are written at once: waiting for more would only delay them.
-                let prepared = stream.set_nodelay(true);
-                return prepared.map(|()| stream).map_err(|failure| Broken::new(Stage::Connect, failure));
-            }
-            Err(failure) => last = failure,
-        }
-    }
-    Err(Broken::new(Stage::Connect, last))
 }
 
 /// Makes the kernel give up a peer that is silent for `timeout`, whether it owes an acknowledgement or there is nothing to
@@ -264,6 +354,12 @@ impl TcpError {
         &self.source
     }
 
+    /// What is wrong by TLS, where that is why there is no connection.
+    #[cfg(feature = "tls")]
+    pub fn tls(&self) -> Option<TlsProblem> {
+        TlsProblem::within(&self.source).filter(|_| self.stage == Stage::Connect)
+    }
+
     fn timed_out(&self) -> bool {
         matches!(self.source.kind(), ErrorKind::TimedOut | ErrorKind::WouldBlock)
     }
@@ -279,6 +375,10 @@ impl fmt::Display for Peer {
 impl fmt::Display for TcpError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { peer, source, .. } = self;
+        #[cfg(feature = "tls")]
+        if let Some(problem) = self.tls() {
+            return write!(f, "{peer}: {problem}");
+        }
         match self.stage {
             Stage::Resolve => write!(f, "{peer}: the name could not be looked up ({source}): check the host"),
             Stage::Connect => {
@@ -301,6 +401,10 @@ impl core::error::Error for TcpError {
 
 impl TransportError for TcpError {
     fn kind(&self) -> Failure {
+        #[cfg(feature = "tls")]
+        if let Some(problem) = self.tls() {
+            return Failure::Tls(problem);
+        }
         match self.stage {
             Stage::Resolve | Stage::Connect => Failure::Connect,
             Stage::Finish if self.timed_out() => Failure::Timeout,

@@ -13,7 +13,7 @@ pub(super) trait Socket: Read + Write {
 
     fn set_write_timeout(&self, timeout: Duration) -> io::Result<()>;
 
-    /// Says that nothing more comes from us.
+    /// Says that nothing more comes from us; called again where that takes longer than the time for a write.
     fn end(&mut self) -> io::Result<()>;
 
     /// How many bytes of what was written the peer does not have, as [`Transport`](super::Transport) has it, and our end
@@ -160,6 +160,15 @@ fn write_within(socket: &mut impl Socket, bytes: &[u8], timeout: Duration) -> Re
             Err(failure) => return Err((failure, done)),
         }
     }
+    flushed(socket, &deadline).map_err(|failure| (failure, done))
+}
+
+/// Where a socket holds what it took, as TLS does, it has to let go of it.
+fn flushed(socket: &mut impl Socket, deadline: &Deadline) -> io::Result<()> {
+    while let Err(failure) = socket.flush() {
+        go_on(failure)?;
+        socket.set_write_timeout(deadline.left_or_timeout()?)?;
+    }
     Ok(())
 }
 
@@ -175,7 +184,10 @@ fn write_some(socket: &mut impl Socket, bytes: &[u8], deadline: &Deadline) -> io
 /// Closes our half, then reads until the peer closes its own.
 fn farewell(socket: &mut impl Socket, timeout: Duration) -> io::Result<()> {
     let deadline = Deadline::after(timeout);
-    socket.end()?;
+    while let Err(failure) = socket.end() {
+        go_on(failure)?;
+        socket.set_write_timeout(deadline.left_or_timeout()?)?;
+    }
     let mut scrap = [0; 1024];
     loop {
         socket.set_read_timeout(deadline.left_or_timeout()?)?;
@@ -193,7 +205,7 @@ fn farewell(socket: &mut impl Socket, timeout: Duration) -> io::Result<()> {
 
 /// Lets the deadline decide where a call was interrupted or its time was over. Windows says `TimedOut` for that;
 /// elsewhere this means that the kernel has given the connection up.
-fn go_on(failure: io::Error) -> io::Result<()> {
+pub(super) fn go_on(failure: io::Error) -> io::Result<()> {
     match failure.kind() {
         ErrorKind::Interrupted | ErrorKind::WouldBlock => Ok(()),
         ErrorKind::TimedOut if cfg!(windows) => Ok(()),
@@ -217,7 +229,7 @@ impl Deadline {
         self.0.map_or(LONG, |deadline| deadline.saturating_duration_since(Instant::now()))
     }
 
-    fn left_or_timeout(&self) -> io::Result<Duration> {
+    pub(super) fn left_or_timeout(&self) -> io::Result<Duration> {
         match self.left() {
             Duration::ZERO => Err(ErrorKind::TimedOut.into()),
             left => Ok(left.max(Self::LEAST)),

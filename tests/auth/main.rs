@@ -87,7 +87,7 @@ fn tokens_expire_renewals_fail_and_no_line_is_lost() {
     while csp.issued() < 4 && began.elapsed() < LONG {
         sender.send(line(lines)).unwrap();
         lines += 1;
-        csp.set(if csp.asked() % 2 == 0 { 503 } else { 200 }, 2);
+        csp.set(if csp.asked().is_multiple_of(2) { 503 } else { 200 }, 2);
         thread::sleep(Duration::from_millis(2));
     }
     csp.set(200, 2);

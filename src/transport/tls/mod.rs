@@ -2,6 +2,8 @@
 
 mod options;
 mod problem;
+mod session;
 
 pub use options::{Tls, TlsError};
 pub use problem::TlsProblem;
+pub(super) use session::{Session, Sessions};
