@@ -92,7 +92,7 @@ pub use line::{
 };
 pub use prepared::Prepared;
 #[cfg(feature = "std")]
-pub use sender::{Overflow, Sender, WavefrontDirectClient, WavefrontProxyClient};
+pub use sender::{MultiSender, Overflow, Sender, WavefrontDirectClient, WavefrontProxyClient};
 pub use uuid::Uuid;
 
 /// The README's code, so that `cargo test` runs it.

@@ -175,6 +175,16 @@ impl Ledger {
     }
 }
 
+/// Kind by kind.
+impl core::iter::Sum for Ledger {
+    fn sum<I: Iterator<Item = Self>>(ledgers: I) -> Self {
+        ledgers.fold(Self::default(), |mut sum, ledger| {
+            sum.rows.iter_mut().zip(&ledger.rows).for_each(|(row, more)| row.add(more));
+            sum
+        })
+    }
+}
+
 /// A column of the ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Column {

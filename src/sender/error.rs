@@ -1,6 +1,7 @@
 //! What a sender says when something did not work, by whose fault it is.
 
 use core::fmt;
+use std::boxed::Box;
 use std::string::String;
 
 use crate::endpoint::EndpointError;
@@ -30,6 +31,13 @@ pub enum BuildError {
         /// What it has to be.
         expected: &'static str,
     },
+    /// One of several endpoints is wrong.
+    Destination {
+        /// Which, counted from 1.
+        number: usize,
+        /// What is wrong with it.
+        error: Box<Self>,
+    },
     /// The operating system gives no thread.
     Thread(std::io::Error),
 }
@@ -45,6 +53,7 @@ impl fmt::Display for BuildError {
             #[cfg(feature = "http")]
             Self::Csp(error) => error.fmt(f),
             Self::Option { name, expected } => write!(f, "{name} has to be {expected}"),
+            Self::Destination { number, error } => write!(f, "endpoint {number}: {error}"),
             Self::Thread(error) => write!(f, "cannot start a thread: {error}"),
         }
     }
@@ -61,6 +70,7 @@ impl core::error::Error for BuildError {
             #[cfg(feature = "http")]
             Self::Csp(error) => Some(error),
             Self::Option { .. } => None,
+            Self::Destination { error, .. } => Some(error),
             Self::Thread(error) => Some(error),
         }
     }

@@ -12,7 +12,7 @@ use super::error::{FlushError, SendError};
 use super::stripes::{Filled, Full};
 use super::sync::Instant;
 use super::{Endpoint, SenderBuilder};
-use crate::delivery::{Ledger, Refused};
+use crate::delivery::{Ledger, Refused, Ticket};
 use crate::transport::Failure;
 use crate::{
     DeltaCounter, Encode, EncodeError, EventForm, Granularities, Histogram, Kind, KindSet, Limits, Metric, Rules, Span,
@@ -83,6 +83,11 @@ pub(super) struct Settings {
 }
 
 impl Settings {
+    /// Whether data become the same lines by both.
+    pub(super) fn has_rules_of(&self, other: &Self) -> bool {
+        self.rules() == other.rules()
+    }
+
     pub(super) fn rules(&self) -> Rules<'_> {
         let rules = Rules::new().limits(self.limits).events(self.events);
         match &self.default_source {
@@ -92,13 +97,21 @@ impl Settings {
     }
 }
 
+/// A datum as lines in a buffer: `lines` of `kind` up to `end`, then one of its companion's kind.
+pub(super) struct Encoded {
+    pub(super) kind: Kind,
+    lines: u32,
+    end: usize,
+    companion: Option<Kind>,
+}
+
 std::thread_local! {
     /// Where a thread's lines are encoded before the queue's lock is taken.
     static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Calls `work` with an empty buffer of the thread's own.
-fn with_scratch<R>(mut work: impl FnMut(&mut Vec<u8>) -> R) -> R {
+pub(super) fn with_scratch<R>(mut work: impl FnMut(&mut Vec<u8>) -> R) -> R {
     SCRATCH
         .try_with(|scratch| {
             let mut scratch = scratch.try_borrow_mut().ok()?;
@@ -144,24 +157,36 @@ impl Sender {
     /// [`SendError`] says what is wrong with it, or why there is no room.
     pub fn send<D: Encode>(&self, data: D) -> Result<(), SendError> {
         with_scratch(|scratch| {
-            let kind = data.kind();
-            self.admits(kind)?;
-            let rules = self.settings().rules();
-            let lines = data.encode(&rules, scratch).map_err(|error| self.invalid(kind, error))?;
-            let end = scratch.len();
-            let companion = data.encode_companion(&rules, scratch).map_err(|error| self.invalid(kind, error))?;
-            let (first, second) = scratch.split_at_checked(end).unwrap_or((scratch, &[]));
-            let pushed = self.push(kind, first, lines);
-            match (pushed, companion) {
-                (Ok(()), Some(kind)) => self.push(kind, second, 1),
-                (Err(SendError::QueueFull(_) | SendError::StoreFull(_)), Some(kind)) => {
-                    // Of no use without the first, and lost like it.
-                    self.shared().lock().refuse(kind, 1);
-                    pushed
-                }
-                _ => pushed,
-            }
+            let encoded = self.encode(&data, scratch)?;
+            self.push_encoded(&encoded, scratch)
         })
+    }
+
+    /// Writes a datum to the end of an empty buffer, if the endpoint takes it.
+    pub(super) fn encode<D: Encode>(&self, data: &D, scratch: &mut Vec<u8>) -> Result<Encoded, SendError> {
+        let kind = data.kind();
+        self.admits(kind)?;
+        let rules = self.settings().rules();
+        let lines = data.encode(&rules, scratch).map_err(|error| self.invalid(kind, error))?;
+        let end = scratch.len();
+        let companion = data.encode_companion(&rules, scratch).map_err(|error| self.invalid(kind, error))?;
+        Ok(Encoded { kind, lines, end, companion })
+    }
+
+    /// Queues what [`encode`](Self::encode) wrote.
+    pub(super) fn push_encoded(&self, encoded: &Encoded, scratch: &[u8]) -> Result<(), SendError> {
+        let Encoded { kind, lines, end, companion } = *encoded;
+        let (first, second) = scratch.split_at_checked(end).unwrap_or((scratch, &[]));
+        let pushed = self.push(kind, first, lines);
+        match (pushed, companion) {
+            (Ok(()), Some(kind)) => self.push(kind, second, 1),
+            (Err(SendError::QueueFull(_) | SendError::StoreFull(_)), Some(kind)) => {
+                // Of no use without the first, and lost like it.
+                self.shared().lock().refuse(kind, 1);
+                pushed
+            }
+            _ => pushed,
+        }
     }
 
     /// Queues what `encode` writes: lines of one kind.
@@ -175,6 +200,11 @@ impl Sender {
             let lines = encode(scratch).map_err(|error| self.invalid(kind, error))?;
             self.push(kind, scratch, lines)
         })
+    }
+
+    /// Whether a full queue can make [`send`](Self::send) wait.
+    pub(super) fn may_wait(&self) -> bool {
+        matches!(self.settings().overflow, Overflow::Block(_) | Overflow::Store)
     }
 
     /// Whether the endpoint takes `kind`.
@@ -257,11 +287,16 @@ impl Sender {
     /// [`send`](Self::send) had taken, since the last flush that said so.
     pub fn flush(&self, timeout: Duration) -> Result<(), FlushError> {
         let deadline = deadline(timeout);
+        self.await_flush(self.begin_flush()?, deadline)
+    }
+
+    pub(super) fn begin_flush(&self) -> Result<Ticket, FlushError> {
         let shared = self.shared();
-        if shared.forked() {
-            return Err(FlushError::FORKED);
-        }
-        let ticket = shared.flush();
+        if shared.forked() { Err(FlushError::FORKED) } else { Ok(shared.flush()) }
+    }
+
+    pub(super) fn await_flush(&self, ticket: Ticket, deadline: Instant) -> Result<(), FlushError> {
+        let shared = self.shared();
         let mut hub = shared.lock();
         loop {
             if let Some(result) = hub.flushed(&ticket, false) {

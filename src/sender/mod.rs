@@ -17,6 +17,7 @@ mod keeper;
 mod limiter;
 #[cfg(all(test, models))]
 mod models;
+mod multi;
 mod news;
 mod now;
 mod routes;
@@ -33,5 +34,6 @@ pub use clients::{WavefrontDirectClient, WavefrontProxyClient};
 pub use error::{BuildError, Cause, FlushError, NowError, SendError};
 pub use handle::{Overflow, Sender};
 pub use incident::{Blame, Fate, Incident, Reason, Trouble};
+pub use multi::{MultiError, MultiSender};
 pub use series::Series;
 pub use waiting::{CloseFuture, FlushFuture};

@@ -5,7 +5,10 @@
 
 #[path = "../faults/account.rs"]
 mod account;
+#[path = "../faults/chance.rs"]
+mod chance;
 #[path = "../faults/receiver.rs"]
 mod receiver;
 
+mod all;
 mod local;
