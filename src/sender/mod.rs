@@ -18,6 +18,7 @@ mod limiter;
 mod models;
 mod news;
 mod now;
+mod own;
 mod series;
 mod stripes;
 mod sync;

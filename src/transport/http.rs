@@ -49,6 +49,8 @@ pub struct Http {
     gzip: Option<Gzip>,
     /// The last request's body, to be filled again.
     body: Vec<u8>,
+    /// The status it was answered with, if it was.
+    status: Option<u16>,
 }
 
 impl Http {
@@ -142,6 +144,7 @@ impl Http {
             request = request.header(AUTHORIZATION, bearer);
         }
         let answer = request.send();
+        self.status = answer.as_ref().ok().map(|response| response.status().as_u16());
         // The allocation comes back once nobody reads it any more.
         self.body = body.try_into_mut().map(Vec::from).unwrap_or_default();
         match answer {
@@ -180,6 +183,7 @@ impl Clone for Http {
             #[cfg(feature = "gzip")]
             gzip: self.gzip.as_ref().map(|_| Gzip::new()),
             body: Vec::new(),
+            status: None,
         }
     }
 }
@@ -202,6 +206,10 @@ impl Transport for Http {
             _ => self.report(batch)?,
         }
         Ok(Accepted::Delivered)
+    }
+
+    fn status(&self) -> Option<u16> {
+        self.status
     }
 }
 
@@ -335,6 +343,7 @@ impl HttpBuilder {
             #[cfg(feature = "gzip")]
             gzip: self.compress.then(Gzip::new),
             body: Vec::new(),
+            status: None,
         })
     }
 }

@@ -170,6 +170,11 @@ pub trait Transport {
         None
     }
 
+    /// The status of the last answer, where the receiver answers with one (HTTP); none while there is no answer.
+    fn status(&self) -> Option<u16> {
+        None
+    }
+
     /// Ends the connection in order, waiting at most `timeout` for the peer to confirm it.
     ///
     /// # Errors
@@ -217,6 +222,10 @@ impl<T: Transport + ?Sized> Transport for &mut T {
         (**self).unacknowledged()
     }
 
+    fn status(&self) -> Option<u16> {
+        (**self).status()
+    }
+
     fn finish(&mut self, timeout: Duration) -> Result<(), Self::Error> {
         (**self).finish(timeout)
     }
@@ -248,6 +257,10 @@ impl<T: Transport + ?Sized> Transport for std::boxed::Box<T> {
 
     fn unacknowledged(&mut self) -> Option<u64> {
         (**self).unacknowledged()
+    }
+
+    fn status(&self) -> Option<u16> {
+        (**self).status()
     }
 
     fn finish(&mut self, timeout: Duration) -> Result<(), Self::Error> {
