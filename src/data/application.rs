@@ -216,6 +216,7 @@ impl core::fmt::Display for MissingVariable {
 impl core::error::Error for MissingVariable {}
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
 mod tests {
     use super::*;
     use crate::{Encode, Field, Histogram, Rules, Span, Uuid};

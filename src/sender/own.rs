@@ -243,6 +243,7 @@ impl Own {
 }
 
 #[cfg(all(test, not(models)))]
+#[allow(clippy::unwrap_used, clippy::panic)]
 mod tests {
     use super::*;
 

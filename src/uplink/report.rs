@@ -88,6 +88,7 @@ impl<Q: Access, T: AsyncTransport> Uplink<Q, T> {
 }
 
 #[cfg(all(test, feature = "std"))]
+#[allow(clippy::unwrap_used, clippy::panic)]
 mod tests {
     use core::time::Duration;
 

@@ -268,6 +268,7 @@ impl Reading {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
 mod tests {
     use std::collections::HashMap;
     use std::vec::Vec;

@@ -177,6 +177,7 @@ impl Tags for Labels<'_> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
 mod tests {
     use std::string::String;
     use std::vec::Vec;
@@ -206,7 +207,7 @@ mod tests {
         let (mut scratch, mut lines) = (std::vec![0; room], Vec::new());
         for number in 0.. {
             let Some(batch) = report.next(&Labels::proxy(), rules, &mut scratch) else { break };
-            let text = std::str::from_utf8(batch.bytes).unwrap();
+            let text = core::str::from_utf8(batch.bytes).unwrap();
             assert_eq!(text.lines().count(), batch.lines as usize);
             assert!(text.lines().all(|line| line.starts_with("\"∆") == (batch.kind == Kind::Delta)), "{text}");
             if arrives(number) {
