@@ -33,8 +33,8 @@
 //!
 //! They only add; none changes what another one does.
 //!
-//! - None of them: the core. [`data`], [mod@line], [`parse`], [`delivery`], [`uplink`], [`Prepared`] and the traits of [`transport`] and
-//!   [`store`].
+//! - None of them: the core. [`data`], [mod@line], [`parse`], [`delivery`], [`uplink`], [`vitals`], [`Prepared`] and the traits of
+//!   [`transport`] and [`store`].
 //! - `alloc`: segments in boxes, lines in a `Vec`, and the `Endpoint` that a URL speaks of, where there is an allocator.
 //! - `std` (default): `Sender` with its background driver, TCP lines, in-memory transports for tests.
 //! - `http` (default): direct ingestion, and proxies over HTTP(S), on `reqwest` and `rustls`.
@@ -72,6 +72,7 @@ pub mod sender;
 pub mod store;
 pub mod transport;
 pub mod uplink;
+pub mod vitals;
 
 mod error;
 mod kind;
@@ -79,8 +80,8 @@ mod prepared;
 mod random;
 
 pub use data::{
-    DeltaCounter, DescriptionAction, Event, Granularities, Granularity, Histogram, Metric, SourceDescription,
-    SourceTag, Span, SpanLog, SpanLogs, TagAction, Tags,
+    ApplicationTags, DeltaCounter, DescriptionAction, Event, Granularities, Granularity, Histogram, Metric,
+    SourceDescription, SourceTag, Span, SpanLog, SpanLogs, TagAction, Tags,
 };
 pub use error::{EncodeError, Field, InvalidInput, Problem};
 pub use kind::{Format, Kind, KindSet};

@@ -8,7 +8,7 @@ use std::time::Duration;
 use wavefront_sdk::delivery::{Backoff, Keep};
 use wavefront_sdk::sender::{BuildError, Endpoint, EndpointError, SenderBuilder};
 use wavefront_sdk::store::MemoryStore;
-use wavefront_sdk::{Limits, Overflow, Sender, WavefrontDirectClient, WavefrontProxyClient};
+use wavefront_sdk::{ApplicationTags, Limits, Overflow, Sender, WavefrontDirectClient, WavefrontProxyClient};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -48,6 +48,14 @@ const WRONG: &[Wrong] = &[
     ("backoff", |builder| builder.backoff(Backoff::new(SECOND, Duration::ZERO))),
     ("auth_backoff", |builder| builder.auth_backoff(Backoff::new(Duration::ZERO, SECOND))),
     ("auth_backoff", |builder| builder.auth_backoff(Backoff::new(SECOND, Duration::ZERO))),
+    ("own_metrics", |builder| builder.own_metrics(Duration::ZERO)),
+    ("heartbeat", |builder| builder.heartbeat(&ApplicationTags::new("", "service"), "component")),
+    ("heartbeat", |builder| builder.heartbeat(&ApplicationTags::new("application", " "), "component")),
+    ("heartbeat", |builder| builder.heartbeat(&ApplicationTags::new("application", "service"), "")),
+    ("heartbeat", |builder| {
+        builder.heartbeat(&ApplicationTags::new("application", "service").custom([("shard", "twice")]), "component")
+    }),
+    ("heartbeat_interval", |builder| builder.heartbeat_interval(Duration::ZERO)),
     ("request_timeout", |builder| builder.request_timeout(Duration::ZERO)),
 ];
 

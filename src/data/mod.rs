@@ -1,5 +1,6 @@
 //! What a user says: borrowed, `Copy`, nothing allocated.
 
+mod application;
 mod event;
 mod histogram;
 mod metric;
@@ -7,6 +8,11 @@ mod source_tag;
 mod span;
 mod tags;
 
+pub use application::ApplicationTags;
+#[cfg(feature = "std")]
+pub use application::MissingVariable;
+#[cfg(feature = "alloc")]
+pub use application::OwnedApplicationTags;
 pub use event::Event;
 pub use histogram::{Granularities, Granularity, Histogram};
 pub use metric::{DeltaCounter, Metric};

@@ -148,6 +148,20 @@ impl<B: Buf> View<'_, B> {
         }
     }
 
+    /// The connection that carries `kinds` was also written `bytes` bytes that never were in the queue: what its peer has
+    /// not [`acknowledged`](Self::acknowledged) is counted from behind them.
+    pub(crate) fn wrote_aside(&mut self, kinds: KindSet, bytes: usize) {
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        for number in 0..self.core.routes.as_ref().len() {
+            let mut lanes = self.lanes.iter().filter(|lane| lane.route() == number);
+            if lanes.any(|lane| kinds.contains(lane.kind))
+                && let Some(route) = self.core.routes.as_mut().get_mut(number)
+            {
+                route.written = route.written.wrapping_add(bytes);
+            }
+        }
+    }
+
     /// How many bytes of `kinds` were written and not acknowledged, as far as was said.
     pub fn unacknowledged(&self, kinds: KindSet) -> usize {
         let lanes = self.lanes.iter().filter(|lane| kinds.contains(lane.kind) && lane.row.get(Column::Written) > 0);
@@ -520,6 +534,21 @@ mod tests {
         delivery.view().abandon();
         let row = *delivery.ledger().row(METRIC);
         assert_eq!((row.doubtful, row.dropped.closed), (1, 2));
+        delivery.view().check();
+    }
+
+    #[test]
+    fn what_was_written_beside_the_queue_is_counted() {
+        let mut delivery = small(|_| {});
+        delivery.push(METRIC, b"1\n2\n", 2).unwrap();
+        delivery.flush();
+        let token = delivery.send(0);
+        delivery.outcome(token, Outcome::Unacknowledged(4), Millis(0));
+        delivery.view().wrote_aside(METRIC.into(), 100);
+        delivery.view().acknowledged(METRIC.into(), 102, Millis(0));
+        assert_eq!(delivery.view().unacknowledged(METRIC.into()), 2, "the other 100 came behind them");
+        delivery.view().acknowledged(METRIC.into(), 100, Millis(0));
+        assert_eq!(delivery.view().unacknowledged(METRIC.into()), 0);
         delivery.view().check();
     }
 }

@@ -7,6 +7,7 @@ use super::machine::{Action, Bounds, Core, Report, Statuses, Ticket, View};
 use super::policy::{LONGEST_RETRY_AFTER, Outcome};
 use super::scale::{Initial, Part};
 use super::segment::{Buf, Cut, InFlight, NONE, Slot, State};
+use crate::vitals::Reading;
 use crate::{Kind, KindSet};
 
 /// What a lane has to send.
@@ -69,12 +70,16 @@ impl<B: Buf> View<'_, B> {
 
     /// Whether a lane may send at `now`; else how long to wait (`None`: until the probe is back).
     pub(super) fn is_open(&mut self, at: usize, now: Moment) -> Result<(), Option<u32>> {
-        let Bounds { backoff, auth_backoff, .. } = &self.core.config;
-        let longest = backoff.most.max(auth_backoff.most).max(wait(LONGEST_RETRY_AFTER));
+        let longest = self.longest_wait();
         let Some(lane) = self.lanes.get_mut(at) else { return Ok(()) };
         let route = self.core.routes.as_mut().get_mut(lane.route());
         route.map_or(Ok(()), |route| route.gate.open(now, longest))?;
         lane.gate.open(now, longest)
+    }
+
+    fn longest_wait(&self) -> u32 {
+        let Bounds { backoff, auth_backoff, .. } = &self.core.config;
+        backoff.most.max(auth_backoff.most).max(wait(LONGEST_RETRY_AFTER))
     }
 
     /// What became of a batch.
@@ -201,6 +206,20 @@ impl<B: Buf> View<'_, B> {
             }
         }
         ledger
+    }
+
+    /// How things stand, for a report of the [own metrics](crate::vitals).
+    pub fn reading(&self) -> Reading {
+        let kinds = self.lanes.iter().map(|lane| lane.kind).collect();
+        Reading::new(&self.ledger(), kinds, self.core.config.queue_lines)
+    }
+
+    /// Whether nobody waits at `now` for the receiver of `kind` to come back, or to take the token.
+    pub(crate) fn is_there(&mut self, kind: Kind, now: Millis) -> bool {
+        let longest = self.longest_wait();
+        let route = self.find(kind).and_then(|at| self.lanes.get(at)).map_or(0, |lane| lane.route());
+        let route = self.core.routes.as_mut().get_mut(route);
+        route.is_none_or(|route| route.gate.open(Moment::of(now), longest).is_ok())
     }
 
     /// How many lines of all kinds were dropped or became doubtful so far.

@@ -13,6 +13,7 @@ use super::handle::Settings;
 use super::hub::Carry;
 use super::incident::Incident;
 use super::keeper::Shelf;
+use super::own::{Known, Wanted};
 use super::tell::Hook;
 use super::{Endpoint, EndpointError, Form, Overflow, Ports, Sender};
 use crate::delivery::{Backoff, Config, Keep, Overflow as QueuePolicy, Replay};
@@ -20,7 +21,7 @@ use crate::store::Store;
 #[cfg(feature = "http")]
 use crate::transport::{Http, HttpBuildError};
 use crate::transport::{Token, Transport};
-use crate::{Encode, EventForm, Kind, KindSet, Limits, Metric, Rules};
+use crate::{ApplicationTags, Encode, EventForm, Kind, KindSet, Limits, Metric, Rules, Tags};
 
 /// Makes a [`Sender`]. Building it never connects: a dead endpoint does not keep an application from starting.
 ///
@@ -42,6 +43,8 @@ use crate::{Encode, EventForm, Kind, KindSet, Limits, Metric, Rules};
 /// | [`on_error`](Self::on_error) | nobody is told |
 /// | `token`, `token_provider`, `csp_api_token` or `csp_app` | none: a proxy |
 /// | `tls` | whoever the machine trusts |
+/// | [`own_metrics`](Self::own_metrics) | every 60 s |
+/// | [`heartbeat`](Self::heartbeat), [`heartbeat_interval`](Self::heartbeat_interval) | none; 5 minutes |
 #[must_use = "call build()"]
 pub struct SenderBuilder {
     target: Target,
@@ -59,6 +62,7 @@ pub struct SenderBuilder {
     config: Config,
     hook: Option<Hook>,
     store: Option<(Box<dyn Shelf>, Keep)>,
+    own: Wanted,
 }
 
 enum Target {
@@ -116,6 +120,7 @@ impl SenderBuilder {
             config: Config { seed: seed(), ..Config::DEFAULT },
             hook: None,
             store: None,
+            own: Wanted::NOTHING,
         }
     }
 
@@ -278,6 +283,37 @@ impl SenderBuilder {
         self
     }
 
+    /// How often the sender reports [metrics about itself](crate::vitals), to its own endpoint: every 60 s unless another
+    /// interval is given, never with `None`. Over a transport of your own only where this says how often.
+    ///
+    /// They take no room in the queue, wait behind nothing in it, and are not in the [`ledger`](Sender::ledger), with which
+    /// they agree. The first report comes after one interval; a sender that has reported reports the rest as it closes.
+    pub fn own_metrics(mut self, interval: impl Into<Option<Duration>>) -> Self {
+        self.own.metrics = Some(interval.into());
+        self
+    }
+
+    /// Sends a heartbeat of this component of the application, at once and then every
+    /// [`heartbeat_interval`](Self::heartbeat_interval), past the queue as [own metrics](Self::own_metrics) are. May be called
+    /// several times, once for each component.
+    ///
+    /// ```
+    /// # use wavefront_sdk::{Sender, data::ApplicationTags};
+    /// let ordering = ApplicationTags::new("ordering", "inventory").cluster("us-west-2");
+    /// let sender = Sender::builder("proxy://localhost:2878").heartbeat(&ordering, "wavefront-generated").build()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn heartbeat<S: AsRef<str>, C: Tags>(mut self, tags: &ApplicationTags<S, C>, component: &str) -> Self {
+        self.own.heartbeats.push((tags.to_owned_tags(), component.to_string()));
+        self
+    }
+
+    /// How often heartbeats are sent.
+    pub fn heartbeat_interval(mut self, interval: Duration) -> Self {
+        self.own.heartbeat_interval = interval;
+        self
+    }
+
     /// How long to wait after failures, instead of [`Backoff::HTTP`] or [`Backoff::TCP`].
     pub fn backoff(mut self, backoff: Backoff) -> Self {
         self.config.backoff = backoff;
@@ -368,18 +404,18 @@ impl SenderBuilder {
             Overflow::DropOldest => QueuePolicy::DropOldest,
             Overflow::DropNewest | Overflow::Block(_) | Overflow::Store => QueuePolicy::DropNewest,
         };
+        let source = self.source.filter(|source| !source.trim().is_empty());
+        let queue = Known { kinds, lines: self.config.queue_lines };
+        let own = self.own.of(known.as_ref(), source.as_deref(), self.limits, queue)?;
         let settings = Settings {
-            default_source: self
-                .source
-                .filter(|source| !source.trim().is_empty())
-                .or_else(|| if self.source_needed { None } else { host_name() }),
+            default_source: source.or_else(|| if self.source_needed { None } else { host_name() }),
             limits: self.limits,
             events,
             kinds,
             overflow,
             endpoint: known,
         };
-        let shared = Shared::start(self.config, routes, self.store, self.hook).map_err(BuildError::Thread)?;
+        let shared = Shared::start(self.config, routes, self.store, self.hook, own).map_err(BuildError::Thread)?;
         Ok(Sender::new(shared, settings))
     }
 
@@ -407,6 +443,10 @@ impl SenderBuilder {
             _ if self.in_flight.is_some_and(|requests| !(1..=64).contains(&requests)) => {
                 wrong("in_flight", "from 1 to 64")
             }
+            _ if self.own.metrics.flatten().is_some_and(|interval| interval.is_zero()) => {
+                wrong("own_metrics", "longer than zero, or none")
+            }
+            _ if self.own.heartbeat_interval.is_zero() => wrong("heartbeat_interval", "longer than zero"),
             _ if self.request_timeout.is_some_and(|timeout| timeout.is_zero()) => {
                 wrong("request_timeout", "longer than zero")
             }
@@ -510,7 +550,7 @@ fn http_routes(
 }
 
 /// The machine's name, as the other SDKs of the family take it.
-fn host_name() -> Option<String> {
+pub(super) fn host_name() -> Option<String> {
     gethostname::gethostname().into_string().ok().filter(|name| !name.trim().is_empty())
 }
 

@@ -10,11 +10,13 @@ use std::vec::Vec;
 use super::hub::{Carry, Failed, Hub, Phase, lock};
 use super::keeper::{GRACE, Keeper, Shelf};
 use super::news::News;
+use super::own::Own;
 use super::stripes::Stripes;
 use super::sync::{Condvar, Instant, Mutex, MutexGuard, spawn};
 use super::tell::{Hook, Listener};
-use crate::delivery::{Action, Config, Cut, Delivery, Keep, Lane, Millis, Slot, Spool, Ticket};
-use crate::transport::Failure;
+use crate::delivery::{Action, Config, Cut, Delivery, Keep, Lane, Ledger, Millis, Slot, Spool, Ticket};
+use crate::transport::{Accepted, Failure};
+use crate::vitals::Requests;
 use crate::{Kind, KindSet};
 
 /// One connection of a sender: who carries, and which kinds.
@@ -56,6 +58,7 @@ impl Shared {
         routes: Vec<Route>,
         store: Option<(Box<dyn Shelf>, Keep)>,
         hook: Option<Hook>,
+        mut own: Option<Own>,
     ) -> std::io::Result<Arc<Self>> {
         let route_of = |kind: Kind| routes.iter().position(|route| route.kinds.contains(kind)).unwrap_or(0) as u8;
         let lanes = Kind::ALL.into_iter().map(|kind| Lane::on_route(kind, route_of(kind))).collect();
@@ -88,7 +91,9 @@ impl Shared {
         let mut sweeps = true;
         for Route { kinds, carriers } in routes {
             for carrier in carriers {
-                let mut worker = Worker { shared: Arc::clone(&shared), kinds, carrier, sweeps, watch: Watch::START };
+                let own = if kinds.contains(Kind::Metric) { own.take() } else { None };
+                let watch = Watch::START;
+                let mut worker = Worker { shared: Arc::clone(&shared), kinds, carrier, sweeps, watch, own };
                 sweeps = false;
                 let started = spawn("wavefront", move || {
                     worker.run();
@@ -124,6 +129,21 @@ impl Shared {
             Err(TryLockError::Poisoned(hub)) => Some(hub.into_inner()),
             Err(TryLockError::WouldBlock) => (!self.forked()).then(|| self.lock()),
         }
+    }
+
+    /// What became of every line so far, and how the requests went: exact at one instant.
+    pub(super) fn account(&self) -> (Ledger, Requests) {
+        self.stripes.frozen(|lines| {
+            let mut hub = self.lock();
+            let mut ledger = hub.delivery.ledger();
+            for (kind, lines) in Kind::ALL.into_iter().zip(lines) {
+                if let Some(row) = ledger.row_mut(kind) {
+                    row.accepted += lines;
+                    row.queued += lines;
+                }
+            }
+            (ledger, hub.requests)
+        })
     }
 
     /// Whether the caller is this sender's own hook, on a thread that others may wait for: it must not wait.
@@ -244,6 +264,8 @@ struct Worker {
     /// Whether it collects what producers hold, once a flush interval.
     sweeps: bool,
     watch: Watch,
+    /// What it sends of the sender's own.
+    own: Option<Own>,
 }
 
 /// When to look at a connection that lines were written to: soon after the last batch, then ever more seldom.
@@ -289,9 +311,14 @@ impl Worker {
             }
             let Some(told) = shared.tell(hub, false) else { return };
             hub = told;
-            if hub.delivery.view().written(self.kinds) > 0 && self.watch.left().is_zero() {
+            if self.has_written(&mut hub) && self.watch.left().is_zero() {
                 drop(hub);
                 hub = self.look(&shared);
+            }
+            if self.own.as_mut().is_some_and(|own| own.left(&mut hub, shared.now()).is_zero()) {
+                drop(hub);
+                let Some(reported) = self.report(&shared, false) else { return };
+                hub = reported;
             }
             let Some(told) = shared.tell(hub, false) else { return };
             hub = told;
@@ -302,9 +329,14 @@ impl Worker {
                     if shared.forked() {
                         return;
                     }
-                    let unacknowledged = self.unacknowledged();
+                    let (unacknowledged, status) = (self.unacknowledged(), self.status(&result));
                     self.watch.again();
+                    if let Some(own) = &mut self.own {
+                        own.behind(token.batch().bytes.len());
+                        own.acknowledged(unacknowledged, is_broken(&result));
+                    }
                     hub = shared.lock();
+                    hub.requests.note(token.kind(), result.is_err(), status);
                     hub.settle(token, result, unacknowledged, self.kinds, shared.now());
                     shared.settled();
                     continue;
@@ -333,9 +365,13 @@ impl Worker {
             let sweep = next_sweep.saturating_duration_since(Instant::now());
             wait = Some(wait.map_or(sweep, |wait| wait.min(sweep)));
         }
-        if hub.delivery.view().written(self.kinds) > 0 {
+        if self.has_written(&mut hub) {
             let look = self.watch.left();
             wait = Some(wait.map_or(look, |wait| wait.min(look)));
+        }
+        if let Some(own) = &mut self.own {
+            let report = own.left(&mut hub, shared.now()).min(Duration::from_secs(1));
+            wait = Some(wait.map_or(report, |wait| wait.min(report)));
         }
         match hub.phase {
             Phase::Open => {}
@@ -343,12 +379,20 @@ impl Worker {
             Phase::Closing(deadline) => {
                 let left = deadline.saturating_duration_since(Instant::now());
                 let row = hub.delivery.ledger().total_of(self.kinds);
+                let settled = row.queued == 0 && row.in_flight == 0 && row.stored == 0;
+                let own = self.own.as_ref().filter(|_| settled && !left.is_zero());
+                if own.is_some_and(|own| own.has_last(&mut hub, shared.now())) {
+                    drop(hub);
+                    let reported = self.report(shared, true);
+                    self.own = None;
+                    return reported;
+                }
                 if left.is_zero() || hub.is_drained(self.kinds) {
                     drop(hub);
                     let _ = guarded(|| self.carrier.finish(left));
                     return None;
                 }
-                if row.queued == 0 && row.in_flight == 0 && row.written > 0 && row.stored == 0 {
+                if settled && row.written > 0 {
                     // Only written lines are left: the peer's last word tells whether it has them.
                     drop(hub);
                     let finished = guarded(|| self.carrier.finish(left));
@@ -371,10 +415,52 @@ impl Worker {
         Some(shared.rest(hub, wait))
     }
 
+    /// Sends what is due of the sender's own, or at the `last` time what is left of it. `None` where that forked the process.
+    fn report<'a>(&mut self, shared: &'a Shared, last: bool) -> Option<MutexGuard<'a, Hub>> {
+        if let Some(own) = &mut self.own {
+            own.begin(&shared.account(), shared.now(), last);
+        }
+        while let Some(batch) = self.own.as_mut().and_then(Own::next) {
+            let bytes = batch.bytes.len();
+            let result = guarded(|| self.carrier.send(batch));
+            if shared.forked() {
+                return None;
+            }
+            let (unacknowledged, broken) = (self.unacknowledged(), is_broken(&result));
+            self.watch.again();
+            let Some(own) = &mut self.own else { break };
+            let mut hub = shared.lock();
+            match result {
+                Ok(accepted) => {
+                    if accepted == Accepted::Written {
+                        hub.delivery.view().wrote_aside(self.kinds, bytes);
+                    }
+                    own.accepted(accepted, bytes, unacknowledged, shared.now());
+                }
+                Err(failed) => {
+                    own.failed(unacknowledged, broken);
+                    if broken {
+                        // What was written on the same connection before may be lost with it.
+                        hub.broke(failed, self.kinds, unacknowledged, shared.now());
+                    }
+                }
+            }
+        }
+        Some(shared.lock())
+    }
+
+    /// Whether there is something on the connection that may be lost with it.
+    fn has_written(&self, hub: &mut Hub) -> bool {
+        hub.delivery.view().written(self.kinds) > 0 || self.own.as_ref().is_some_and(Own::is_unsure)
+    }
+
     /// Looks whether the connection still stands, and what its peer has acknowledged.
     fn look<'a>(&mut self, shared: &'a Shared) -> MutexGuard<'a, Hub> {
         let seen = guarded(|| self.carrier.probe());
         let unacknowledged = self.unacknowledged();
+        if let Some(own) = &mut self.own {
+            own.acknowledged(unacknowledged, seen.is_err());
+        }
         let mut hub = shared.lock();
         match seen {
             Ok(()) => {
@@ -389,11 +475,25 @@ impl Worker {
         hub
     }
 
+    /// The status of the answer to a request that went so.
+    fn status(&mut self, result: &Result<Accepted, Failed>) -> Option<u16> {
+        match result {
+            Ok(_) => catch_unwind(AssertUnwindSafe(|| self.carrier.status())).unwrap_or_default(),
+            Err(Failed { failure: Failure::Status { code, .. }, .. }) => Some(*code),
+            Err(_) => None,
+        }
+    }
+
     /// What is not acknowledged of what was written; all of it, where the transport panics instead of saying so.
     fn unacknowledged(&mut self) -> Option<u32> {
         let bytes = catch_unwind(AssertUnwindSafe(|| self.carrier.unacknowledged())).unwrap_or(Some(u64::MAX));
         bytes.map(|bytes| u32::try_from(bytes).unwrap_or(u32::MAX))
     }
+}
+
+/// Whether the connection is gone, and with it what was written on it.
+fn is_broken(result: &Result<Accepted, Failed>) -> bool {
+    matches!(result, Err(Failed { failure: Failure::Broken, .. }))
 }
 
 /// A transport that panics has lost its connection, not our lines.

@@ -18,6 +18,7 @@ use crate::delivery::{
 };
 use crate::store::StoreFailure;
 use crate::transport::{Accepted, Batch, Failure, Transport, TransportError};
+use crate::vitals::Requests;
 use crate::{Kind, KindSet};
 
 /// A segment on a server: made on first use.
@@ -31,6 +32,7 @@ pub(super) trait Carry: Send {
     fn send(&mut self, batch: Batch<'_>) -> Result<Accepted, Failed>;
     fn probe(&mut self) -> Result<(), Failed>;
     fn unacknowledged(&mut self) -> Option<u64>;
+    fn status(&mut self) -> Option<u16>;
     fn finish(&mut self, timeout: Duration) -> Result<(), Failed>;
 }
 
@@ -61,6 +63,10 @@ impl<T: Transport + Send> Carry for T {
 
     fn unacknowledged(&mut self) -> Option<u64> {
         Transport::unacknowledged(self)
+    }
+
+    fn status(&mut self) -> Option<u16> {
+        Transport::status(self)
     }
 
     fn finish(&mut self, timeout: Duration) -> Result<(), Failed> {
@@ -98,6 +104,8 @@ pub(super) struct Hub {
     pub(super) waiting: Waiting,
     /// What the application is to be told.
     pub(super) news: News,
+    /// How the requests went.
+    pub(super) requests: Requests,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -135,6 +143,7 @@ impl Hub {
             keeper: false,
             waiting: Waiting::default(),
             news,
+            requests: Requests::new(),
         }
     }
 

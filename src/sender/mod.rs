@@ -20,6 +20,7 @@ mod models;
 mod multi;
 mod news;
 mod now;
+mod own;
 mod routes;
 mod series;
 mod stripes;

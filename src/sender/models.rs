@@ -87,6 +87,10 @@ impl Carry for Receiver {
         None
     }
 
+    fn status(&mut self) -> Option<u16> {
+        None
+    }
+
     fn finish(&mut self, _: Duration) -> Result<(), Failed> {
         Ok(())
     }
@@ -131,7 +135,7 @@ impl Stand {
         let jobs = Arc::new(AtomicUsize::new(0));
         let shelf = Counted { store: store.clone(), jobs: Arc::clone(&jobs) };
         let keep = mode.map(|mode| (Box::new(shelf) as Box<_>, Keep::new(mode)));
-        let shared = Shared::start(config, routes, keep, None).unwrap();
+        let shared = Shared::start(config, routes, keep, None, None).unwrap();
         // How it is found out that the store is empty is the same each time, and long: that is done in one order only.
         while mode.is_some() && jobs.load(Ordering::Relaxed) < Kind::COUNT {
             loom::thread::yield_now();

@@ -125,6 +125,10 @@ impl<T: Transport, I: Iterator<Item = Step>> Transport for Fault<T, I> {
         self.inner.unacknowledged()
     }
 
+    fn status(&self) -> Option<u16> {
+        self.inner.status()
+    }
+
     fn finish(&mut self, timeout: Duration) -> Result<(), Self::Error> {
         self.inner.finish(timeout).map_err(FaultError::Inner)
     }

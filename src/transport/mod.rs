@@ -203,6 +203,11 @@ pub trait Transport {
         None
     }
 
+    /// The status of the last answer, where the receiver answers with one (HTTP); none while there is no answer.
+    fn status(&self) -> Option<u16> {
+        None
+    }
+
     /// Ends the connection in order, waiting at most `timeout` for the peer to confirm it.
     ///
     /// # Errors
@@ -250,6 +255,10 @@ impl<T: Transport + ?Sized> Transport for &mut T {
         (**self).unacknowledged()
     }
 
+    fn status(&self) -> Option<u16> {
+        (**self).status()
+    }
+
     fn finish(&mut self, timeout: Duration) -> Result<(), Self::Error> {
         (**self).finish(timeout)
     }
@@ -281,6 +290,10 @@ impl<T: Transport + ?Sized> Transport for std::boxed::Box<T> {
 
     fn unacknowledged(&mut self) -> Option<u64> {
         (**self).unacknowledged()
+    }
+
+    fn status(&self) -> Option<u16> {
+        (**self).status()
     }
 
     fn finish(&mut self, timeout: Duration) -> Result<(), Self::Error> {

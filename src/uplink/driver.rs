@@ -71,6 +71,10 @@ impl<Q: Access, T> Uplink<Q, T> {
         &mut self.transport
     }
 
+    pub(super) const fn kinds(&self) -> KindSet {
+        self.kinds
+    }
+
     pub(super) const fn parts(&mut self) -> (&mut Q, &mut T) {
         (&mut self.queue, &mut self.transport)
     }
@@ -119,7 +123,7 @@ impl<Q: Access, T> Uplink<Q, T> {
     }
 
     /// Hands the batch under way back, if there is one.
-    fn settle(&mut self, outcome: Outcome, broken: bool, last: Option<u64>, now: Millis) {
+    pub(super) fn settle(&mut self, outcome: Outcome, broken: bool, last: Option<u64>, now: Millis) {
         let Self { queue, kinds, out, .. } = self;
         if out.is_none() && !broken {
             return;
@@ -315,7 +319,7 @@ impl<Q: Access, T: AsyncTransport> Uplink<Q, T> {
     }
 }
 
-fn is_broken<E: TransportError>(result: &Result<Accepted, E>) -> bool {
+pub(super) fn is_broken<E: TransportError>(result: &Result<Accepted, E>) -> bool {
     result.as_ref().is_err_and(|error| error.kind() == Failure::Broken)
 }
 

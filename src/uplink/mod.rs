@@ -75,6 +75,7 @@
 
 mod access;
 mod driver;
+mod report;
 mod requests;
 
 pub use access::{Access, Unsent};

@@ -17,6 +17,7 @@ fn names(count: usize) -> impl Iterator<Item = String> {
 
 fn sender(receiver: &Receiver, store: &Path, mode: Mode, queue: usize) -> Sender {
     Sender::builder(&format!("proxy://{}", receiver.address))
+        .own_metrics(None)
         .source("s")
         .in_flight(1)
         .max_queue_size(queue)

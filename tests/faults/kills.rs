@@ -28,7 +28,7 @@ fn each_run(plan: &Plan, scheme: &str) {
     let first = seed();
     for run in 0..runs() {
         let receiver = Receiver::start("kills");
-        let builder = Sender::builder(&format!("{scheme}://{}", receiver.address));
+        let builder = Sender::builder(&format!("{scheme}://{}", receiver.address)).own_metrics(None);
         plan.run(
             first.wrapping_add(run as u64),
             builder.batch_size(2_000).flush_interval(Duration::from_millis(100)),

@@ -90,6 +90,7 @@ fn send(sender: &Sender, range: Range<usize>) {
 /// A sender that does not wait as long as it would on a real network.
 fn sender(scheme: &str, to: &str) -> Sender {
     Sender::builder(&format!("{scheme}://{to}"))
+        .own_metrics(None)
         .source("s")
         .flush_interval(Duration::from_millis(50))
         .backoff(Backoff::new(Duration::from_millis(20), Duration::from_millis(200)))

@@ -76,6 +76,7 @@ fn meet(seed: u64) -> [usize; 5] {
     let quick = Backoff::new(Duration::from_millis(1), Duration::from_millis(4));
     let in_flight = chance.of(1..6) as usize;
     let sender = Sender::builder(&server.url())
+        .own_metrics(None)
         .source("s")
         .backoff(quick)
         .auth_backoff(quick)

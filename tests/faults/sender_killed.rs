@@ -63,6 +63,7 @@ fn over_tcp() {
 fn sender(url: &str, folder: &Path, mode: Mode) -> Sender {
     let store = Directory::open(folder.join("store")).unwrap();
     Sender::builder(url)
+        .own_metrics(None)
         .source("s")
         .in_flight(1)
         .batch_size(500)

@@ -271,6 +271,8 @@ impl Plan {
         let endpoint = self.endpoint.clone().ok_or("no endpoint")?;
         let mut builder = SenderBuilder::to_endpoint(endpoint.clone())
             .require_source()
+            // What leaves is what came in.
+            .own_metrics(None)
             // Enough to keep every connection busy, and a bound for the memory of a file of any size.
             .max_queue_size(100_000)
             .max_queue_bytes(1 << 20)

@@ -38,8 +38,8 @@ use gzip::Gzip;
 ///   rejects single lines.
 /// - Redirects are not followed (a `POST` would become a `GET` and lose the lines): they come back as a status.
 /// - `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY` of the environment are honoured, but not for a loopback address.
-/// - A token may come from a [`TokenProvider`], which is asked before each request. After 401 or 403 it hears of that, and if
-///   it has another token then, the request is made once more, with that.
+/// - A token may come from a [`TokenProvider`], which is asked before each request. After 401 or 403 it hears of that,
+///   and if it has another token then, the request is made once more, with that.
 /// - Source tags go to a proxy only; direct ingestion has no way for them: [`Failure::Unsupported`](super::Failure).
 /// - Events of direct ingestion are JSON objects, one a line of the batch; each is a request of its own, and
 ///   [`lines_done`](super::TransportError::lines_done) says how many had gone through before one failed.
@@ -62,6 +62,8 @@ pub struct Http {
     gzip: Option<Gzip>,
     /// The last request's body, to be filled again.
     body: Vec<u8>,
+    /// The status it was answered with, if it was.
+    status: Option<u16>,
 }
 
 impl Http {
@@ -142,7 +144,8 @@ impl Http {
         let done = self.post_with_token(&url, content, compressed, &body);
         // The allocation comes back once nobody reads it any more.
         self.body = body.try_into_mut().map(Vec::from).unwrap_or_default();
-        done
+        self.status = done.as_ref().map_or_else(HttpError::status, |&status| Some(status));
+        done.map(drop)
     }
 
     fn post_with_token(
@@ -151,7 +154,7 @@ impl Http {
         content: &'static str,
         compressed: bool,
         body: &Bytes,
-    ) -> Result<(), HttpError> {
+    ) -> Result<u16, HttpError> {
         let token = self.access.token().map_err(|error| self.error(What::NoToken(error)))?;
         let first = self.post_once(url, content, compressed, body, token.as_ref());
         let (Access::Provided(provider), Some(old), Err(error)) = (&self.access, &token, &first) else { return first };
@@ -170,7 +173,7 @@ impl Http {
         compressed: bool,
         body: &Bytes,
         token: Option<&Token>,
-    ) -> Result<(), HttpError> {
+    ) -> Result<u16, HttpError> {
         let mut request = self.client.post(url.clone()).timeout(self.timeout);
         request = request.header(CONTENT_TYPE, HeaderValue::from_static(content)).body(body.clone());
         if compressed {
@@ -185,12 +188,13 @@ impl Http {
         }
     }
 
-    fn conclude(&self, response: Response, token: Option<&Token>) -> Result<(), HttpError> {
+    /// The status, if it is one of success.
+    fn conclude(&self, response: Response, token: Option<&Token>) -> Result<u16, HttpError> {
         let status = response.status();
         if status.is_success() {
             // A body read to its end leaves a connection that can be used again; the verdict is the status alone.
             let _ = std::io::copy(&mut response.take(4096), &mut std::io::sink());
-            return Ok(());
+            return Ok(status.as_u16());
         }
         let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
         let retry_after = retry_after.and_then(|text| retry_delay(text, SystemTime::now()));
@@ -215,6 +219,7 @@ impl Clone for Http {
             #[cfg(feature = "gzip")]
             gzip: self.gzip.as_ref().map(|_| Gzip::new()),
             body: Vec::new(),
+            status: None,
         }
     }
 }
@@ -237,6 +242,10 @@ impl Transport for Http {
             _ => self.report(batch)?,
         }
         Ok(Accepted::Delivered)
+    }
+
+    fn status(&self) -> Option<u16> {
+        self.status
     }
 }
 

@@ -113,7 +113,8 @@ impl Demo {
         let (metrics, traces) = (port(Port::Metrics), port(Port::Traces));
         let source = machine().unwrap_or_else(|| "localhost".to_owned());
         let sender = |url: String| {
-            let sender = Sender::builder(&url).source(source.as_str()).flush_interval(TICK / 2).build();
+            let sender =
+                Sender::builder(&url).source(source.as_str()).flush_interval(TICK / 2).own_metrics(None).build();
             sender.map_err(|error| error.to_string())
         };
         let tcp = sender(format!("tcp://127.0.0.1:{metrics}?traces={traces}&histograms={metrics}"))?;

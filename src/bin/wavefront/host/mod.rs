@@ -154,6 +154,7 @@ impl Agent {
         let source = source.or_else(machine).ok_or("this machine has no name: give one with --source")?;
         let builder = SenderBuilder::to_endpoint(endpoint.clone())
             .source(source.as_str())
+            .own_metrics(None)
             .max_queue_size(QUEUE)
             .max_queue_bytes(QUEUE_BYTES)
             .flush_interval(Duration::from_millis(500));
