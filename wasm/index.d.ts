@@ -217,6 +217,8 @@ export type Stats = Readonly<Record<Kind | 'total', Row>>;
  * - `endpoint`, `option`: what the sender was to be made from.
  * - `not-started`: `init()` was not called, or not waited for (`wavefront-sdk/web` and `/slim`).
  *
+ * From a `send…Now` also `queue-full` and `store-full`, `pending` ({@link Undelivered}), and what `onError` is told.
+ *
  * Told to `onError`, with `kind`, `lines` and `fate`:
  * - `failed`: no answer, or one that asks to come back; `auth`: the token is refused. The lines are kept.
  * - `rejected`, `too-large`: the receiver refuses them for good; `queue-full`, `store-full`: there was no room; `expired`,
@@ -231,6 +233,7 @@ export type ErrorCode =
   | 'endpoint'
   | 'option'
   | 'not-started'
+  | 'pending'
   | 'failed'
   | 'auth'
   | 'rejected'
@@ -271,6 +274,19 @@ export interface Incident extends WavefrontError {
   readonly kind?: Kind;
   readonly lines: number;
   readonly fate: 'kept' | 'dropped';
+  /** What the receiver answered, if it did. */
+  readonly status?: number;
+}
+
+/** Why a `send…Now` did not deliver everything: a code of {@link Incident}, or `pending` where there was no outcome in time. */
+export interface Undelivered extends WavefrontError {
+  readonly kind: Kind;
+  /** Lines that were delivered. */
+  readonly delivered: number;
+  /** Lines that are sent again. */
+  readonly kept: number;
+  /** Lines that are lost. */
+  readonly dropped: number;
   /** What the receiver answered, if it did. */
   readonly status?: number;
 }
@@ -319,6 +335,21 @@ export class Sender implements AsyncDisposable {
 
   /** Queues an event. */
   sendEvent(event: Event): boolean;
+
+  /**
+   * Sends a point of a metric ahead of the queue, in a request of its own, and waits for what its first try comes to: the number
+   * of lines that were delivered.
+   *
+   * @throws WavefrontError where the caller is to blame; `queue-full` or `store-full` where there is no room.
+   * @throws Undelivered where not everything was delivered. What was kept is sent again, as {@link stats} says then.
+   */
+  sendMetricNow(name: string, value: number, options?: MetricOptions): Promise<number>;
+
+  /** Sends a histogram distribution as {@link sendMetricNow} does a metric. */
+  sendDistributionNow(name: string, centroids: Iterable<Centroid>, options?: DistributionOptions): Promise<number>;
+
+  /** Sends a span as {@link sendMetricNow} does a metric; its logs in a request of theirs. */
+  sendSpanNow(span: Span): Promise<number>;
 
   /** Prepares a metric that is sent often; the sender's own tags are added now. */
   prepare(name: string, source?: string, tags?: Tags): Series;

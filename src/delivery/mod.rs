@@ -45,6 +45,7 @@ mod send;
 mod shelf;
 mod shelved;
 mod spool;
+mod watch;
 
 pub use backoff::{Backoff, Millis};
 pub use errand::{Errand, Job, Keep, Loss, Mode, Reply, Request};
@@ -56,3 +57,4 @@ pub use replay::{Lost, Replay};
 pub use scale::{Large, Scale, Small};
 pub use segment::{Buf, Cut, InFlight, Slot, Stored};
 pub use spool::Spool;
+pub use watch::Watch;

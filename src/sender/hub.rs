@@ -14,7 +14,7 @@ use super::news::{Item, News};
 use super::sync::{Instant, Mutex, MutexGuard};
 use super::waiting::Waiting;
 use crate::delivery::{
-    Delivery, InFlight, Job, Lane, Large, Lost, Millis, Outcome, Refused, Reply, Slot, Spool, Ticket,
+    Delivery, InFlight, Job, Lane, Large, Lost, Millis, Outcome, Refused, Reply, Slot, Spool, Ticket, Watch,
 };
 use crate::store::StoreFailure;
 use crate::transport::{Accepted, Batch, Failure, Transport, TransportError};
@@ -74,20 +74,17 @@ impl<T: Transport + Send> Carry for T {
     }
 }
 
-/// What somebody who sends finished lines waits for.
+/// What somebody who sends finished lines waits for, and why some of them were not delivered.
 #[derive(Debug, Default)]
-pub(super) struct Watch {
-    pub(super) outstanding: usize,
-    pub(super) delivered: usize,
-    pub(super) kept: usize,
-    pub(super) dropped: usize,
+pub(super) struct Waiter {
+    pub(super) watch: Watch,
     pub(super) cause: Option<Cause>,
 }
 
 /// What the one lock protects: the queue, and who waits for what.
 pub(super) struct Hub {
     pub(super) delivery: Queue,
-    pub(super) watches: BTreeMap<u32, Watch>,
+    pub(super) watches: BTreeMap<u32, Waiter>,
     pub(super) last_failure: Option<Failure>,
     pub(super) last_error: Option<String>,
     /// Lines that were dropped with a word to their sender, and all others that were lost when a flush last said so.
@@ -161,9 +158,9 @@ impl Hub {
     }
 
     /// A tag that nobody waits for yet.
-    pub(super) fn watch(&mut self, watch: Watch) -> u32 {
+    pub(super) fn watch(&mut self, lines: usize) -> u32 {
         self.next_tag = self.next_tag.wrapping_add(1).max(1);
-        self.watches.insert(self.next_tag, watch);
+        self.watches.insert(self.next_tag, Waiter { watch: Watch::new(lines), cause: None });
         self.next_tag
     }
 
@@ -232,7 +229,7 @@ impl Hub {
             Err(failed) => (Outcome::of_failure(failed.failure, failed.lines_done), Some(failed)),
         };
         let cause = failed.as_ref().map(|failed| failed.failure);
-        let (tag, lines, kind) = (token.tag(), token.lines() as usize, token.kind());
+        let (tag, lines, kind) = (token.tag(), token.lines(), token.kind());
         let report = self.delivery.outcome(token, outcome, now);
         if cause == Some(Failure::Broken) {
             // What was written on the same connection before may be lost with it.
@@ -240,28 +237,20 @@ impl Hub {
         }
         match failed {
             Some(failed) if !self.is_closed() => {
-                self.news.failed(kind, &failed, outcome, lines, report.settled as usize, now);
+                self.news.failed(kind, &failed, outcome, lines as usize, report.settled as usize, now);
                 self.failed(failed);
             }
             Some(failed) => self.failed(failed),
             None => self.news.delivered(kind, now),
         }
-        let Some(watch) = self.watches.get_mut(&tag) else { return };
+        let Some(waiter) = self.watches.get_mut(&tag) else { return };
         let is_final = !(outcome == Outcome::TooLarge && report.settled == 0);
         if let Some(failure) = cause.filter(|_| is_final) {
-            watch.cause.get_or_insert(Cause::of(failure));
+            waiter.cause.get_or_insert(Cause::of(failure));
         }
-        match outcome {
-            Outcome::Delivered | Outcome::Written | Outcome::Unacknowledged(_) => watch.delivered += lines,
-            Outcome::TooLarge | Outcome::Rejected(_) => {
-                watch.dropped += report.settled as usize;
-                self.told = self.told.wrapping_add(report.settled as usize);
-            }
-            _ => {
-                // The whole segment stays in the queue, and brings no more news here.
-                watch.delivered += report.settled as usize;
-                watch.kept += report.kept as usize;
-            }
+        waiter.watch.hear(lines, outcome, report);
+        if matches!(outcome, Outcome::TooLarge | Outcome::Rejected(_)) {
+            self.told = self.told.wrapping_add(report.settled as usize);
         }
     }
 }

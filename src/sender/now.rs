@@ -8,7 +8,7 @@ use super::Sender;
 use super::driver::deadline;
 use super::error::{Cause, NowError, SendError};
 use super::handle::refusal;
-use super::hub::Watch;
+use super::hub::Waiter;
 use crate::delivery::Refused;
 use crate::parse::{self, Line};
 use crate::{Encode, Event, EventForm, Kind};
@@ -135,7 +135,7 @@ impl Sender {
         }
         let deadline = deadline(PATIENCE);
         let mut hub = shared.lock();
-        let tag = hub.watch(Watch { outstanding, ..Watch::default() });
+        let tag = hub.watch(outstanding);
         for chunk in chunks {
             let pushed = hub.delivery.view().push_urgent(chunk.kind, &chunk.bytes, chunk.lines, tag);
             let Err(refused) = pushed else { continue };
@@ -147,15 +147,14 @@ impl Sender {
                 hub.watches.remove(&tag);
                 return Err(NowError::Refused(refusal(chunk.kind, refused)));
             }
-            if let Some(watch) = hub.watches.get_mut(&tag) {
-                watch.dropped += chunk.lines as usize;
-                watch.cause.get_or_insert(Cause::QueueFull);
+            if let Some(waiter) = hub.watches.get_mut(&tag) {
+                waiter.watch.drop_lines(chunk.lines as usize);
+                waiter.cause.get_or_insert(Cause::QueueFull);
             }
         }
         shared.wake();
         loop {
-            let watch = hub.watches.get(&tag);
-            let open = watch.is_some_and(|watch| watch.delivered + watch.kept + watch.dropped < watch.outstanding);
+            let open = hub.watches.get(&tag).is_some_and(|waiter| waiter.watch.is_open());
             let closed = hub.is_closed();
             let resumed = if open && !closed { shared.wait(hub, deadline) } else { Some(hub) };
             let over = resumed.is_none();
@@ -163,16 +162,15 @@ impl Sender {
             if open && !over && !closed {
                 continue;
             }
-            let Watch { outstanding, delivered, kept, dropped, cause } = hub.watches.remove(&tag).unwrap_or_default();
-            // More than there are: written, lost with the connection, and written again.
-            if delivered >= outstanding {
+            let Waiter { mut watch, cause } = hub.watches.remove(&tag).unwrap_or_default();
+            if watch.is_delivered() {
                 return Ok(outstanding);
             }
-            let unheard = outstanding - (delivered + kept + dropped).min(outstanding);
+            watch.end(closed);
             return Err(NowError::Failed {
-                delivered,
-                kept: if closed { kept } else { kept + unheard },
-                dropped: if closed { dropped + unheard } else { dropped },
+                delivered: watch.delivered(),
+                kept: watch.kept(),
+                dropped: watch.dropped(),
                 cause: cause.unwrap_or(if closed { Cause::Closed } else { Cause::Pending }),
             });
         }

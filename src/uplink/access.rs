@@ -28,7 +28,25 @@ pub trait Access {
     where
         Self: Sized,
     {
-        send(self, datum, rules, scratch)
+        send(self, datum, rules, scratch, |queue, kind, lines, count| queue.push(kind, lines, count)).map(|_| ())
+    }
+
+    /// As [`send`](Self::send), but with a tag (not 0) ahead of the queue and in batches of their own that carry it, for who
+    /// waits for what becomes of them ([`Watch`](crate::delivery::Watch)). Returns how many lines that were.
+    ///
+    /// # Errors
+    /// As there.
+    fn send_tagged<D: Encode>(
+        &mut self,
+        datum: &D,
+        rules: &Rules<'_>,
+        scratch: &mut [u8],
+        tag: u32,
+    ) -> Result<u32, Unsent>
+    where
+        Self: Sized,
+    {
+        send(self, datum, rules, scratch, |queue, kind, lines, count| push(queue, kind, lines, count, tag))
     }
 
     /// Queues `count` whole lines of `kind`, each ended by its LF, as [`View::push`] does; 0 lines, as of a delta counter
@@ -45,6 +63,15 @@ pub trait Access {
         });
         pushed.unwrap_or(Ok(())).map_err(Unsent::Refused).and(pushed.map(|_| ()).ok_or(Unsent::Busy))
     }
+}
+
+/// [`Access::push`], or with a tag what goes ahead of the queue.
+fn push(queue: &mut impl Access, kind: Kind, lines: &[u8], count: u32, tag: u32) -> Result<(), Unsent> {
+    if tag == 0 || count == 0 {
+        return queue.push(kind, lines, count);
+    }
+    let pushed = queue.with(|queue| queue.push_urgent(kind, lines, count, tag));
+    pushed.ok_or(Unsent::Busy)?.map_err(Unsent::Refused)
 }
 
 /// [`Encode`] of data of any type, to a slice.
@@ -68,8 +95,14 @@ impl<D: Encode> Datum for D {
     }
 }
 
-/// [`Access::send`], once for data of all types.
-fn send(queue: &mut impl Access, datum: &dyn Datum, rules: &Rules<'_>, scratch: &mut [u8]) -> Result<(), Unsent> {
+/// [`Access::send`], once for data of all types; how many lines were queued.
+fn send<Q: Access>(
+    queue: &mut Q,
+    datum: &dyn Datum,
+    rules: &Rules<'_>,
+    scratch: &mut [u8],
+    push: impl Fn(&mut Q, Kind, &[u8], u32) -> Result<(), Unsent>,
+) -> Result<u32, Unsent> {
     let kind = datum.kind();
     let mut slice = Slice::new(scratch);
     let encoded = datum.encode(rules, &mut slice).and_then(|lines| {
@@ -79,15 +112,15 @@ fn send(queue: &mut impl Access, datum: &dyn Datum, rules: &Rules<'_>, scratch: 
     match encoded {
         Ok((lines, end, companion)) => {
             let (first, second) = slice.as_bytes().split_at_checked(end).unwrap_or_default();
-            let pushed = queue.push(kind, first, lines);
+            let pushed = push(queue, kind, first, lines);
             match (pushed, companion) {
-                (Ok(()), Some(kind)) => queue.push(kind, second, 1),
-                (Err(Unsent::Refused(Refused::Full | Refused::StoreFull)), Some(kind)) => {
+                (Ok(()), Some(kind)) => push(queue, kind, second, 1).map(|()| lines.saturating_add(1)),
+                (Err(unsent @ Unsent::Refused(Refused::Full | Refused::StoreFull)), Some(kind)) => {
                     // Of no use without the first, and lost like it.
                     queue.with(|view| view.refuse(kind, 1));
-                    pushed
+                    Err(unsent)
                 }
-                _ => pushed,
+                _ => pushed.map(|()| lines),
             }
         }
         Err(EncodeError::Full(full)) => Err(Unsent::Scratch(full)),

@@ -120,9 +120,18 @@ impl<Q: Access, const N: usize> Uplink<Q, Requests<Q::Buf, N>> {
 
     /// The batch of a number, as long as it is under way.
     pub fn batch(&mut self, number: u32) -> Option<Batch<'_>> {
+        self.token(number).map(InFlight::batch)
+    }
+
+    /// The tag of such a batch; 0 where it has none.
+    pub fn tag(&mut self, number: u32) -> Option<u32> {
+        self.token(number).map(InFlight::tag)
+    }
+
+    fn token(&mut self, number: u32) -> Option<&InFlight<Q::Buf>> {
         let (_, requests) = self.parts();
         let mut requests = requests.out.iter().flatten();
-        requests.find(|request| request.number == number).map(|request| request.token.batch())
+        requests.find(|request| request.number == number).map(|request| &request.token)
     }
 
     /// What became of a batch, and what that settled. `None`: it was given up before, so nothing changes.
@@ -224,6 +233,27 @@ mod tests {
         assert_eq!(uplink.answer(number, Outcome::Delivered, Millis(2)), nothing, "a late answer changes nothing");
         assert_eq!(uplink.ledger(), ledger);
         assert_eq!(uplink.due(Millis(3), 2, Cut::NONE), Due::Idle);
+    }
+
+    #[test]
+    fn what_is_urgent_goes_first_and_alone_and_says_whose_it_is() {
+        let mut segments = [[0; 64]; 4];
+        let queue = Queue::over(&mut segments, [Kind::Metric], Config::DEFAULT);
+        let mut uplink = Uplink::new(queue, Requests::<_, 2>::new(PATIENCE));
+        metric(uplink.queue(), 1);
+        let datum = Metric::new("now", 2.0);
+        assert_eq!(uplink.queue().send_tagged(&datum, &RULES, &mut [0; 64], 7), Ok(1));
+        let first = sent(uplink.due(Millis(0), 2, Cut::NONE));
+        assert_eq!((uplink.tag(first), uplink.batch(first).map(|batch| batch.lines)), (Some(7), Some(1)));
+        assert_eq!(uplink.batch(first).map(|batch| batch.bytes.starts_with(b"\"now\"")), Some(true));
+        uplink.answer(first, Outcome::Delivered, Millis(1)).unwrap();
+        assert_eq!(uplink.tag(first), None);
+        let _ = uplink.begin_flush().unwrap();
+        let second = sent(uplink.due(Millis(2), 2, Cut::NONE));
+        assert_eq!(uplink.tag(second), Some(0));
+        let invalid = uplink.queue().send_tagged(&Metric::new("", 1.0), &RULES, &mut [0; 64], 8);
+        assert!(matches!(invalid, Err(crate::uplink::Unsent::Invalid(_))));
+        assert_eq!(uplink.ledger().total().invalid, 1);
     }
 
     #[test]

@@ -47,6 +47,13 @@ export function pairs(strings, given, field) {
   return (strings.length - before) / 2;
 }
 
+// The strings of a list, put behind `strings`; how many.
+function texts(strings, given, field) {
+  const found = list(given, field);
+  for (const text of found) strings.push(string(text, field));
+  return found.length;
+}
+
 const GRANULARITIES = { minute: 1, hour: 2, day: 4 };
 
 export function granularities(given) {
@@ -73,10 +80,8 @@ export function centroids(given) {
 export function span(strings, given) {
   const { name, startMillis, durationMillis, source, traceId, spanId, parents, followsFrom, tags, logs } = object(given, 'span');
   strings.push(string(name, 'span name'), optional(source, 'source'), string(traceId, 'trace id'), string(spanId, 'span id'));
-  const figures = [time(startMillis), time(durationMillis), 0, 0, 0];
-  for (const [at, field, ids] of [[2, 'parent', parents], [3, 'follows-from', followsFrom]]) {
-    for (const id of list(ids, field)) figures[at] = figures[at] + 1 + 0 * strings.push(string(id, field));
-  }
+  const figures = [time(startMillis), time(durationMillis)];
+  figures.push(texts(strings, parents, 'parent'), texts(strings, followsFrom, 'follows-from'), 0);
   for (const log of list(logs, 'span logs')) {
     const { timestamp, fields } = object(log, 'span log');
     figures.push(time(timestamp), pairs(strings, fields, 'span log'));
@@ -90,10 +95,9 @@ export function span(strings, given) {
 export function event(strings, given) {
   const { name, startMillis, endMillis, source, tags, annotations } = object(given, 'event');
   strings.push(string(name, 'event name'), optional(source, 'source'));
-  const texts = list(tags, 'event tags').map((tag) => string(tag, 'event tag'));
-  strings.push(...texts);
+  const count = texts(strings, tags, 'event tag');
   pairs(strings, annotations, 'annotation');
-  return [texts.length, time(startMillis), time(endMillis)];
+  return [count, time(startMillis), time(endMillis)];
 }
 
 export const options = (given) => {

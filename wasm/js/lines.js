@@ -1,55 +1,20 @@
 // Data to lines, without a sender.
 
-import { checked, core, out, started, write } from './border.js';
-import * as data from './data.js';
-
-function begin(defaultSource) {
-  started();
-  return [data.optional(defaultSource, 'default source')];
-}
+import { checked, out, started } from './border.js';
+import * as calls from './calls.js';
+import { optional, options } from './data.js';
 
 // The place of lines that go to no queue.
 const TEXT = -1;
 
-function text(lines) {
-  checked(lines);
+const text = (given, call, ...parts) => {
+  started();
+  checked(call([optional(options(given).defaultSource, 'default source')], ...parts)(TEXT));
   return out();
-}
+};
 
-export function metricToLine(name, value, given) {
-  const { timestamp, source, tags, defaultSource } = data.options(given);
-  const strings = begin(defaultSource);
-  strings.push(data.string(name, 'metric name'), data.optional(source, 'source'));
-  data.pairs(strings, tags, 'tag');
-  const at = data.time(timestamp);
-  return text(core.metric(TEXT, write(strings), data.number(value), at));
-}
-
-export function histogramToLine(name, centroids, given) {
-  const { granularities, timestamp, source, tags, defaultSource } = data.options(given);
-  const strings = begin(defaultSource);
-  strings.push(data.string(name, 'histogram name'), data.optional(source, 'source'));
-  data.pairs(strings, tags, 'tag');
-  const [figures, bits, at] = [data.centroids(centroids), data.granularities(granularities), data.time(timestamp)];
-  return text(core.histogram(TEXT, write(strings, figures), figures.length, bits, at));
-}
-
-export function spanToLine(span, given) {
-  return spanText(false, span, given);
-}
-
-export function spanLogsToLine(span, given) {
-  return spanText(true, span, given);
-}
-
-function spanText(logs, span, given) {
-  const strings = begin(data.options(given).defaultSource);
-  const figures = data.span(strings, span);
-  return text(core.span(TEXT, write(strings, figures), figures.length, logs));
-}
-
-export function eventToLine(event, given) {
-  const strings = begin(data.options(given).defaultSource);
-  const [tags, start, end] = data.event(strings, event);
-  return text(core.event(TEXT, write(strings), tags, start, end));
-}
+export const metricToLine = (name, value, given) => text(given, calls.metric, name, value, given);
+export const histogramToLine = (name, centroids, given) => text(given, calls.histogram, name, centroids, given);
+export const spanToLine = (span, given) => text(given, calls.span, span);
+export const spanLogsToLine = (span, given) => text(given, calls.span, span, true);
+export const eventToLine = (event, given) => text(given, calls.event, event);

@@ -2,6 +2,7 @@
 // is the core's to say; here are the clock, the timers and the requests.
 
 import { checked, copyOf, core, out, started, wordsOut, write } from './border.js';
+import * as calls from './calls.js';
 import * as data from './data.js';
 import { WavefrontError, badOption, ofCode } from './error.js';
 import { KINDS, failures, read } from './ledger.js';
@@ -13,6 +14,9 @@ const [METRIC, DELTA, HISTOGRAM, SPAN, , EVENT] = KINDS.keys();
 // What the core says of an answer.
 const [, , KEPT, AUTH, , TOO_LARGE, REJECTED] = Array(7).keys();
 const TROUBLES = { [KEPT]: 'failed', [AUTH]: 'auth', [TOO_LARGE]: 'too-large', [REJECTED]: 'rejected' };
+
+// How what somebody waits for ends, as the core wants to hear it: nobody does any longer, or the sender was closed.
+const [OVER, CLOSED] = [1, 2];
 
 const IN_FLIGHT = 4;
 const EVERYTHING = 0xffffffff;
@@ -43,6 +47,8 @@ export class Sender {
   #waiting = new Set();
   // Of those who wait for something, the functions that read what became of it.
   #watches = new Set();
+  // What kept lines that somebody waits for from being delivered, by their tags.
+  #causes = new Map();
   // The requests under way, by their numbers.
   #under = new Map();
   #keeper;
@@ -94,75 +100,41 @@ export class Sender {
   }
 
   sendMetric(name, value, options) {
-    const strings = [''];
-    let at;
-    try {
-      const { timestamp, source, tags } = data.options(options);
-      strings.push(data.string(name, 'metric name'), data.optional(source, 'source'));
-      data.pairs(strings, tags, 'tag');
-      at = data.time(timestamp);
-    } catch (error) {
-      throw this.#invalid(METRIC, error);
-    }
-    return this.#sent(METRIC, core.metric(this.#open(), write(strings), data.number(value), at));
+    return this.#send(METRIC, calls.metric, name, value, options);
   }
 
   sendDeltaCounter(name, value, options) {
-    const strings = [''];
-    try {
-      const { source, tags } = data.options(options);
-      strings.push(data.string(name, 'metric name'), data.optional(source, 'source'));
-      data.pairs(strings, tags, 'tag');
-    } catch (error) {
-      throw this.#invalid(DELTA, error);
-    }
-    return this.#sent(DELTA, core.delta(this.#open(), write(strings), data.number(value)));
+    return this.#send(DELTA, calls.delta, name, value, options);
   }
 
   sendDistribution(name, centroids, options) {
-    const strings = [''];
-    let figures, bits, at;
-    try {
-      const { granularities, timestamp, source, tags } = data.options(options);
-      strings.push(data.string(name, 'histogram name'), data.optional(source, 'source'));
-      data.pairs(strings, tags, 'tag');
-      figures = data.centroids(centroids);
-      bits = data.granularities(granularities);
-      at = data.time(timestamp);
-    } catch (error) {
-      throw this.#invalid(HISTOGRAM, error);
-    }
-    const pipe = this.#open();
-    return this.#sent(HISTOGRAM, core.histogram(pipe, write(strings, figures), figures.length, bits, at));
+    return this.#send(HISTOGRAM, calls.histogram, name, centroids, options);
   }
 
   sendSpan(span) {
-    const strings = [''];
-    let figures;
-    try {
-      figures = data.span(strings, span);
-    } catch (error) {
-      throw this.#invalid(SPAN, error);
-    }
-    return this.#sent(SPAN, core.span(this.#open(), write(strings, figures), figures.length, false));
+    return this.#send(SPAN, calls.span, span);
   }
 
   sendEvent(event) {
-    const strings = [''];
-    let tags, start, end;
-    try {
-      [tags, start, end] = data.event(strings, event);
-    } catch (error) {
-      throw this.#invalid(EVENT, error);
-    }
-    return this.#sent(EVENT, core.event(this.#open(), write(strings), tags, start, end));
+    return this.#send(EVENT, calls.event, event);
+  }
+
+  sendMetricNow(name, value, options) {
+    return this.#now(METRIC, calls.metric, name, value, options);
+  }
+
+  sendDistributionNow(name, centroids, options) {
+    return this.#now(HISTOGRAM, calls.histogram, name, centroids, options);
+  }
+
+  sendSpanNow(span) {
+    return this.#now(SPAN, calls.span, span);
   }
 
   prepare(name, source, tags) {
-    const strings = ['', data.string(name, 'metric name'), data.optional(source, 'source')];
-    data.pairs(strings, tags, 'tag');
+    const call = calls.series([''], name, source, tags);
     const pipe = this.#open();
-    const series = checked(core.prepare(pipe, write(strings)));
+    const series = checked(call(pipe));
     return new Series(
       (value, at) => this.#sent(METRIC, core.value(this.#open(), series, value, at)),
       () => core.forget_series(pipe, series),
@@ -234,20 +206,54 @@ export class Sender {
     return this.#pipe;
   }
 
-  // Counts what is no datum at all.
-  #invalid(kind, error) {
-    if (!this.#closing) core.note_invalid(this.#pipe, kind);
-    return error instanceof WavefrontError ? error : new WavefrontError('invalid', String(error), { cause: error });
+  // What the caller gave, as the call that queues it; what is no datum at all is counted.
+  #call(kind, call, parts) {
+    try {
+      return call([''], ...parts);
+    } catch (error) {
+      if (!this.#closing) core.note_invalid(this.#pipe, kind);
+      throw error instanceof WavefrontError ? error : new WavefrontError('invalid', String(error), { cause: error });
+    }
+  }
+
+  #send(kind, call, ...parts) {
+    return this.#sent(kind, this.#call(kind, call, parts)(this.#open()));
   }
 
   // What a send came to: true is queued, false is lost for want of room.
   #sent(kind, code) {
-    if (code === -2 || code === -3) {
-      this.#full(kind);
-      return false;
-    }
+    if (this.#isFull(kind, code)) return false;
     if (checked(code) === 1 || !(this.#soon || this.#timer)) this.#soonPump();
     return true;
+  }
+
+  // Sends ahead of the queue, and tells what the first try came to.
+  async #now(kind, call, ...parts) {
+    const queue = this.#call(kind, call, parts);
+    const pipe = this.#open();
+    const tag = core.urgent(pipe);
+    const code = queue(pipe);
+    this.#isFull(kind, code);
+    checked(code);
+    const read = (over = 0) => {
+      const heard = core.heard(pipe, tag, over);
+      const [delivered, kept, dropped] = wordsOut(3);
+      return { open: heard === 1, all: heard === 2, delivered, kept, dropped, over };
+    };
+    const { all, over, ...heard } = await this.#watch(read, ({ open }) => !open, 2 * this.#timeoutMs);
+    const { code: why, status } = this.#causes.get(tag) ?? { code: over === CLOSED ? 'closed' : 'pending' };
+    this.#causes.delete(tag);
+    if (all) return heard.delivered;
+    const { delivered, kept, dropped } = heard;
+    const details = { kind: KINDS[kind], delivered, kept, dropped, ...(status ? { status } : {}) };
+    const counts = `${delivered} lines delivered, ${kept} kept, ${dropped} lost`;
+    throw new WavefrontError(why, `${status ? `the receiver answered ${status}` : why}: ${counts}`, details);
+  }
+
+  #isFull(kind, code) {
+    const full = code === -2 || code === -3;
+    if (full) this.#full(kind);
+    return full;
   }
 
   // A full queue is told of once a second, with a count.
@@ -304,9 +310,10 @@ export class Sender {
     this.#under.delete(number);
     if (this.#final) return;
     const fate = core.answer(this.#pipe, number, failure, status, after, Date.now());
-    const [settled] = wordsOut(1);
+    const [settled, , tag] = wordsOut(3);
     this.#failing = fate === KEPT || fate === AUTH;
     const trouble = TROUBLES[fate];
+    if (trouble && tag && !this.#causes.has(tag)) this.#causes.set(tag, { code: trouble, status });
     if (trouble) this.#tell(trouble, kind, this.#failing ? lines : settled, this.#failing ? 'kept' : 'dropped', status);
     if (runtime.perRequest) return;
     this.#pump();
@@ -349,18 +356,18 @@ export class Sender {
     for (const wake of this.#waiting) wake();
   }
 
-  // Pumps until what `read` says is `done`, for `limit` ms at most. What it said last; a close ends it all, and then that is
-  // what it said before the core forgot the sender.
+  // Pumps until what `read` says is `done`, for `limit` ms at most. What it says at the end; a close ends it all, and then that
+  // is before the core forgets the sender.
   async #watch(read, done, limit, signal, forget) {
     let last;
-    const end = () => (last = read());
+    const end = () => (last = read(CLOSED));
     this.#watches.add(end);
     try {
       await this.#until(() => last || done(read()), Date.now() + limit, signal);
-      return last ?? read();
+      return last ?? read(OVER);
     } finally {
       this.#watches.delete(end);
-      if (!last) forget();
+      if (!last) forget?.();
     }
   }
 

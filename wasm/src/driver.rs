@@ -103,8 +103,8 @@ impl Core {
     /// it asks for in ms or -1, 5 a kind that cannot be sent.
     ///
     /// Returns what came of it: 0 nothing any more, 1 delivered, 2 kept, 3 kept because of the token, 4 tried again in
-    /// smaller batches, 5 dropped as too large, 6 dropped for good. The words are how many lines were settled, and how many
-    /// are kept.
+    /// smaller batches, 5 dropped as too large, 6 dropped for good. The words are how many lines were settled, how many
+    /// are kept, and the tag (0 is none).
     pub fn answer(&mut self, pipe: u32, number: u32, failure: u32, status: u32, retry_after: f64, now: f64) -> u32 {
         let Some(pipe) = self.pipe(pipe) else { return 0 };
         let code = status as u16;
@@ -117,8 +117,13 @@ impl Core {
             5 => Outcome::of_failure(Failure::Unsupported, 0),
             _ => Outcome::of_failure(Failure::Broken, 0),
         };
+        let (tag, lines) = (pipe.uplink.tag(number), pipe.uplink.batch(number).map(|batch| batch.lines));
         let Some(report) = pipe.uplink.answer(number, outcome, millis(now)) else { return 0 };
-        self.say(&[report.settled, report.kept]);
+        let tag = tag.unwrap_or_default();
+        if let (Some((_, watch)), Some(lines)) = (pipe.watches.iter_mut().find(|(known, _)| *known == tag), lines) {
+            watch.hear(lines, outcome, report);
+        }
+        self.say(&[report.settled, report.kept, tag]);
         match outcome {
             Outcome::Delivered => 1,
             Outcome::Auth => 3,
@@ -127,6 +132,30 @@ impl Core {
             Outcome::Rejected(_) => 6,
             _ => 2,
         }
+    }
+
+    /// Lets the next datum go ahead of the queue, in batches of its own; the tag by which somebody waits for it.
+    pub fn urgent(&mut self, pipe: u32) -> u32 {
+        let Some(pipe) = self.pipe(pipe) else { return 0 };
+        pipe.last_tag = pipe.last_tag.wrapping_add(1).max(1);
+        pipe.next_tag = pipe.last_tag;
+        pipe.next_tag
+    }
+
+    /// What was heard of such a datum's first try, in the words: how many lines were delivered, are kept and were dropped.
+    /// 1 where there is more to hear, 2 where all was delivered, else 0. `over` is 1 where nobody waits any longer, and 2 where
+    /// the sender was closed: then the answer is the last.
+    pub fn heard(&mut self, pipe: u32, tag: u32, over: u32) -> u32 {
+        let Some(pipe) = self.pipe(pipe) else { return 0 };
+        let Some(at) = pipe.watches.iter().position(|(known, _)| *known == tag) else { return 0 };
+        let Some((_, mut watch)) = pipe.watches.get(at).copied() else { return 0 };
+        let open = watch.is_open();
+        if over != 0 {
+            watch.end(over == 2);
+            pipe.watches.swap_remove(at);
+        }
+        self.say(&[watch.delivered() as u32, watch.kept() as u32, watch.dropped() as u32]);
+        if watch.is_delivered() { 2 } else { open.into() }
     }
 
     /// Makes everything that is queued leave; says which flush it is.

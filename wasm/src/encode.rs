@@ -44,7 +44,7 @@ impl<'a> Call<'a> {
     fn emit(self, datum: &dyn Datum) -> Result<i32, Fault> {
         let Self { place, scratch, .. } = self;
         match place {
-            Place::Queue(pipe) => datum.send(pipe, scratch),
+            Place::Queue(pipe) => datum.send(pipe, scratch).map(|lines| pipe.queued(lines)),
             Place::Text(rules, out) => text(scratch, out, |slice| datum.lines(&rules, slice)),
         }
     }
@@ -121,6 +121,7 @@ impl Core {
             let common = core::mem::take(&mut pipe.tags);
             let sent = work(Call { place: Place::Queue(pipe), strings, numbers, common: &common, scratch });
             pipe.tags = common;
+            pipe.next_tag = 0;
             sent
         });
         self.done(result)

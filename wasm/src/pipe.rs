@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use wavefront_sdk::delivery::Large as Account;
 #[cfg(not(feature = "store"))]
 use wavefront_sdk::delivery::Small as Account;
-use wavefront_sdk::delivery::{Buf, Config, Delivery, Lane, Slot, Ticket};
+use wavefront_sdk::delivery::{Buf, Config, Delivery, Lane, Slot, Ticket, Watch};
 use wavefront_sdk::endpoint::{Endpoint, EndpointError, Form};
 use wavefront_sdk::line::Slice;
 use wavefront_sdk::transport::Token;
@@ -71,6 +71,11 @@ pub(crate) struct Pipe {
     pub(crate) keeper: Option<crate::keeper::Keeper>,
     pub(crate) endpoint: Endpoint,
     pub(crate) flushes: Vec<Option<(Ticket, usize)>>,
+    /// What somebody waits for that went ahead of the queue, by its tag.
+    pub(crate) watches: Vec<(u32, Watch)>,
+    /// The tag that was given last, and what the next datum is to have; 0 is none.
+    pub(crate) last_tag: u32,
+    pub(crate) next_tag: u32,
     /// How many more calls and bytes make a batch, since the driver looked last.
     company: (u32, usize),
     batch_lines: u32,
@@ -116,6 +121,9 @@ impl Pipe {
             keeper: None,
             endpoint,
             flushes: Vec::new(),
+            watches: Vec::new(),
+            last_tag: 0,
+            next_tag: 0,
             company: (settings.batch_lines, SEGMENT),
             batch_lines: settings.batch_lines,
         })
@@ -125,14 +133,26 @@ impl Pipe {
         rules(self.source.as_deref(), self.events)
     }
 
-    /// Queues a datum; the scratch grows to what it needs.
+    /// Queues a datum, with the next tag, if there is one; the scratch grows to what it needs.
     pub(crate) fn send<D: Encode>(&mut self, datum: &D, scratch: &mut Vec<u8>) -> Result<i32, Fault> {
         loop {
-            match self.uplink.send(datum, &rules(self.source.as_deref(), self.events), scratch) {
-                Ok(()) => return Ok(self.sent(128)),
+            let rules = rules(self.source.as_deref(), self.events);
+            match self.uplink.queue().send_tagged(datum, &rules, scratch, self.next_tag) {
+                Ok(lines) => return Ok(lines as i32),
                 // The line, then that of its logs.
                 Err(Unsent::Scratch(full)) if grow(scratch, &full) => {}
                 Err(unsent) => return Err(unsent.into()),
+            }
+        }
+    }
+
+    /// After so many lines were queued: notes that somebody waits for them, or says whether there is enough for a batch.
+    pub(crate) fn queued(&mut self, lines: i32) -> i32 {
+        match core::mem::take(&mut self.next_tag) {
+            0 => self.sent(128),
+            tag => {
+                self.watches.push((tag, Watch::new(lines as usize)));
+                1
             }
         }
     }

@@ -69,7 +69,15 @@ test(`a million random calls (SEED=${SEED})`, { timeout: 240_000 }, async () => 
   const make = () => new Sender({ server: pick(['proxy://localhost', 'https://t@localhost']), source: 's', tags: { k: 'v' }, onError: (incident) => incidents.push(incident.code) });
   let sender = make();
   let series = sender.prepare('a');
+  const odd = [];
+  const told = (promise) => void promise.catch((error) => error instanceof WavefrontError || odd.push(error));
+  const now = [
+    () => told(sender.sendMetricNow(maybe(text)(), maybe(number)(), options())),
+    () => told(sender.sendDistributionNow(maybe(text)(), centroids(), options())),
+    () => told(sender.sendSpanNow(span())),
+  ];
   const calls = [
+    () => random() < 0.05 && pick(now)(),
     () => sender.sendMetric(maybe(text)(), maybe(number)(), options()),
     () => sender.sendDeltaCounter(maybe(text)(), maybe(number)(), options()),
     () => sender.sendDistribution(maybe(text)(), centroids(), options()),
@@ -103,4 +111,5 @@ test(`a million random calls (SEED=${SEED})`, { timeout: 240_000 }, async () => 
   }
   assert.ok(thrown > CALLS / 10 && thrown < CALLS, `${thrown} thrown`);
   await sender.close({ timeoutMs: 0 });
+  assert.deepEqual(odd, []);
 });

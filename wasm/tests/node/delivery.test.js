@@ -7,6 +7,7 @@ import { after, before, test } from 'node:test';
 
 import { Sender, WavefrontError } from '../../js/node.js';
 import { startCollector } from '../runtimes/lib/collector.js';
+import { balanced, receiver } from './receiver.js';
 
 const UUID = '7b3bf470-9456-11e8-9eb6-529269fb1459';
 const SPAN = { name: 'get', startMillis: 1552949776000, durationMillis: 343, traceId: UUID, spanId: UUID };
@@ -23,27 +24,6 @@ after(async () => {
   assert.deepEqual(loose, []);
   assert.match(JSON.stringify(summary), /"rejected":0/);
 });
-
-// A receiver that answers what `answer(request, count)` says.
-async function receiver(answer = () => undefined) {
-  const requests = [];
-  const server = createServer(async (request, response) => {
-    const chunks = [];
-    for await (const chunk of request) chunks.push(chunk);
-    requests.push({ url: request.url, headers: request.headers, body: Buffer.concat(chunks) });
-    const [status, headers] = answer(request, requests.length) ?? [202];
-    response.writeHead(status, headers).end('said the receiver');
-  });
-  await once(server.listen(0, '127.0.0.1'), 'listening');
-  const url = `http://127.0.0.1:${server.address().port}`;
-  return { url, requests, close: () => (server.closeAllConnections(), server.close()) };
-}
-
-const balanced = ({ total }) => {
-  const dropped = Object.values(total.dropped).reduce((a, b) => a + b);
-  const here = total.queued + total.inFlight + total.written + total.stored;
-  assert.equal(total.accepted + total.recovered, total.delivered + total.doubtful + dropped + here);
-};
 
 test('every kind arrives, and the ledger says so', async () => {
   const sender = new Sender({ server: collector.url, source: 'node', tags: { env: 'every-kind', own: 'no' } });

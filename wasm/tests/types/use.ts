@@ -14,6 +14,7 @@ import init, {
   type Series,
   type Span,
   type Stats,
+  type Undelivered,
 } from 'wavefront-sdk';
 import initWeb from 'wavefront-sdk/web';
 import initSlim from 'wavefront-sdk/slim';
@@ -51,6 +52,12 @@ sender.sendEvent({ name: 'e', startMillis: new Date(), tags: ['t'], annotations:
 const series: Series = sender.prepare('a', 's', { k: 'v' });
 series.send(1, Date.now());
 
+const delivered: number = (await sender.sendMetricNow('a', 1, { tags: { k: 'v' } })) + (await sender.sendDistributionNow('a', [[1, 1]]));
+const kept: number = await sender.sendSpanNow(span).then(
+  () => 0,
+  (error: Undelivered) => (error.code === 'pending' || error.status === 429 ? error.kept : error.dropped),
+);
+
 const flushed: FlushReport = await sender.flush({ timeoutMs: 100, signal: AbortSignal.timeout(50) });
 const stats: Stats = sender.stats();
 const count: number = stats.metric.dropped.queueFull + stats.total.delivered + sender.failureCount();
@@ -63,7 +70,7 @@ try {
   if (error instanceof WavefrontError && error.code === 'invalid') console.log(error.field, error.problem === 'blank');
 }
 const closed: CloseReport = await sender.close({ timeoutMs: 10 });
-console.log(queued, flushed.complete, count, lines, line, closed.lost, told[0]?.fate === 'kept');
+console.log(queued, delivered, kept, flushed.complete, count, lines, line, closed.lost, told[0]?.fate === 'kept');
 
 // @ts-expect-error A server is needed.
 new Sender({});

@@ -1,0 +1,47 @@
+// Each datum as a call of the core. All that the caller gave is read here, behind the strings that are there already; the
+// function that this gives makes the call, for a sender or for the text.
+
+import { core, write } from './border.js';
+import * as data from './data.js';
+
+export function metric(strings, name, value, given) {
+  const { timestamp, source, tags } = data.options(given);
+  head(strings, name, 'metric name', source, tags);
+  const [figure, at] = [data.number(value), data.time(timestamp)];
+  return (place) => core.metric(place, write(strings), figure, at);
+}
+
+export function delta(strings, name, value, given) {
+  const { source, tags } = data.options(given);
+  head(strings, name, 'metric name', source, tags);
+  const figure = data.number(value);
+  return (place) => core.delta(place, write(strings), figure);
+}
+
+export function histogram(strings, name, centroids, given) {
+  const { granularities, timestamp, source, tags } = data.options(given);
+  head(strings, name, 'histogram name', source, tags);
+  const [figures, bits, at] = [data.centroids(centroids), data.granularities(granularities), data.time(timestamp)];
+  return (place) => core.histogram(place, write(strings, figures), figures.length, bits, at);
+}
+
+// The line of a span, and in a sender that of its logs; or, of the text, only that of its logs.
+export function span(strings, given, logs = false) {
+  const figures = data.span(strings, given);
+  return (place) => core.span(place, write(strings, figures), figures.length, logs);
+}
+
+export function event(strings, given) {
+  const [tags, start, end] = data.event(strings, given);
+  return (place) => core.event(place, write(strings), tags, start, end);
+}
+
+export function series(strings, name, source, tags) {
+  head(strings, name, 'metric name', source, tags);
+  return (place) => core.prepare(place, write(strings));
+}
+
+function head(strings, name, field, source, tags) {
+  strings.push(data.string(name, field), data.optional(source, 'source'));
+  data.pairs(strings, tags, 'tag');
+}
