@@ -1,5 +1,6 @@
 //! Strings in JSON, by RFC 8259.
 
+use super::number::hex_digit;
 use super::out::Put;
 use super::text::{all_words, json_word};
 use crate::InvalidInput;
@@ -47,9 +48,7 @@ impl<P: Put + ?Sized> Put for Json<'_, P> {
             match escape(byte) {
                 // A control character: below 0x20, so its first digit is 0 or 1.
                 1 => {
-                    let low = byte & 0xF;
-                    let digit = if low < 10 { b'0' + low } else { b'a' + low - 10 };
-                    self.0.put(&[b'\\', b'u', b'0', b'0', b'0' + (byte >> 4), digit]);
+                    self.0.put(&[b'\\', b'u', b'0', b'0', b'0' + (byte >> 4), hex_digit(byte & 0xF)]);
                 }
                 letter => self.0.put(&[b'\\', letter]),
             }

@@ -75,33 +75,43 @@ pub(crate) fn put_u64(value: u64, out: &mut (impl Put + ?Sized)) {
         return out.put_digits(itoa::Buffer::new().format(value).as_bytes());
     }
     let (mut digits, mut rest) = ([0; 20], value);
-    let (mut before, mut more) = (digits.len(), true);
+    let mut before = digits.len();
     for digit in digits.iter_mut().rev() {
-        if more {
-            *digit = b'0' + take_digit(&mut rest);
-            before -= 1;
-            more = rest != 0;
+        *digit = b'0' + take_digit(&mut rest);
+        before -= 1;
+        if rest == 0 {
+            break;
         }
     }
     out.put_digits(digits.get(before..).unwrap_or_default());
 }
 
-/// Divides by ten and returns the remainder: 16 bits at a time, as a processor of 32 bits can.
+/// Divides by ten and returns the remainder: 32 bits, then 16 and 16, as a processor of 32 bits can.
 fn take_digit(value: &mut u64) -> u8 {
-    let (mut quotient, mut rest) = (0, 0);
-    for shift in [48, 32, 16, 0] {
-        let part = rest << 16 | (*value >> shift) as u32 & 0xFFFF;
-        quotient = quotient << 16 | u64::from(part / 10);
-        rest = part % 10;
-    }
-    *value = quotient;
-    rest as u8
+    let (high, low) = ((*value >> 32) as u32, *value as u32);
+    let middle = (high % 10) << 16 | low >> 16;
+    let last = (middle % 10) << 16 | low & 0xFFFF;
+    *value = u64::from(high / 10) << 32 | u64::from((middle / 10) << 16 | last / 10);
+    (last % 10) as u8
 }
 
 /// Writes the id as lower-case hexadecimal with hyphens.
 #[inline]
 pub(crate) fn put_id(id: &Uuid, out: &mut (impl Put + ?Sized)) {
-    out.put_digits(&hyphenated(id));
+    if SHORTCUTS {
+        return out.put_digits(&hyphenated(id));
+    }
+    for (index, byte) in id.as_bytes().iter().enumerate() {
+        if matches!(index, 4 | 6 | 8 | 10) {
+            out.put_digits(b"-");
+        }
+        out.put_digits(&[hex_digit(byte >> 4), hex_digit(byte & 0xF)]);
+    }
+}
+
+/// The digit of a nibble.
+pub(crate) const fn hex_digit(nibble: u8) -> u8 {
+    if nibble < 10 { b'0' + nibble } else { b'a' + nibble - 10 }
 }
 
 #[inline]

@@ -27,7 +27,8 @@ impl Shortest {
         if value.is_sign_negative() {
             text.push(b'-');
         }
-        let (digits, point) = Self::digits(value);
+        let mut digits = Self { text: [0; LONGEST], len: 0 };
+        let point = digits.fill(value);
         let digits = digits.as_bytes();
         let len = digits.len() as i32;
         // Where the point is not far, the places up to it and one after it are written, else one digit in front of it.
@@ -78,9 +79,9 @@ impl Shortest {
         }
     }
 
-    /// The digits, none of them a zero at the beginning or the end (but for zero itself), and where the point is, counted
-    /// from the first of them.
-    fn digits(value: f64) -> (Self, i32) {
+    /// Puts the digits here, none of them a zero at the beginning or the end (but for zero itself), and returns where the
+    /// point is, counted from the first of them.
+    fn fill(&mut self, value: f64) -> i32 {
         let bits = value.to_bits();
         let fraction = bits & ((1 << FRACTION_BITS) - 1);
         let biased = (bits >> FRACTION_BITS) as i32 & 0x7FF;
@@ -93,8 +94,9 @@ impl Shortest {
         // What lies on the border to a neighbour is read as the double whose last bit is zero.
         let border = 1 - (mantissa & 1) as i32;
 
-        let mut numbers = Numbers::new(mantissa << (1 + uneven), 2 << uneven, exponent - 1023 - FRACTION_BITS);
-        let (mut digits, mut point) = (Self { text: [0; LONGEST], len: 0 }, 0);
+        let mut numbers = Numbers { words: [0; 3 * PLACES], len: 0 };
+        numbers.begin(mantissa << (1 + uneven), 2 << uneven, exponent - 1023 - FRACTION_BITS);
+        let mut point = 0;
         let mut more = true;
         while more {
             more = numbers.sign(1, -1, 0) >= 0;
@@ -114,57 +116,49 @@ impl Shortest {
             if up && (!down || numbers.sign(-2, 1, 0) < digit & 1) {
                 digit += 1;
             }
-            if ends || digit != 0 || digits.len != 0 {
-                digits.push(b'0' + digit as u8);
+            if ends || digit != 0 || self.len != 0 {
+                self.push(b'0' + digit as u8);
             } else {
                 point -= 1;
             }
             if ends {
-                return (digits, point);
+                return point;
             }
         }
     }
 }
 
-/// Three whole numbers, the least of their places first.
+/// Three whole numbers, `rest`, `whole` and `below`, the least of their places first: `rest / whole` is what is left of the
+/// double, `below / whole` half the way to the next double below it.
 struct Numbers {
-    places: [Place; PLACES],
+    words: [u32; 3 * PLACES],
     len: usize,
 }
 
-/// `rest / whole` is what is left of the double, `below / whole` half the way to the next double below it.
-#[derive(Clone, Copy)]
-struct Place {
-    rest: u32,
-    whole: u32,
-    below: u32,
-}
-
 impl Numbers {
-    /// `rest / whole * 2^exponent`, and 1 for `below`.
-    fn new(rest: u64, whole: u32, exponent: i32) -> Self {
+    /// Sets them to `rest / whole * 2^exponent`, and 1 for `below`.
+    fn begin(&mut self, rest: u64, whole: u32, exponent: i32) {
+        let [low, one, half, high, ..] = &mut self.words;
+        (*low, *high, *one, *half) = (rest as u32, (rest >> 32) as u32, whole, 1);
         let mut left = exponent.unsigned_abs();
-        let mut numbers = Self { places: [Place { rest: 0, whole: 0, below: 0 }; PLACES], len: left as usize / 32 + 3 };
-        let [first, second, ..] = &mut numbers.places;
-        *first = Place { rest: rest as u32, whole, below: 1 };
-        second.rest = (rest >> 32) as u32;
+        self.len = left as usize / 32 + 3;
         while left > 0 {
             let shift = left.min(16);
             left -= shift;
-            if exponent < 0 { numbers.step(1, 0, 1 << shift) } else { numbers.step(1 << shift, 0, 1) }
+            if exponent < 0 { self.step(1, 0, 1 << shift) } else { self.step(1 << shift, 0, 1) }
         }
-        numbers
     }
 
     /// Multiplies all by `factor`, but `whole` by another one, and takes `whole` from the rest so many `times`.
     #[inline(never)]
-    fn step(&mut self, factor: i32, times: i32, of_whole: i32) {
+    fn step(&mut self, factor: i32, times: i32, factor_of_whole: i32) {
         let (mut rest, mut whole, mut below) = (0, 0, 0);
-        for place in self.places.iter_mut().take(self.len) {
-            rest += product(place.rest, factor) - product(place.whole, times);
-            whole += product(place.whole, of_whole);
-            below += product(place.below, factor);
-            *place = Place { rest: rest as u32, whole: whole as u32, below: below as u32 };
+        for place in self.words.as_chunks_mut().0.iter_mut().take(self.len) {
+            let [of_rest, of_whole, of_below] = *place;
+            rest += product(of_rest, factor) - product(of_whole, times);
+            whole += product(of_whole, factor_of_whole);
+            below += product(of_below, factor);
+            *place = [rest as u32, whole as u32, below as u32];
             (rest, whole, below) = (rest >> 32, whole >> 32, below >> 32);
         }
     }
@@ -173,8 +167,8 @@ impl Numbers {
     #[inline(never)]
     fn sign(&self, rest: i32, whole: i32, below: i32) -> i32 {
         let (mut sum, mut any) = (0_i64, 0);
-        for place in self.places.iter().take(self.len) {
-            sum += product(place.rest, rest) + product(place.whole, whole) + product(place.below, below);
+        for &[of_rest, of_whole, of_below] in self.words.as_chunks().0.iter().take(self.len) {
+            sum += product(of_rest, rest) + product(of_whole, whole) + product(of_below, below);
             any |= sum as u32;
             sum >>= 32;
         }

@@ -108,10 +108,12 @@ fn put_span<T: Tags + ?Sized>(
     }
     let marked = !span.logs.is_empty();
     // To the reader these are tags like others.
-    let own = [(!span.parents.is_empty(), PARENT), (!span.follows_from.is_empty(), FOLLOWS_FROM), (marked, MARK)];
-    if let Some((_, key)) = own.iter().find(|(used, key)| *used && key.len() > limits.span_tag_key) {
-        let problem = Problem::TooLong { limit: limits.span_tag_key, len: key.len() };
-        return Err(problem.of(Field::SpanTagKey));
+    let limit = limits.span_tag_key;
+    let over = |used: bool, key: &str| (used && key.len() > limit).then_some(key.len());
+    let parents = over(!span.parents.is_empty(), PARENT);
+    let too_long = parents.or(over(!span.follows_from.is_empty(), FOLLOWS_FROM)).or(over(marked, MARK));
+    if let Some(len) = too_long {
+        return Err(Problem::TooLong { limit, len }.of(Field::SpanTagKey));
     }
     let fixed = span.parents.len() + span.follows_from.len() + usize::from(marked);
     put_tags(&span.tags, marked, fixed, rules, out)?;

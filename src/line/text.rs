@@ -37,10 +37,11 @@ const fn plain_word(word: usize) -> bool {
 }
 
 /// Whether `check` holds for every word of `bytes`; `check` holds for letters. The last word overlaps the one before it.
+/// Without shortcuts it is not known: no.
 #[cfg_attr(not(target_os = "none"), inline(always))]
 pub(crate) fn all_words(bytes: &[u8], check: impl Fn(usize) -> bool) -> bool {
     if !SHORTCUTS {
-        return bytes.iter().all(|&byte| check(LOW * usize::from(byte)));
+        return false;
     }
     let Some(last) = bytes.last_chunk::<WORD>() else { return check(short_word(bytes)) };
     let (words, _) = bytes.as_chunks::<WORD>();
@@ -255,7 +256,7 @@ impl<'a> Name<'a> {
     /// Says whether it is over `limit`.
     #[cfg_attr(not(target_os = "none"), inline(always))]
     pub(crate) fn check(&self, limit: usize, field: Field) -> Result<(), InvalidInput> {
-        if self.at_most() <= limit { Ok(()) } else { over(limit, self.units(), field) }
+        if SHORTCUTS && self.at_most() <= limit { Ok(()) } else { over(limit, self.units(), field) }
     }
 
     /// The cleaned bytes, one by one.
@@ -294,6 +295,9 @@ impl<'a> Name<'a> {
 
     /// A number that is the same for names that are written alike, and seldom else.
     pub(crate) fn fingerprint(&self) -> u32 {
+        if !SHORTCUTS {
+            return 0;
+        }
         if let Some(given) = self.as_given() {
             return fingerprint(given);
         }
@@ -344,6 +348,9 @@ fn are_equal(mut these: impl Iterator<Item = u8>, mut those: impl Iterator<Item 
 /// The fingerprint of a name that is written as it is: of its first and its last four bytes and its length.
 #[cfg_attr(not(target_os = "none"), inline(always))]
 pub(crate) fn fingerprint(name: &[u8]) -> u32 {
+    if !SHORTCUTS {
+        return 0;
+    }
     match (name.first_chunk(), name.last_chunk()) {
         (Some(first), Some(last)) => mix(u32::from_be_bytes(*first), u32::from_be_bytes(*last), name.len()),
         _ => {
@@ -611,6 +618,11 @@ mod tests {
         let (digits, given) = (Name::span_key("12345", F).unwrap(), Name::span_key("_12345", F).unwrap());
         assert!(digits.is(&given));
         assert_eq!(digits.fingerprint(), given.fingerprint());
+    }
+
+    #[cfg(not(no_shortcuts))]
+    #[test]
+    fn fingerprints_tell_names_apart() {
         let marks: std::collections::HashSet<_> =
             (0..64).map(|i| Name::key(&format!("some.key.{i}"), F).unwrap().fingerprint()).collect();
         assert!(marks.len() > 40, "only {} different fingerprints of 64", marks.len());
