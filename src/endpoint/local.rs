@@ -41,7 +41,7 @@ fn with_path(form: Form, rest: &str) -> Result<Endpoint, EndpointError> {
     if path.contains('#') {
         return Err(EndpointError::Fragment);
     }
-    let path = percent_decoded(path).filter(|path| !path.is_empty() && !path.contains('\0'));
+    let path = percent_decoded(path.as_bytes()).filter(|path| !path.is_empty() && !path.contains('\0'));
     // A folder cannot be one, and a `?` where there is no query is a mistake.
     let path = path.filter(|path| !path.ends_with('/') && !rest.contains('?'));
     path.map(|path| endpoint(form, path)).ok_or(EndpointError::LocalPath)

@@ -1,17 +1,17 @@
 //! Where lines go, said by one URL.
 
+pub(crate) mod address;
 mod error;
 #[cfg(feature = "std")]
 mod local;
 mod url;
 
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use core::fmt;
-use core::net::Ipv6Addr;
 use core::str::FromStr;
 
 pub use error::EndpointError;
-use url::{checked_host, default_port, parse};
+use url::{any_host, parse, scheme};
 
 #[cfg(feature = "std")]
 use crate::transport::Tcp;
@@ -19,7 +19,7 @@ use crate::transport::Tcp;
 use crate::transport::Tls;
 #[cfg(feature = "http")]
 use crate::transport::{Http, HttpBuildError, HttpBuilder};
-use crate::transport::{Token, is_loopback, report};
+use crate::transport::{Token, report};
 use crate::{Format, Kind};
 
 /// Where lines go.
@@ -174,10 +174,7 @@ impl Endpoint {
         if given == [None; 3] {
             return Err(EndpointError::NoPort);
         }
-        let host = match host.parse::<Ipv6Addr>() {
-            Ok(address) => address.to_string(),
-            Err(_) => checked_host(host)?,
-        };
+        let host = any_host(host.as_bytes())?;
         Ok(Self { form: Form::ProxyTcp, tls: false, host, ports, path: String::new(), token: None, plain_token: false })
     }
 
@@ -242,7 +239,7 @@ impl Endpoint {
 
     /// Whether the host is this machine: `localhost`, `127.0.0.0/8`, `::1`.
     pub fn is_loopback(&self) -> bool {
-        is_loopback(&self.host)
+        address::is_loopback(&self.host)
     }
 
     /// The URL that the paths of HTTP requests are put behind: no token, no `/` at the end.
@@ -252,15 +249,15 @@ impl Endpoint {
         if let Some(here) = local::shown(self) {
             return here;
         }
-        let scheme = self.scheme();
+        let name = self.scheme();
         let ports = self.ports;
-        let mut base = String::from(scheme);
+        let mut base = String::from(name);
         // An address of IPv6 stands in brackets.
         let (open, close) = if self.host.contains(':') { ("://[", "]") } else { ("://", "") };
         [open, &self.host, close].into_iter().for_each(|piece| base.push_str(piece));
         if let Some(port) = ports.metrics.or(ports.histograms).or(ports.traces)
             // The port of a proxy is worth seeing, also where it is the usual one.
-            && (self.form == Form::ProxyTcp || Some(port) != default_port(scheme))
+            && (self.form == Form::ProxyTcp || scheme(name.as_bytes()).is_none_or(|scheme| scheme.port != port))
         {
             [":", itoa::Buffer::new().format(port)].into_iter().for_each(|piece| base.push_str(piece));
         }

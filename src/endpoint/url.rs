@@ -1,37 +1,56 @@
 //! The URL of an endpoint, read strictly: nothing that could mean something else is let through.
 
-use alloc::borrow::ToOwned;
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::net::{Ipv4Addr, Ipv6Addr};
 
+use super::address::{decimal, digit, ipv4, ipv6};
 use super::{Endpoint, EndpointError, Form, Ports};
 use crate::transport::Token;
 
+/// A scheme, how it is spoken, whether that is encrypted, and the port it means.
+pub(super) struct Scheme {
+    name: &'static str,
+    form: Form,
+    tls: bool,
+    pub(super) port: u16,
+}
+
+/// The one of this name.
+pub(super) fn scheme(name: &[u8]) -> Option<&'static Scheme> {
+    const PORT: u16 = Endpoint::PROXY_PORT;
+    static ALL: [Scheme; 5] = [
+        Scheme { name: "https", form: Form::ProxyHttp, tls: true, port: 443 },
+        Scheme { name: "http", form: Form::ProxyHttp, tls: false, port: 80 },
+        Scheme { name: PROXY, form: Form::ProxyHttp, tls: false, port: PORT },
+        Scheme { name: "tcp", form: Form::ProxyTcp, tls: false, port: PORT },
+        Scheme { name: "tcp+tls", form: Form::ProxyTcp, tls: true, port: PORT },
+    ];
+    ALL.iter().find(|scheme| scheme.name.as_bytes().eq_ignore_ascii_case(name))
+}
+
+/// HTTP to a proxy, which takes no token.
+const PROXY: &str = "proxy";
+
 pub(super) fn parse(url: &str, plain_token: bool) -> Result<Endpoint, EndpointError> {
-    let url = url.trim();
-    let (scheme, rest) = url.split_once("://").ok_or(EndpointError::Scheme(None))?;
-    let scheme = scheme.to_ascii_lowercase();
-    let (form, tls) = match &*scheme {
-        "https" => (Form::ProxyHttp, true),
-        "http" | "proxy" => (Form::ProxyHttp, false),
-        "tcp" => (Form::ProxyTcp, false),
-        "tcp+tls" => (Form::ProxyTcp, true),
-        _ => return Err(EndpointError::Scheme(harmless(&scheme))),
+    let (name, rest) = cut(url.trim_ascii().as_bytes(), b':').unwrap_or_default();
+    let rest = rest.strip_prefix(b"//").ok_or(EndpointError::Scheme(None))?;
+    let Some(Scheme { name, form, tls, port: usual }) = scheme(name) else {
+        return Err(EndpointError::Scheme(harmless(&name.to_ascii_lowercase())));
     };
-    if rest.contains('#') {
+    if rest.contains(&b'#') {
         return Err(EndpointError::Fragment);
     }
-    let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
-    let (authority, path) = rest.find('/').map_or((rest, ""), |slash| rest.split_at(slash));
-    let (secret, address) = match authority.rsplit_once('@') {
+    let (rest, query) = cut(rest, b'?').unwrap_or((rest, b""));
+    let slash = rest.iter().position(|byte| *byte == b'/').unwrap_or(rest.len());
+    let (authority, path) = rest.split_at_checked(slash).unwrap_or_default();
+    let at = authority.iter().rposition(|byte| *byte == b'@');
+    let (secret, address) = match at.and_then(|at| Some((authority.get(..at)?, authority.get(at + 1..)?))) {
         Some((secret, address)) => (Some(token_of(secret)?), address),
         None => (None, authority),
     };
-    let (host, port) = host_and_port(address)?;
-    let port = port.or(default_port(&scheme)).unwrap_or(Endpoint::PROXY_PORT);
+    let (host, port) = host_and_port(address, *usual)?;
     let path = checked_path(path)?;
-    let ports = if form == Form::ProxyTcp {
+    let ports = if *form == Form::ProxyTcp {
         if !path.is_empty() {
             return Err(EndpointError::PathForTcp);
         }
@@ -42,25 +61,27 @@ pub(super) fn parse(url: &str, plain_token: bool) -> Result<Endpoint, EndpointEr
         }
         Ports::all(port)
     };
-    let endpoint = Endpoint { form, tls, host, ports, path, token: None, plain_token };
+    let endpoint = Endpoint { form: *form, tls: *tls, host, ports, path, token: None, plain_token };
     match secret {
-        Some(_) if scheme == "proxy" => Err(EndpointError::TokenForProxy),
+        Some(_) if *name == PROXY => Err(EndpointError::TokenForProxy),
         Some(token) => endpoint.with_token(token),
         None => Ok(endpoint),
     }
 }
 
-pub(super) fn default_port(scheme: &str) -> Option<u16> {
-    match scheme {
-        "https" => Some(443),
-        "http" => Some(80),
-        "proxy" | "tcp" | "tcp+tls" => Some(Endpoint::PROXY_PORT),
-        _ => None,
-    }
+/// What stands before the first `at`, and what behind it.
+pub(super) fn cut(text: &[u8], at: u8) -> Option<(&[u8], &[u8])> {
+    let place = text.iter().position(|byte| *byte == at)?;
+    Some((text.get(..place)?, text.get(place + 1..)?))
 }
 
-fn token_of(userinfo: &str) -> Result<Token, EndpointError> {
-    if userinfo.contains([':', '@']) {
+/// What stands between one `at` and the next.
+pub(super) fn pieces(text: &[u8], at: u8) -> impl Iterator<Item = &[u8]> {
+    text.split(move |byte| *byte == at)
+}
+
+fn token_of(userinfo: &[u8]) -> Result<Token, EndpointError> {
+    if userinfo.iter().any(|byte| matches!(byte, b':' | b'@')) {
         return Err(EndpointError::UserInfo);
     }
     let text = percent_decoded(userinfo).ok_or(EndpointError::UserInfo)?;
@@ -68,88 +89,90 @@ fn token_of(userinfo: &str) -> Result<Token, EndpointError> {
 }
 
 /// The text with each `%XX` replaced by its byte, where all of it is UTF-8.
-pub(super) fn percent_decoded(text: &str) -> Option<String> {
+pub(super) fn percent_decoded(text: &[u8]) -> Option<String> {
     let mut decoded = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
+    let mut rest = text.iter();
     while let Some(byte) = rest.next() {
         decoded.push(match byte {
-            b'%' => {
-                let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-                digit(rest.next()?)? << 4 | digit(rest.next()?)?
-            }
-            byte => byte,
+            b'%' => digit(*rest.next()?)? << 4 | digit(*rest.next()?)?,
+            byte => *byte,
         });
     }
     String::from_utf8(decoded).ok()
 }
 
-fn host_and_port(address: &str) -> Result<(String, Option<u16>), EndpointError> {
-    let (host, port) = match address.strip_prefix('[') {
+fn host_and_port(address: &[u8], usual: u16) -> Result<(String, u16), EndpointError> {
+    let (host, port) = match address.strip_prefix(b"[") {
         Some(bracketed) => {
-            let (address, after) = bracketed.split_once(']').ok_or(EndpointError::Host)?;
-            if address.parse::<Ipv6Addr>().is_err() {
+            let (address, after) = cut(bracketed, b']').ok_or(EndpointError::Host)?;
+            if ipv6(address).is_none() || !matches!(after, [] | [b':', ..]) {
                 return Err(EndpointError::Host);
             }
-            let port = match after.strip_prefix(':') {
-                Some(port) => Some(port),
-                None if after.is_empty() => None,
-                None => return Err(EndpointError::Host),
-            };
-            (address.to_ascii_lowercase(), port)
+            (in_small_letters(address), after.split_first().map(|(_, port)| port))
         }
-        None => {
-            let (host, port) = address.split_once(':').map_or((address, None), |(host, port)| (host, Some(port)));
-            (checked_host(host)?, port)
-        }
+        None => match cut(address, b':') {
+            Some((host, port)) => (checked_host(host)?, Some(port)),
+            None => (checked_host(address)?, None),
+        },
     };
-    Ok((host, port.map(port_of).transpose()?))
+    Ok((host, port.map_or(Ok(usual), port_of)?))
 }
 
-/// Only digits: `u16` would take a sign too.
-fn port_of(text: &str) -> Result<u16, EndpointError> {
-    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    let port = text.parse().ok().filter(|port| digits && *port != 0);
-    port.ok_or(EndpointError::Port)
+fn port_of(text: &[u8]) -> Result<u16, EndpointError> {
+    let port = decimal(text, u16::MAX.into()).and_then(|port| port.try_into().ok());
+    port.filter(|port| *port != 0).ok_or(EndpointError::Port)
+}
+
+/// The host of a URL, in small letters: an IPv6 address with brackets or without, an IPv4 address or a name.
+pub(super) fn any_host(host: &[u8]) -> Result<String, EndpointError> {
+    let address = host.strip_prefix(b"[").and_then(|host| host.strip_suffix(b"]")).unwrap_or(host);
+    if ipv6(address).is_some() { Ok(in_small_letters(address)) } else { checked_host(host) }
 }
 
 /// A host name (RFC 1123, and `_`, which is found in the field) or an IPv4 address, in small letters.
-pub(super) fn checked_host(host: &str) -> Result<String, EndpointError> {
+fn checked_host(host: &[u8]) -> Result<String, EndpointError> {
     if host.is_empty() {
         return Err(EndpointError::NoHost);
     }
-    let host = host.to_ascii_lowercase();
-    let labels = host.strip_suffix('.').unwrap_or(&host);
-    let well_formed = host.len() <= 253
-        && labels.split('.').all(|label| {
-            let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
-            let dashed = label.starts_with('-') || label.ends_with('-');
-            !label.is_empty() && !dashed && label.len() <= 63 && label.bytes().all(plain)
-        });
+    let labels = host.strip_suffix(b".").unwrap_or(host);
+    let (mut well_formed, mut last) = (host.len() <= 253, labels);
+    for label in pieces(labels, b'.') {
+        let plain = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+        let dashed = matches!(label, [] | [b'-', ..] | [.., b'-']);
+        well_formed &= !dashed && label.len() <= 63 && label.iter().all(plain);
+        last = label;
+    }
     // A last label that is a number makes an IPv4 address of it for every resolver; some take `1` for 0.0.0.1.
-    let last = labels.rsplit('.').next().unwrap_or_default();
-    let number = last.bytes().all(|byte| byte.is_ascii_digit()) || last.starts_with("0x");
-    if !well_formed || (number && host.parse::<Ipv4Addr>().is_err()) {
+    let number = matches!(last, [b'0', b'x' | b'X', ..]) || last.iter().all(u8::is_ascii_digit);
+    if !well_formed || (number && ipv4(host).is_none()) {
         return Err(EndpointError::Host);
     }
-    Ok(host)
+    Ok(in_small_letters(host))
+}
+
+/// Text of ASCII.
+fn in_small_letters(text: &[u8]) -> String {
+    String::from_utf8(text.to_ascii_lowercase()).unwrap_or_default()
 }
 
 /// A path without a `/` at its end, of the characters that a path may have (RFC 3986, 3.3).
-fn checked_path(path: &str) -> Result<String, EndpointError> {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"/-._~!$&'()*+,;=:@%".contains(&byte);
-    let dots = path.split('/').any(|segment| matches!(segment, "." | ".."));
-    if dots || !path.bytes().all(allowed) || percent_decoded(path).is_none() {
+fn checked_path(path: &[u8]) -> Result<String, EndpointError> {
+    let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"/-._~!$&'()*+,;=:@%".contains(byte);
+    let dots = pieces(path, b'/').any(|segment| matches!(segment, b"." | b".."));
+    if dots || !path.iter().all(allowed) || percent_decoded(path).is_none() {
         return Err(EndpointError::Path);
     }
-    Ok(path.trim_end_matches('/').to_owned())
+    let mut kept = path.to_vec();
+    while kept.pop_if(|last| *last == b'/').is_some() {}
+    Ok(String::from_utf8(kept).unwrap_or_default())
 }
 
-fn tcp_ports(port: u16, query: &str) -> Result<Ports, EndpointError> {
+fn tcp_ports(port: u16, query: &[u8]) -> Result<Ports, EndpointError> {
     let (mut traces, mut histograms) = (None, None);
     for (key, value) in pairs(query) {
         let place = match key {
-            "traces" => &mut traces,
-            "histograms" => &mut histograms,
+            b"traces" => &mut traces,
+            b"histograms" => &mut histograms,
             _ => return Err(EndpointError::QueryKey(harmless(key))),
         };
         if place.replace(port_of(value)?).is_some() {
@@ -163,12 +186,12 @@ fn tcp_ports(port: u16, query: &str) -> Result<Ports, EndpointError> {
     })
 }
 
-fn pairs(query: &str) -> impl Iterator<Item = (&str, &str)> {
-    query.split('&').filter(|pair| !pair.is_empty()).map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+fn pairs(query: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+    pieces(query, b'&').filter(|pair| !pair.is_empty()).map(|pair| cut(pair, b'=').unwrap_or((pair, b"")))
 }
 
 /// A word short and plain enough to be repeated in an error: a token that stands in a wrong place is not.
-fn harmless(word: &str) -> Option<String> {
-    let plain = |byte: u8| byte.is_ascii_lowercase() || b"_-+.".contains(&byte);
-    (!word.is_empty() && word.len() <= 16 && word.bytes().all(plain)).then(|| word.to_owned())
+fn harmless(word: &[u8]) -> Option<String> {
+    let plain = |byte: &u8| byte.is_ascii_lowercase() || b"_-+.".contains(byte);
+    (matches!(word.len(), 1..=16) && word.iter().all(plain)).then(|| in_small_letters(word))
 }

@@ -94,7 +94,7 @@ impl<'s, S: Sink + ?Sized> Out<'s, S> {
 }
 
 impl<S: Sink + ?Sized> Put for Out<'_, S> {
-    #[cfg_attr(not(target_os = "none"), inline(always))]
+    #[cfg_attr(not(any(target_os = "none", target_arch = "wasm32")), inline(always))]
     fn put(&mut self, bytes: &[u8]) {
         if bytes.len() > self.left {
             return self.lose(bytes.len());

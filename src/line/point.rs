@@ -15,7 +15,7 @@ impl Problem {
 }
 
 /// The source of a datum: its own, the default one where that is blank, else an error.
-#[cfg_attr(not(target_os = "none"), inline(always))]
+#[cfg_attr(not(any(target_os = "none", target_arch = "wasm32")), inline(always))]
 pub(crate) fn source<'a>(own: Option<&'a str>, rules: &Rules<'a>) -> Result<Text<'a>, InvalidInput> {
     let source = match own.map(|own| Text::new(own, Field::Source)) {
         Some(Ok(own)) => own,

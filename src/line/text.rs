@@ -38,7 +38,7 @@ const fn plain_word(word: usize) -> bool {
 
 /// Whether `check` holds for every word of `bytes`; `check` holds for letters. The last word overlaps the one before it.
 /// Without shortcuts it is not known: no.
-#[cfg_attr(not(target_os = "none"), inline(always))]
+#[cfg_attr(not(any(target_os = "none", target_arch = "wasm32")), inline(always))]
 pub(crate) fn all_words(bytes: &[u8], check: impl Fn(usize) -> bool) -> bool {
     if !SHORTCUTS {
         return false;
@@ -49,7 +49,7 @@ pub(crate) fn all_words(bytes: &[u8], check: impl Fn(usize) -> bool) -> bool {
 }
 
 /// Less than a word, filled up with its own bytes, or with letters.
-#[cfg_attr(not(target_os = "none"), inline(always))]
+#[cfg_attr(not(any(target_os = "none", target_arch = "wasm32")), inline(always))]
 fn short_word(bytes: &[u8]) -> usize {
     const LETTERS: usize = LOW * b'a' as usize;
     if WORD > 4
@@ -76,7 +76,7 @@ pub(crate) const fn json_word(word: usize) -> bool {
 }
 
 /// Whether all of `bytes` is legal anywhere in a name.
-#[cfg_attr(not(target_os = "none"), inline(always))]
+#[cfg_attr(not(any(target_os = "none", target_arch = "wasm32")), inline(always))]
 fn is_legal(bytes: &[u8]) -> bool {
     all_words(bytes, legal_word)
 }
@@ -170,7 +170,7 @@ pub(crate) struct Name<'a> {
 
 impl<'a> Name<'a> {
     /// The name of a metric or histogram.
-    #[cfg_attr(not(target_os = "none"), inline(always))]
+    #[cfg_attr(not(any(target_os = "none", target_arch = "wasm32")), inline(always))]
     pub(crate) fn new(raw: &'a str, field: Field) -> Result<Self, InvalidInput> {
         Self::parts(raw, field)?.longer_than_its_prefix(field)
     }
@@ -188,14 +188,14 @@ impl<'a> Name<'a> {
     }
 
     /// A key. One that is only a delta crashes the reader as a name does; `~` alone does not.
-    #[cfg_attr(not(target_os = "none"), inline(always))]
+    #[cfg_attr(not(any(target_os = "none", target_arch = "wasm32")), inline(always))]
     pub(crate) fn key(raw: &'a str, field: Field) -> Result<Self, InvalidInput> {
         let name = Self::parts(raw, field)?;
         if name.is_delta() { name.longer_than_its_prefix(field) } else { Ok(name) }
     }
 
     /// The key of a span tag: `_` in front of one made of digits only, which would be read as the start time.
-    #[cfg_attr(not(target_os = "none"), inline(always))]
+    #[cfg_attr(not(any(target_os = "none", target_arch = "wasm32")), inline(always))]
     pub(crate) fn span_key(raw: &'a str, field: Field) -> Result<Self, InvalidInput> {
         let mut name = Self::key(raw, field)?;
         if name.rest.first().is_some_and(u8::is_ascii_digit)
@@ -208,7 +208,7 @@ impl<'a> Name<'a> {
     }
 
     /// Anything but a blank.
-    #[cfg_attr(not(target_os = "none"), inline(always))]
+    #[cfg_attr(not(any(target_os = "none", target_arch = "wasm32")), inline(always))]
     pub(crate) fn parts(raw: &'a str, field: Field) -> Result<Self, InvalidInput> {
         if is_legal(raw.as_bytes()) && !raw.is_empty() {
             return Ok(Self { prefix: b"", rest: raw.as_bytes(), clean: true });
@@ -228,7 +228,7 @@ impl<'a> Name<'a> {
         Ok(Self { prefix, rest, clean: is_legal(rest) })
     }
 
-    #[cfg_attr(not(target_os = "none"), inline(always))]
+    #[cfg_attr(not(any(target_os = "none", target_arch = "wasm32")), inline(always))]
     fn longer_than_its_prefix(self, field: Field) -> Result<Self, InvalidInput> {
         if self.rest.is_empty() { Err(InvalidInput::new(field, Problem::PrefixOnly)) } else { Ok(self) }
     }
@@ -254,7 +254,7 @@ impl<'a> Name<'a> {
     }
 
     /// Says whether it is over `limit`.
-    #[cfg_attr(not(target_os = "none"), inline(always))]
+    #[cfg_attr(not(any(target_os = "none", target_arch = "wasm32")), inline(always))]
     pub(crate) fn check(&self, limit: usize, field: Field) -> Result<(), InvalidInput> {
         if SHORTCUTS && self.at_most() <= limit { Ok(()) } else { over(limit, self.units(), field) }
     }
@@ -346,7 +346,7 @@ fn are_equal(mut these: impl Iterator<Item = u8>, mut those: impl Iterator<Item 
 }
 
 /// The fingerprint of a name that is written as it is: of its first and its last four bytes and its length.
-#[cfg_attr(not(target_os = "none"), inline(always))]
+#[cfg_attr(not(any(target_os = "none", target_arch = "wasm32")), inline(always))]
 pub(crate) fn fingerprint(name: &[u8]) -> u32 {
     if !SHORTCUTS {
         return 0;
@@ -360,7 +360,7 @@ pub(crate) fn fingerprint(name: &[u8]) -> u32 {
     }
 }
 
-#[cfg_attr(not(target_os = "none"), inline(always))]
+#[cfg_attr(not(any(target_os = "none", target_arch = "wasm32")), inline(always))]
 const fn mix(head: u32, tail: u32, len: usize) -> u32 {
     let mixed = (head ^ tail.rotate_left(15) ^ (len as u32).rotate_left(27)).wrapping_mul(0x9E37_79B1);
     (mixed ^ mixed >> 15).wrapping_mul(0x85EB_CA6B)
@@ -385,7 +385,7 @@ fn put_cleaned(mut rest: &[u8], out: &mut (impl Put + ?Sized)) {
 }
 
 /// Whether `key` and `value` are written as they are: no clean-up, no escape, no trimming.
-#[cfg_attr(not(target_os = "none"), inline(always))]
+#[cfg_attr(not(any(target_os = "none", target_arch = "wasm32")), inline(always))]
 pub(crate) fn are_plain(key: &str, value: &str) -> bool {
     let (key, value) = (key.as_bytes(), value.as_bytes());
     !key.is_empty() && is_legal(key) && ends_are_plain(value) && all_words(value, plain_word)
@@ -400,7 +400,7 @@ pub(crate) struct Text<'a> {
 }
 
 impl<'a> Text<'a> {
-    #[cfg_attr(not(target_os = "none"), inline(always))]
+    #[cfg_attr(not(any(target_os = "none", target_arch = "wasm32")), inline(always))]
     pub(crate) fn new(raw: &'a str, field: Field) -> Result<Self, InvalidInput> {
         let trimmed = trim(raw.as_bytes());
         if trimmed.is_empty() {
@@ -425,7 +425,7 @@ impl<'a> Text<'a> {
     }
 
     /// Says whether it is over `limit`.
-    #[cfg_attr(not(target_os = "none"), inline(always))]
+    #[cfg_attr(not(any(target_os = "none", target_arch = "wasm32")), inline(always))]
     pub(crate) fn check(&self, limit: usize, field: Field) -> Result<(), InvalidInput> {
         if self.at_most() <= limit { Ok(()) } else { over(limit, self.units(), field) }
     }
@@ -481,14 +481,14 @@ fn put_escaped(mut text: &[u8], out: &mut (impl Put + ?Sized)) {
 }
 
 /// Whether nothing is there to trim, and something is there at all.
-#[cfg_attr(not(target_os = "none"), inline(always))]
+#[cfg_attr(not(any(target_os = "none", target_arch = "wasm32")), inline(always))]
 fn ends_are_plain(text: &[u8]) -> bool {
     let (Some(first), Some(last)) = (text.first(), text.last()) else { return false };
     (b'!'..0x80).contains(first) && (b'!'..0x80).contains(last) && *last != b'\\'
 }
 
 /// Without white space at both ends and backslashes at the end, of which neither is left at the end.
-#[cfg_attr(not(target_os = "none"), inline(always))]
+#[cfg_attr(not(any(target_os = "none", target_arch = "wasm32")), inline(always))]
 fn trim(raw: &[u8]) -> &[u8] {
     if SHORTCUTS && ends_are_plain(raw) { raw } else { trim_odd(raw) }
 }

@@ -65,8 +65,6 @@ pub use tcp::{Tcp, TcpError};
 #[cfg(feature = "tls")]
 pub use tls::{Tls, TlsError, TlsProblem};
 #[cfg(feature = "alloc")]
-pub(crate) use token::is_loopback;
-#[cfg(feature = "alloc")]
 pub use token::{InvalidToken, Token};
 #[cfg(all(feature = "std", unix))]
 pub use unix::{UnixSocket, UnixSocketError};

@@ -2,7 +2,7 @@
 //
 // The requests are answered at once by a function of this file, so that what is measured is encoding, queue and delivery.
 
-import { Sender } from '../js/node.js';
+import { Sender } from 'wavefront-sdk';
 
 const LINES = 40_000;
 const ROUNDS = 15;

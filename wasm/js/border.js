@@ -1,10 +1,9 @@
 // The border to the core, which is compiled from Rust: strings and numbers are written to memory that both sides know, and
 // what comes back is a number.
 
-import * as glue from '../dist/wavefront_sdk.js';
 import { WavefrontError, ofCode } from './error.js';
 
-// All that is on the other side; nothing before the start.
+// All that is on the other side, the module's own exports; nothing before the start.
 export let core;
 
 const encoder = new TextEncoder();
@@ -16,20 +15,37 @@ let words = new Uint32Array(0);
 let numbers = new Float64Array(0);
 
 // Starts the core from a WebAssembly.Module or its bytes. The second time it does nothing.
-export function start(module) {
-  if (!core) begin(glue.initSync({ module }));
+export function start(source) {
+  if (core) return;
+  const module = source instanceof WebAssembly.Module ? source : new WebAssembly.Module(source);
+  begin(new WebAssembly.Instance(module));
 }
 
 // Starts it from what can be fetched or compiled, without blocking.
 export async function startFrom(source) {
-  if (!core) begin(await glue.default({ module_or_path: source }));
+  if (!core) begin(await instance(await source));
 }
 
-function begin(exports) {
+async function instance(source) {
+  let from = source;
+  const isKind = (kind) => typeof kind === 'function' && from instanceof kind;
+  if (typeof from === 'string' || isKind(globalThis.URL) || isKind(globalThis.Request)) from = await fetch(from);
+  if (isKind(globalThis.Response)) {
+    if (!from.ok) throw new Error(`the module could not be fetched: ${from.status} ${from.url}`);
+    // Where the server does not say what it is, it cannot be compiled while it comes.
+    const streams = WebAssembly.instantiateStreaming && from.headers.get('Content-Type') === 'application/wasm';
+    if (streams) return (await WebAssembly.instantiateStreaming(from)).instance;
+    from = await from.arrayBuffer();
+  }
+  const made = await WebAssembly.instantiate(from);
+  return made.instance ?? made;
+}
+
+function begin({ exports }) {
   // Of two that started at once the first counts.
   if (core) return;
   memory = exports.memory;
-  core = new glue.Core();
+  core = exports;
 }
 
 // Says no where init() was not waited for.

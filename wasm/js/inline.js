@@ -1,6 +1,6 @@
 // Pages, Deno, and every bundler: the module is text in a file, and there is nothing to wait for.
 
-import text from '../dist/inline.js';
+import text from '../dist/parts/inline.js';
 
 import { start } from './border.js';
 

@@ -3,7 +3,6 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use wasm_bindgen::prelude::wasm_bindgen;
 use wavefront_sdk::line::Full;
 
 use crate::fault::Fault;
@@ -11,9 +10,7 @@ use crate::pipe::Pipe;
 use crate::strings::Strings;
 
 /// All state. JavaScript has one of it.
-#[wasm_bindgen]
-#[derive(Default)]
-pub struct Core {
+pub(crate) struct Core {
     /// Strings that come in, behind one another.
     text: Vec<u8>,
     /// Their lengths in bytes; other small numbers, both ways.
@@ -99,36 +96,39 @@ fn area<T: Clone + Default>(area: &mut Vec<T>, len: u32) -> *const T {
     area.as_ptr()
 }
 
-#[wasm_bindgen]
 impl Core {
     /// Nothing yet.
-    #[wasm_bindgen(constructor)]
-    pub fn new() -> Self {
-        Self::default()
-    }
+    pub(crate) const NEW: Self = Self {
+        text: Vec::new(),
+        words: Vec::new(),
+        numbers: Vec::new(),
+        out: Vec::new(),
+        scratch: Vec::new(),
+        pipes: Vec::new(),
+    };
 
     /// Where strings are written to, with room for `len` bytes at least; the next call may change that.
-    pub fn text_area(&mut self, len: u32) -> *const u8 {
+    pub(crate) fn text_area(&mut self, len: u32) -> *const u8 {
         area(&mut self.text, len)
     }
 
     /// Where lengths are written to, and words are read from.
-    pub fn word_area(&mut self, len: u32) -> *const u32 {
+    pub(crate) fn word_area(&mut self, len: u32) -> *const u32 {
         area(&mut self.words, len)
     }
 
     /// Where numbers are written to, and read from.
-    pub fn number_area(&mut self, len: u32) -> *const f64 {
+    pub(crate) fn number_area(&mut self, len: u32) -> *const f64 {
         area(&mut self.numbers, len)
     }
 
     /// Where the text of the last call is.
-    pub fn out_area(&self) -> *const u8 {
+    pub(crate) fn out_area(&self) -> *const u8 {
         self.out.as_ptr()
     }
 
     /// How long it is.
-    pub fn out_length(&self) -> u32 {
+    pub(crate) fn out_length(&self) -> u32 {
         self.out.len() as u32
     }
 }

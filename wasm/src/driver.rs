@@ -3,7 +3,6 @@
 use alloc::boxed::Box;
 use core::time::Duration;
 
-use wasm_bindgen::prelude::wasm_bindgen;
 use wavefront_sdk::Kind;
 use wavefront_sdk::delivery::{Cut, Millis, Outcome};
 use wavefront_sdk::endpoint::Form;
@@ -23,10 +22,9 @@ pub(crate) fn millis(now: f64) -> Millis {
     Millis(now as u64)
 }
 
-#[wasm_bindgen]
 impl Core {
     /// Makes a sender: server, token, source, and tags for everything it sends. Says which one it is.
-    pub fn open(
+    pub(crate) fn open(
         &mut self,
         strings: u32,
         queue_lines: u32,
@@ -46,7 +44,7 @@ impl Core {
 
     /// Where a batch of a kind goes. 1: URL, content type and the token of direct ingestion, a line each; 2: the host of a
     /// receiver of lines, its port and whether it speaks TLS in the words; 0: nowhere.
-    pub fn target(&mut self, pipe: u32, kind: u32) -> u32 {
+    pub(crate) fn target(&mut self, pipe: u32, kind: u32) -> u32 {
         let Self { pipes, out, words, .. } = self;
         let Some(Some(pipe)) = pipes.get(pipe as usize) else { return 0 };
         let endpoint = &pipe.endpoint;
@@ -67,14 +65,14 @@ impl Core {
     }
 
     /// What the jitter of the waits begins with: only once there is randomness.
-    pub fn seed(&mut self, pipe: u32, seed: u32) {
+    pub(crate) fn seed(&mut self, pipe: u32, seed: u32) {
         if let Some(pipe) = self.pipe(pipe) {
             pipe.uplink.queue().view().reseed(seed);
         }
     }
 
     /// Counts a datum of `kind` that was no datum at all.
-    pub fn note_invalid(&mut self, pipe: u32, kind: u32) {
+    pub(crate) fn note_invalid(&mut self, pipe: u32, kind: u32) {
         if let (Some(pipe), Some(kind)) = (self.pipe(pipe), Kind::ALL.get(kind as usize)) {
             pipe.note_invalid(*kind);
         }
@@ -83,7 +81,7 @@ impl Core {
     /// What to do at `now` (ms) with batches of at most `limit` bytes and `most` requests at once: wait for as many ms, -1
     /// for until something happens, or -2: send the batch that the words speak of (its number, kind, lines, where it begins,
     /// how long it is).
-    pub fn due(&mut self, pipe: u32, now: f64, most: u32, limit: u32) -> f64 {
+    pub(crate) fn due(&mut self, pipe: u32, now: f64, most: u32, limit: u32) -> f64 {
         let Some(pipe) = self.pipe(pipe) else { return -1.0 };
         pipe.looked();
         let now = millis(now);
@@ -105,7 +103,15 @@ impl Core {
     /// Returns what came of it: 0 nothing any more, 1 delivered, 2 kept, 3 kept because of the token, 4 tried again in
     /// smaller batches, 5 dropped as too large, 6 dropped for good. The words are how many lines were settled, how many
     /// are kept, and the tag (0 is none).
-    pub fn answer(&mut self, pipe: u32, number: u32, failure: u32, status: u32, retry_after: f64, now: f64) -> u32 {
+    pub(crate) fn answer(
+        &mut self,
+        pipe: u32,
+        number: u32,
+        failure: u32,
+        status: u32,
+        retry_after: f64,
+        now: f64,
+    ) -> u32 {
         let Some(pipe) = self.pipe(pipe) else { return 0 };
         let code = status as u16;
         let retry_after = (retry_after >= 0.0).then(|| duration(retry_after));
@@ -135,7 +141,7 @@ impl Core {
     }
 
     /// Lets the next datum go ahead of the queue, in batches of its own; the tag by which somebody waits for it.
-    pub fn urgent(&mut self, pipe: u32) -> u32 {
+    pub(crate) fn urgent(&mut self, pipe: u32) -> u32 {
         let Some(pipe) = self.pipe(pipe) else { return 0 };
         pipe.last_tag = pipe.last_tag.wrapping_add(1).max(1);
         pipe.next_tag = pipe.last_tag;
@@ -145,7 +151,7 @@ impl Core {
     /// What was heard of such a datum's first try, in the words: how many lines were delivered, are kept and were dropped.
     /// 1 where there is more to hear, 2 where all was delivered, else 0. `over` is 1 where nobody waits any longer, and 2 where
     /// the sender was closed: then the answer is the last.
-    pub fn heard(&mut self, pipe: u32, tag: u32, over: u32) -> u32 {
+    pub(crate) fn heard(&mut self, pipe: u32, tag: u32, over: u32) -> u32 {
         let Some(pipe) = self.pipe(pipe) else { return 0 };
         let Some(at) = pipe.watches.iter().position(|(known, _)| *known == tag) else { return 0 };
         let Some((_, mut watch)) = pipe.watches.get(at).copied() else { return 0 };
@@ -159,7 +165,7 @@ impl Core {
     }
 
     /// Makes everything that is queued leave; says which flush it is.
-    pub fn begin_flush(&mut self, pipe: u32) -> i32 {
+    pub(crate) fn begin_flush(&mut self, pipe: u32) -> i32 {
         let Some(pipe) = self.pipe(pipe) else { return Fault::Gone.code() };
         let Some(ticket) = pipe.uplink.begin_flush() else { return Fault::Gone.code() };
         let lost = pipe.uplink.lost();
@@ -167,7 +173,7 @@ impl Core {
     }
 
     /// How many lines from before a flush wait; how many were lost since is in the first word.
-    pub fn left(&mut self, pipe: u32, flush: u32) -> u32 {
+    pub(crate) fn left(&mut self, pipe: u32, flush: u32) -> u32 {
         let Some(pipe) = self.pipe(pipe) else { return 0 };
         let Some(Some((ticket, before))) = pipe.flushes.get(flush as usize).copied() else { return 0 };
         let (left, lost) = (pipe.uplink.left(&ticket), pipe.uplink.lost().wrapping_sub(before));
@@ -176,33 +182,33 @@ impl Core {
     }
 
     /// A flush is over, whatever came of it.
-    pub fn end_flush(&mut self, pipe: u32, flush: u32) {
+    pub(crate) fn end_flush(&mut self, pipe: u32, flush: u32) {
         if let Some(flush) = self.pipe(pipe).and_then(|pipe| pipe.flushes.get_mut(flush as usize)) {
             *flush = None;
         }
     }
 
     /// Takes no more lines; whether none are left.
-    pub fn begin_close(&mut self, pipe: u32) -> bool {
+    pub(crate) fn begin_close(&mut self, pipe: u32) -> bool {
         self.pipe(pipe).is_none_or(|pipe| pipe.uplink.begin_close())
     }
 
     /// Gives up what is left.
-    pub fn end_close(&mut self, pipe: u32, now: f64) {
+    pub(crate) fn end_close(&mut self, pipe: u32, now: f64) {
         if let Some(pipe) = self.pipe(pipe) {
             pipe.uplink.end_close(millis(now));
         }
     }
 
     /// Forgets a sender.
-    pub fn forget(&mut self, pipe: u32) {
+    pub(crate) fn forget(&mut self, pipe: u32) {
         if let Some(pipe) = self.pipes.get_mut(pipe as usize) {
             *pipe = None;
         }
     }
 
     /// The ledger in the numbers, row after row: see the names in `js/ledger.js`.
-    pub fn ledger(&mut self, pipe: u32) {
+    pub(crate) fn ledger(&mut self, pipe: u32) {
         let Self { pipes, numbers, .. } = self;
         let Some(Some(pipe)) = pipes.get_mut(pipe as usize) else { return };
         let ledger = pipe.uplink.ledger();

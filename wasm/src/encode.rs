@@ -3,7 +3,6 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use wasm_bindgen::prelude::wasm_bindgen;
 use wavefront_sdk::line::Slice;
 use wavefront_sdk::{Encode, EncodeError, Field, Kind, Prepared, Rules};
 
@@ -131,10 +130,9 @@ impl Core {
 // Every call but the last two takes the number of a sender, and returns 0, or 1 where there is enough for a batch; where that
 // number is negative, the lines go to the text area, and it returns how many they are. The first string is the default
 // source of such lines.
-#[wasm_bindgen]
 impl Core {
     /// A metric: name, source, tags.
-    pub fn metric(&mut self, place: i32, strings: u32, value: f64, time: f64) -> i32 {
+    pub(crate) fn metric(&mut self, place: i32, strings: u32, value: f64, time: f64) -> i32 {
         self.call(place, strings, 0, &mut |mut call| {
             let metric = call.good(Kind::Metric, data::metric(call.strings, value, time, call.common))?;
             call.emit(&metric)
@@ -142,7 +140,7 @@ impl Core {
     }
 
     /// An increment of a delta counter: name, source, tags.
-    pub fn delta(&mut self, place: i32, strings: u32, value: f64) -> i32 {
+    pub(crate) fn delta(&mut self, place: i32, strings: u32, value: f64) -> i32 {
         self.call(place, strings, 0, &mut |call| {
             let delta = data::delta(call.strings, value, call.common);
             call.emit(&delta)
@@ -150,7 +148,7 @@ impl Core {
     }
 
     /// A histogram: name, source, tags; means and counts.
-    pub fn histogram(&mut self, place: i32, strings: u32, numbers: u32, granularities: u32, time: f64) -> i32 {
+    pub(crate) fn histogram(&mut self, place: i32, strings: u32, numbers: u32, granularities: u32, time: f64) -> i32 {
         self.call(place, strings, numbers, &mut |mut call| {
             let centroids = call.good(Kind::Histogram, centroids(call.numbers))?;
             let histogram = data::histogram(call.strings, &centroids, granularities, time, call.common);
@@ -160,7 +158,7 @@ impl Core {
     }
 
     /// A span, and to a queue its logs too; to the text only its logs where `logs` says so.
-    pub fn span(&mut self, place: i32, strings: u32, numbers: u32, logs: bool) -> i32 {
+    pub(crate) fn span(&mut self, place: i32, strings: u32, numbers: u32, logs: bool) -> i32 {
         self.call(place, strings, numbers, &mut |mut call| {
             let parts = call.good(Kind::Span, SpanParts::new(call.strings, call.numbers))?;
             let records = parts.logs();
@@ -170,7 +168,7 @@ impl Core {
     }
 
     /// An event: name, source, tags, annotations.
-    pub fn event(&mut self, place: i32, strings: u32, tags: u32, start: f64, end: f64) -> i32 {
+    pub(crate) fn event(&mut self, place: i32, strings: u32, tags: u32, start: f64, end: f64) -> i32 {
         self.call(place, strings, 0, &mut |mut call| {
             let parts = call.good(Kind::Event, EventParts::new(call.strings, tags, start, end))?;
             call.emit(&parts.event())
@@ -178,7 +176,7 @@ impl Core {
     }
 
     /// Prepares a metric that is sent often; says which series of the sender it is.
-    pub fn prepare(&mut self, place: i32, strings: u32) -> i32 {
+    pub(crate) fn prepare(&mut self, place: i32, strings: u32) -> i32 {
         self.call(place, strings, 0, &mut |call| {
             let Place::Queue(pipe) = call.place else { return Err(Fault::Gone) };
             let metric = data::metric(call.strings, 0.0, -1.0, call.common)?;
@@ -193,7 +191,7 @@ impl Core {
     }
 
     /// A value of a series.
-    pub fn value(&mut self, pipe: u32, series: u32, value: f64, time: f64) -> i32 {
+    pub(crate) fn value(&mut self, pipe: u32, series: u32, value: f64, time: f64) -> i32 {
         let sent = self.value_of(pipe, series, value, time);
         self.done(sent)
     }
@@ -206,7 +204,7 @@ impl Core {
     }
 
     /// Forgets a series.
-    pub fn forget_series(&mut self, pipe: u32, series: u32) {
+    pub(crate) fn forget_series(&mut self, pipe: u32, series: u32) {
         if let Some(series) = self.pipe(pipe).and_then(|pipe| pipe.series.get_mut(series as usize)) {
             *series = None;
         }

@@ -1,7 +1,6 @@
 //! The store of a sender, which JavaScript keeps (IndexedDB): what is to be done for it, and what came of that. Order, bounds
 //! and accounting are the core's.
 
-use wasm_bindgen::prelude::wasm_bindgen;
 use wavefront_sdk::delivery::{Errand, Job, Keep, Mode, Reply, Request, Spool};
 use wavefront_sdk::store::{Footprint, Head, StoreFailure};
 use wavefront_sdk::uplink::Access;
@@ -25,10 +24,9 @@ fn words(what: u32, head: Head, at: usize) -> ([u32; 6], f64) {
     ([what, head.kind as u32, head.key, head.lines, head.bytes, at as u32], head.born as f64)
 }
 
-#[wasm_bindgen]
 impl Core {
     /// Gives a sender a store with room for `bytes`, for `age` ms. Until the store was looked through nothing leaves.
-    pub fn store_attach(&mut self, pipe: u32, always: bool, bytes: f64, age: f64) {
+    pub(crate) fn store_attach(&mut self, pipe: u32, always: bool, bytes: f64, age: f64) {
         let Some(pipe) = self.pipe(pipe) else { return };
         let keep = Keep::new(mode(always)).bytes(bytes as u64).age(duration(age));
         let spool = pipe.uplink.queue().with(|view| Spool::new(keep, Footprint::EXACT, view));
@@ -37,7 +35,7 @@ impl Core {
 
     /// What to do for the store at `now`, ms since 1970: wait for as many ms, -1 for until something happens, or -2: what the
     /// words say, of a record that was born at the first number.
-    pub fn store_due(&mut self, pipe: u32, now: f64) -> f64 {
+    pub(crate) fn store_due(&mut self, pipe: u32, now: f64) -> f64 {
         let Some(Pipe { uplink, keeper: Some(keeper), .. }) = self.pipe(pipe) else { return -1.0 };
         let at = millis(now);
         let errand = uplink.queue().with(|view| keeper.spool.poll(view, at, now as u64));
@@ -64,7 +62,7 @@ impl Core {
     /// What came of it: 0 done, 1 nothing found, 2 found what the words say (key, lines, bytes) and the first number (born),
     /// 3 no room, 4 damaged, 5 the store does not work. Returns how many lines were lost with a record; the words are their
     /// kind, and why: 0 too old, 1 for want of room, 2 damaged.
-    pub fn store_reply(&mut self, pipe: u32, reply: u32, now: f64) -> u32 {
+    pub(crate) fn store_reply(&mut self, pipe: u32, reply: u32, now: f64) -> u32 {
         let (found, born) = (self.words.first_chunk::<3>().copied(), self.numbers.first().copied());
         let Some(Pipe { uplink, keeper: Some(Keeper { spool, job }), .. }) = self.pipe(pipe) else { return 0 };
         let Some(job) = job.take() else { return 0 };
@@ -90,14 +88,14 @@ impl Core {
     }
 
     /// From now on everything goes into the store before it is sent, or only what cannot be sent.
-    pub fn store_mode(&mut self, pipe: u32, always: bool) {
+    pub(crate) fn store_mode(&mut self, pipe: u32, always: bool) {
         if let Some(Pipe { keeper: Some(keeper), .. }) = self.pipe(pipe) {
             keeper.spool.set_mode(mode(always));
         }
     }
 
     /// From now on nothing is sent, and everything goes into the store; whether that is done, or cannot be.
-    pub fn store_last(&mut self, pipe: u32) -> bool {
+    pub(crate) fn store_last(&mut self, pipe: u32) -> bool {
         let Some(Pipe { uplink, keeper: Some(keeper), .. }) = self.pipe(pipe) else { return true };
         let done = uplink.queue().with(|view| {
             keeper.spool.last(view);

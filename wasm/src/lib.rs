@@ -14,6 +14,7 @@ mod border;
 mod data;
 mod driver;
 mod encode;
+mod exports;
 mod fault;
 #[cfg(feature = "store")]
 mod keeper;

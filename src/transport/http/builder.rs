@@ -15,7 +15,7 @@ use reqwest::blocking::Client;
 use super::gzip::Gzip;
 use super::{Access, Http};
 use crate::transport::auth::TokenProvider;
-use crate::transport::{Tls, TlsError, Token, is_loopback, report};
+use crate::transport::{Tls, TlsError, Token, report};
 
 /// What an [`Http`] is made from.
 #[derive(Debug, Clone)]
@@ -117,7 +117,7 @@ pub(in crate::transport) fn base_url(text: &str) -> Option<Url> {
 
 /// Whether what is sent to `url` stays on this machine.
 pub(in crate::transport) fn is_local(url: &Url) -> bool {
-    is_loopback(url.host_str().unwrap_or_default().trim_matches(['[', ']']))
+    crate::endpoint::address::is_loopback(url.host_str().unwrap_or_default().trim_matches(['[', ']']))
 }
 
 /// A client for the receiver at `base`.

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { Sender, WavefrontError, eventToLine, histogramToLine, metricToLine, spanLogsToLine, spanToLine } from '../../js/node.js';
+import { Sender, WavefrontError, eventToLine, histogramToLine, metricToLine, spanLogsToLine, spanToLine } from 'wavefront-sdk';
 
 const CALLS = 1_000_000;
 const SEED = Number(process.env.SEED ?? 20261122);

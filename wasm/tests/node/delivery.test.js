@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { after, before, test } from 'node:test';
 
-import { Sender, WavefrontError } from '../../js/node.js';
+import { Sender, WavefrontError } from 'wavefront-sdk';
 import { startCollector } from '../runtimes/lib/collector.js';
 import { balanced, receiver } from './receiver.js';
 

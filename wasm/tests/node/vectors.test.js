@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 
-import { Sender, eventToLine, histogramToLine, metricToLine, spanToLine } from '../../js/node.js';
+import { Sender, eventToLine, histogramToLine, metricToLine, spanToLine } from 'wavefront-sdk';
 
 const rows = (path) => readFileSync(path, 'utf8').trim().split('\n').map((line) => JSON.parse(line));
 

@@ -1,4 +1,4 @@
-// A site with the package, unbundled, and a collector: what both browsers are tried with.
+// A site with the package, its sources beside it, and a collector: what both browsers are tried with.
 
 import { cp, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -16,7 +16,7 @@ export async function startSite() {
   for (const [file, subpath] of [["entry.js", "."], ["store.js", "./store"]]) {
     await writeFile(join(root, file), `export * from "/sdk/${app.entry(["browser", "import"], subpath)}";\n`);
   }
-  const pages = await servePages({ "/sdk/": app.sdk, "/": root });
+  const pages = await servePages({ "/sdk/": app.sdk, "/source/": join(HERE, "../../js"), "/": root });
   const collector = await startCollector();
   const relay = await startRelay(collector);
 

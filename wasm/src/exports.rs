@@ -1,0 +1,63 @@
+//! What JavaScript calls: functions of numbers, and nothing more, so that they are the module's exports as they stand.
+
+use spin::Mutex;
+use wasm_bindgen::prelude::wasm_bindgen;
+
+use crate::border::Core;
+
+/// There is one of it, and one thread.
+static CORE: Mutex<Core> = Mutex::new(Core::NEW);
+
+/// Each is the method of [`Core`] of that name: what goes in and what comes out stands there.
+macro_rules! exports {
+    ($($name:ident($($argument:ident: $type:ty),*) $(-> $result:ty)?;)*) => {
+        $(
+            #[wasm_bindgen]
+            pub fn $name($($argument: $type),*) $(-> $result)? {
+                CORE.lock().$name($($argument),*)
+            }
+        )*
+    };
+}
+
+exports! {
+    text_area(len: u32) -> *const u8;
+    word_area(len: u32) -> *const u32;
+    number_area(len: u32) -> *const f64;
+    out_area() -> *const u8;
+    out_length() -> u32;
+
+    metric(place: i32, strings: u32, value: f64, time: f64) -> i32;
+    delta(place: i32, strings: u32, value: f64) -> i32;
+    histogram(place: i32, strings: u32, numbers: u32, granularities: u32, time: f64) -> i32;
+    span(place: i32, strings: u32, numbers: u32, logs: bool) -> i32;
+    event(place: i32, strings: u32, tags: u32, start: f64, end: f64) -> i32;
+    prepare(place: i32, strings: u32) -> i32;
+    value(pipe: u32, series: u32, value: f64, time: f64) -> i32;
+    forget_series(pipe: u32, series: u32);
+
+    open(strings: u32, queue_lines: u32, batch_lines: u32, flush_interval: f64, patience: f64, tcp: bool) -> i32;
+    target(pipe: u32, kind: u32) -> u32;
+    seed(pipe: u32, seed: u32);
+    note_invalid(pipe: u32, kind: u32);
+    due(pipe: u32, now: f64, most: u32, limit: u32) -> f64;
+    answer(pipe: u32, number: u32, failure: u32, status: u32, retry_after: f64, now: f64) -> u32;
+    urgent(pipe: u32) -> u32;
+    heard(pipe: u32, tag: u32, over: u32) -> u32;
+    begin_flush(pipe: u32) -> i32;
+    left(pipe: u32, flush: u32) -> u32;
+    end_flush(pipe: u32, flush: u32);
+    begin_close(pipe: u32) -> bool;
+    end_close(pipe: u32, now: f64);
+    forget(pipe: u32);
+    ledger(pipe: u32);
+}
+
+#[cfg(feature = "store")]
+exports! {
+    store_attach(pipe: u32, always: bool, bytes: f64, age: f64);
+    store_due(pipe: u32, now: f64) -> f64;
+    store_reply(pipe: u32, reply: u32, now: f64) -> u32;
+    store_mode(pipe: u32, always: bool);
+    store_last(pipe: u32) -> bool;
+}
