@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { after, before, beforeEach, afterEach, test } from "node:test";
 import { gunzipSync } from "node:zlib";
 import { launchChromium } from "./lib/browsers.js";
+import { keepsTheLaws } from "./lib/conformance.js";
 import {
   keepsWhatNeedsAToken,
   sends,
@@ -128,6 +129,8 @@ test("a store in IndexedDB keeps lines from one visit to the next", () =>
 
 test("a store in IndexedDB keeps what a page that is left has no room to send", () =>
   keepsWhatDoesNotFit(spread(page), site, "chromium.kept"));
+
+test("the store in IndexedDB keeps the laws that every store has to", () => keepsTheLaws(spread(page), site));
 
 test("a page that is left before its store was opened sends all the same", () =>
   leavesAtOnce(spread(page), site, "chromium.at.once"));

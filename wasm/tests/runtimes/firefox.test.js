@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, beforeEach, afterEach, test } from "node:test";
 import { launchFirefox } from "./lib/browsers.js";
+import { keepsTheLaws } from "./lib/conformance.js";
 import { keepsWhatNeedsAToken, sends, sendsWhatIsLeft, visit, writesWhatHasNoRoom } from "./lib/leaving.js";
 import { startSite } from "./lib/site.js";
 import { keepsWhatDoesNotFit, leavesAtOnce, survivesTheVisit } from "./lib/store.js";
@@ -53,6 +54,8 @@ test("a store in IndexedDB keeps lines from one visit to the next", () =>
 
 test("a store in IndexedDB keeps what a page that is left has no room to send", () =>
   keepsWhatDoesNotFit(page, site, "firefox.kept"));
+
+test("the store in IndexedDB keeps the laws that every store has to", () => keepsTheLaws(page, site));
 
 test("a page that is left before its store was opened sends all the same", () =>
   leavesAtOnce(page, site, "firefox.at.once"));
