@@ -183,7 +183,7 @@ export interface Row {
   recovered: number;
   /** The receiver said that it has them. */
   delivered: number;
-  /** They may have arrived, and are not sent again; over TCP only. */
+  /** They may have arrived, and are not sent again: written and not taken for delivered by the end of `close`. */
   doubtful: number;
   /** Lost, by reason. */
   dropped: Dropped;
@@ -191,7 +191,7 @@ export interface Row {
   queued: number;
   /** In a request. */
   inFlight: number;
-  /** Written, and kept in case the connection breaks; over TCP only. */
+  /** Gone with a beacon as the page was left, which nobody answers; taken for delivered after a while. */
   written: number;
   /** Only in a store. */
   stored: number;

@@ -10,6 +10,7 @@ mod disk;
 mod laws;
 #[cfg(unix)]
 mod process;
+mod scripts;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -22,7 +22,7 @@ export class Database {
   // open, the lines are handed to it before this returns.
   put(head, lines) {
     return this.#do('readwrite', (heads, texts) => {
-      heads.put(head, [head.kind, head.key]);
+      heads.put({ ...head, sum: checksum(head, lines) }, [head.kind, head.key]);
       texts.put(lines, [head.kind, head.key]);
       return () => ({ reply: DONE });
     });
@@ -36,7 +36,7 @@ export class Database {
     });
   }
 
-  // The lines of a record; one that is not what was put is set aside.
+  // The lines of a record. One that is not what was put is set aside; another one under the same key is none of ours.
   async read(head) {
     const key = [head.kind, head.key];
     const got = await this.#do('readonly', (heads, texts) => {
@@ -45,8 +45,8 @@ export class Database {
     });
     if (got.reply !== DONE) return got;
     const { known, lines } = got;
-    const same = known?.lines === head.lines && known.bytes === head.bytes && known.sum === checksum(lines);
-    if (same && lines.length === head.bytes) return { reply: DONE, lines };
+    if (!known || ['lines', 'bytes', 'born'].some((name) => known[name] !== head[name])) return { reply: DAMAGED };
+    if (known.sum === checksum(head, lines) && lines?.length === head.bytes) return { reply: DONE, lines };
     const { reply } = await this.remove(head.kind, head.key);
     return { reply: reply === DONE ? DAMAGED : reply };
   }
@@ -103,10 +103,12 @@ export class Database {
   }
 }
 
-// The bytes of a record as one number (FNV-1a).
-export function checksum(lines) {
+// What a record says, head and lines, as one number (FNV-1a).
+function checksum({ kind, key, lines, bytes, born }, text) {
   let sum = 0x811c9dc5;
-  if (lines instanceof Uint8Array) for (const byte of lines) sum = Math.imul(sum ^ byte, 0x01000193);
+  const add = (byte) => (sum = Math.imul(sum ^ byte, 0x01000193));
+  for (const character of [kind, key, lines, bytes, born].join()) add(character.charCodeAt(0));
+  if (text instanceof Uint8Array) for (const byte of text) add(byte);
   return sum >>> 0;
 }
 

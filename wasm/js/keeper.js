@@ -3,7 +3,7 @@
 import { bytesAt, core, copyOf, numbersOut, setNumber, setWords, wordsOut } from './border.js';
 import { object } from './data.js';
 import { badOption } from './error.js';
-import { DONE, Database, FOUND, UNAVAILABLE, checksum } from './indexeddb.js';
+import { DONE, Database, FOUND, UNAVAILABLE } from './indexeddb.js';
 import { within } from './sender.js';
 
 const [PUT, NEXT, READ] = Array(3).keys();
@@ -106,10 +106,8 @@ export class Keeper {
     const head = { kind, key, lines, bytes, born };
     this.#asking = what === NEXT || what === READ;
     switch (what) {
-      case PUT: {
-        const text = copyOf(at, bytes);
-        return this.#database.put({ ...head, sum: checksum(text) }, text);
-      }
+      case PUT:
+        return this.#database.put(head, copyOf(at, bytes));
       case NEXT:
         return this.#database.next(kind, key);
       case READ:

@@ -3,9 +3,12 @@
 // The most that requests which outlive their page may hold together, whoever makes them: 64 KiB, less something for others.
 const MOST = 60 * 1024;
 
+// Whether requests can outlive their page: Firefox has that since 133.
+const outlives = () => typeof document !== 'undefined' && 'keepalive' in Request.prototype;
+
 // Of that, what is left; nothing where there is no page.
 export const room = {
-  left: typeof document === 'undefined' ? 0 : MOST,
+  left: outlives() ? MOST : 0,
   take(bytes) {
     if (bytes > room.left) return false;
     room.left -= bytes;
@@ -13,6 +16,16 @@ export const room = {
   },
   give(bytes) {
     room.left += bytes;
+  },
+};
+
+// What goes with a page beside that: without an answer, and without headers. Chromium takes it from the same room, and
+// refuses it where that is full; Firefox does not.
+export const beacons = {
+  refused: false,
+  send(url, body) {
+    beacons.refused = !navigator.sendBeacon(url, body);
+    return !beacons.refused;
   },
 };
 

@@ -1,17 +1,18 @@
 // One request: what it says, and how it went, as the core wants to hear it. Nothing here is ever thrown.
 
-import { room } from './page.js';
+import { beacons, room } from './page.js';
 
 const COMPRESS_FROM = 1024;
 
 // What became of a request: see `answer` of the core.
-const [NO_CONNECTION, NO_ANSWER, STATUS] = [1, 2, 4];
+const [NO_CONNECTION, NO_ANSWER, STATUS, WRITTEN] = [1, 2, 4, 6];
 export const BROKEN = 3;
 
 // That nothing was sent is known where the runtime says so.
 const UNSENT = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'UND_ERR_CONNECT_TIMEOUT', 'ConnectionRefused']);
 
-export async function post({ url, contentType, token }, body, { leaving, stage, timeoutMs }) {
+export async function post({ url, contentType, token }, body, { leaving, beacon, stage, timeoutMs }) {
+  if (beacon) return { failure: beacons.send(url, body) ? WRITTEN : NO_CONNECTION, status: 0, after: -1 };
   const headers = { 'Content-Type': contentType };
   if (token) headers.Authorization = `Bearer ${token}`;
   const [signal, done] = timeout(timeoutMs);

@@ -6,7 +6,7 @@ import * as calls from './calls.js';
 import * as data from './data.js';
 import { WavefrontError, badOption, ofCode } from './error.js';
 import { KINDS, failures, read } from './ledger.js';
-import { onPage, room } from './page.js';
+import { beacons, onPage, room } from './page.js';
 import { BROKEN, post } from './post.js';
 
 const [METRIC, DELTA, HISTOGRAM, SPAN, , EVENT] = KINDS.keys();
@@ -278,32 +278,42 @@ export class Sender {
   }
 
   // Sends what is due, and sets the timer for the next time. Returns what is under way because of that.
-  #pump(most = IN_FLIGHT, leaving = false) {
+  #pump(most = IN_FLIGHT, leaving = false, gone = false) {
     this.#clear();
     if (this.#final) return [];
     if (!leaving) this.#keeper?.pump();
     if (!isOnline()) return [];
     this.#seed();
     const posts = [];
-    for (;;) {
+    for (let beacon = false; ; ) {
       // With a store, a batch goes whole or not at all.
       if (leaving && this.#keeper && room.left < this.#keeper.constructor.BATCH) return posts;
-      const wait = core.due(this.#pipe, Date.now(), most, leaving && !this.#keeper ? room.left : EVERYTHING);
-      if (wait !== -2) {
+      const wait = core.due(this.#pipe, Date.now(), most, leaving && !this.#keeper && !beacon ? room.left : EVERYTHING);
+      if (wait === -2) {
+        const [number, kind, lines, at, length] = wordsOut(5);
+        posts.push(this.#post(number, kind, lines, copyOf(at, length), leaving, beacon));
+        if (beacon && beacons.refused) return posts;
+      } else if (gone && !beacon && this.#mayBeacon()) {
+        beacon = true;
+      } else {
         if (wait >= 0) this.#later(wait);
         return posts;
       }
-      const [number, kind, lines, at, length] = wordsOut(5);
-      posts.push(this.#post(number, kind, lines, copyOf(at, length), leaving));
     }
   }
 
-  async #post(number, kind, lines, body, leaving) {
+  // Whether what has no room may go without an answer: not where it can wait in a store, nor where it needs a token.
+  #mayBeacon() {
+    if (beacons.refused || this.#keeper || typeof navigator.sendBeacon !== 'function') return false;
+    return !this.#targets.some((target) => target?.token);
+  }
+
+  async #post(number, kind, lines, body, leaving, beacon) {
     const stage = { outlives: false, dropped: false };
     this.#under.set(number, { kind, lines, body, stage });
     const target = this.#targets[kind];
     const { failure, status, after } = target
-      ? await target.carry(target, body, { leaving, stage, timeoutMs: this.#timeoutMs })
+      ? await target.carry(target, body, { leaving, beacon, stage, timeoutMs: this.#timeoutMs })
       : { failure: 5, status: 0, after: -1 };
     // Another one has taken its place, or the batch is back in the queue.
     if (stage.dropped) return;
@@ -412,6 +422,7 @@ export class Sender {
   #turn({ leaving, gone }) {
     if (this.#final) return;
     if (!leaving) {
+      beacons.refused = false;
       this.#keeper?.back();
       this.#pump();
       return;
@@ -419,7 +430,7 @@ export class Sender {
     if (gone) this.#keeper?.hasten();
     const stranded = this.#stranded(gone);
     const flush = core.begin_flush(this.#pipe);
-    if (core.left(this.#pipe, flush) > 0) this.#pump(EVERYTHING, true);
+    if (core.left(this.#pipe, flush) > 0) this.#pump(EVERYTHING, true, gone);
     core.end_flush(this.#pipe, flush);
     if (!this.#keeper) return;
     // What does not go with the page waits for the next visit.
@@ -433,11 +444,12 @@ export class Sender {
     const stranded = [];
     for (const [number, { kind, lines, body, stage }] of [...this.#under]) {
       if (stage.outlives) continue;
-      if (stage.sent || body.length > room.left) {
+      const beacon = body.length > room.left;
+      if (stage.sent || (beacon && !(gone && this.#mayBeacon()))) {
         if (gone || !stage.sent) stranded.push(number);
       } else {
         stage.dropped = true;
-        this.#post(number, kind, lines, body, true);
+        this.#post(number, kind, lines, body, true, beacon);
       }
     }
     return stranded;

@@ -98,7 +98,7 @@ impl Core {
     }
 
     /// How a request went: `failure` 0 is 2xx, 1 no connection, 2 no answer, 3 a broken connection, 4 `status`, with the wait
-    /// it asks for in ms or -1, 5 a kind that cannot be sent.
+    /// it asks for in ms or -1, 5 a kind that cannot be sent, 6 sent where there is no answer.
     ///
     /// Returns what came of it: 0 nothing any more, 1 delivered, 2 kept, 3 kept because of the token, 4 tried again in
     /// smaller batches, 5 dropped as too large, 6 dropped for good. The words are how many lines were settled, how many
@@ -121,6 +121,7 @@ impl Core {
             2 => Outcome::of_failure(Failure::Timeout, 0),
             4 => Outcome::of_failure(Failure::Status { code, retry_after }, 0),
             5 => Outcome::of_failure(Failure::Unsupported, 0),
+            6 => Outcome::Written,
             _ => Outcome::of_failure(Failure::Broken, 0),
         };
         let (tag, lines) = (pipe.uplink.tag(number), pipe.uplink.batch(number).map(|batch| batch.lines));
@@ -131,7 +132,7 @@ impl Core {
         }
         self.say(&[report.settled, report.kept, tag]);
         match outcome {
-            Outcome::Delivered => 1,
+            Outcome::Delivered | Outcome::Written => 1,
             Outcome::Auth => 3,
             Outcome::TooLarge if report.settled == 0 => 4,
             Outcome::TooLarge => 5,

@@ -4,7 +4,15 @@ import assert from "node:assert/strict";
 import { after, before, beforeEach, afterEach, test } from "node:test";
 import { gunzipSync } from "node:zlib";
 import { launchChromium } from "./lib/browsers.js";
-import { eventually } from "./lib/collector.js";
+import { keepsTheLaws } from "./lib/conformance.js";
+import {
+  keepsWhatNeedsAToken,
+  sends,
+  sendsWhatIsLeft,
+  spread,
+  visit,
+  writesWhatHasNoRoom,
+} from "./lib/leaving.js";
 import { startSite } from "./lib/site.js";
 import { keepsWhatDoesNotFit, leavesAtOnce, survivesTheVisit } from "./lib/store.js";
 
@@ -21,16 +29,10 @@ after(async () => {
   assert.equal(summary?.rejected, 0, JSON.stringify(summary?.rejections));
 });
 
-/** A page with the package loaded. */
-const visit = async () => {
-  await page.goto(site.url);
-  await page.waitForFunction(() => globalThis.sdk);
-};
-
 beforeEach(async () => {
   context = await browser.newContext();
   page = await context.newPage();
-  await visit();
+  await visit(page, site.url);
 });
 
 afterEach(async () => {
@@ -40,16 +42,7 @@ afterEach(async () => {
   assert.deepEqual(site.pages.missing, []);
 });
 
-test("a page sends", async () => {
-  await page.evaluate(async (server) => {
-    const sender = new sdk.Sender({ server, source: "chromium" });
-    for (let i = 0; i < 1000; i++) sender.sendMetric("chromium.send", i, { tags: { page: "a b" } });
-    await sender.flush();
-    await sender.close();
-  }, site.collector.url);
-  const lines = await site.collector.arrived('"chromium.send"', 1000);
-  assert.equal(lines[999], '"chromium.send" 999.0 source="chromium" "page"="a b"');
-});
+test("a page sends", () => sends(spread(page), site, "chromium"));
 
 test("gzip and Authorization pass the preflight of another origin", async () => {
   const from = site.relay.seen.length;
@@ -70,14 +63,12 @@ test("gzip and Authorization pass the preflight of another origin", async () => 
   assert.match(gunzipSync(post.body).toString(), /^"chromium\.direct" 0\.0 source="chromium"\n/);
 });
 
-test("what waits when the page is left arrives", async () => {
-  await page.evaluate((server) => {
-    const sender = new sdk.Sender({ server, source: "chromium", flushIntervalMs: 3_600_000 });
-    for (let i = 0; i < 500; i++) sender.sendMetric("chromium.left", i);
-  }, site.collector.url);
-  await page.goto("about:blank");
-  await site.collector.arrived('"chromium.left"', 500);
-});
+test("what waits when the page is left arrives", () => sendsWhatIsLeft(spread(page), site, "chromium"));
+
+test("what keepalive has no room for waits: a beacon has none either", () =>
+  writesWhatHasNoRoom(spread(page), site, "chromium", { all: false }));
+
+test("what needs a token goes by no beacon", () => keepsWhatNeedsAToken(spread(page), site, "chromium"));
 
 test("what waits when the page is hidden arrives, and once", async () => {
   await page.evaluate((server) => {
@@ -133,18 +124,13 @@ test("a Service Worker sends, after its page has gone too", async () => {
   await site.collector.arrived('"chromium.service.worker"');
 });
 
-// As puppeteer calls it: more than one argument.
-const spread = (page) => ({
-  goto: (url) => page.goto(url),
-  waitForFunction: (work) => page.waitForFunction(work),
-  evaluate: (work, ...given) => page.evaluate(`(${work})(...${JSON.stringify(given)})`),
-});
-
 test("a store in IndexedDB keeps lines from one visit to the next", () =>
   survivesTheVisit(spread(page), site, "chromium.stored"));
 
 test("a store in IndexedDB keeps what a page that is left has no room to send", () =>
   keepsWhatDoesNotFit(spread(page), site, "chromium.kept"));
+
+test("the store in IndexedDB keeps the laws that every store has to", () => keepsTheLaws(spread(page), site));
 
 test("a page that is left before its store was opened sends all the same", () =>
   leavesAtOnce(spread(page), site, "chromium.at.once"));

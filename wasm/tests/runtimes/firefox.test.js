@@ -3,6 +3,8 @@
 import assert from "node:assert/strict";
 import { after, before, beforeEach, afterEach, test } from "node:test";
 import { launchFirefox } from "./lib/browsers.js";
+import { keepsTheLaws } from "./lib/conformance.js";
+import { keepsWhatNeedsAToken, sends, sendsWhatIsLeft, visit, writesWhatHasNoRoom } from "./lib/leaving.js";
 import { startSite } from "./lib/site.js";
 import { keepsWhatDoesNotFit, leavesAtOnce, survivesTheVisit } from "./lib/store.js";
 
@@ -21,8 +23,7 @@ after(async () => {
 
 beforeEach(async () => {
   page = await browser.newPage();
-  await page.goto(site.url);
-  await page.waitForFunction(() => globalThis.sdk);
+  await visit(page, site.url);
 });
 
 afterEach(async () => {
@@ -31,39 +32,30 @@ afterEach(async () => {
   assert.deepEqual(site.pages.missing, []);
 });
 
-test("a page sends", async () => {
-  await page.evaluate(async (server) => {
-    const sender = new sdk.Sender({ server, source: "firefox" });
-    for (let i = 0; i < 1000; i++) sender.sendMetric("firefox.send", i);
-    await sender.flush();
-    await sender.close();
-  }, site.collector.url);
-  await site.collector.arrived('"firefox.send"', 1000);
+test("a page sends", () => sends(page, site, "firefox"));
+
+test("what waits when the page is left arrives", () => sendsWhatIsLeft(page, site, "firefox"));
+
+test("what keepalive has no room for goes by beacon", () =>
+  writesWhatHasNoRoom(page, site, "firefox", { all: true }));
+
+test("a Firefox before 133, which has no keepalive, sends by beacon as it is left", async () => {
+  await page.evaluateOnNewDocument(() => delete Request.prototype.keepalive);
+  await visit(page, site.url);
+  await writesWhatHasNoRoom(page, site, "firefox.old", { all: true, keepalive: false });
+  await visit(page, site.url);
+  await sendsWhatIsLeft(page, site, "firefox.old");
 });
 
-test("what waits when the page is left arrives", async () => {
-  await page.evaluate((server) => {
-    const sender = new sdk.Sender({ server, source: "firefox", flushIntervalMs: 3_600_000 });
-    for (let i = 0; i < 500; i++) sender.sendMetric("firefox.left", i);
-  }, site.collector.url);
-  await page.goto("about:blank");
-  await site.collector.arrived('"firefox.left"', 500);
-});
-
-test("a beacon of a line that the package made arrives from pagehide", async () => {
-  await page.evaluate((server) => {
-    const line = `"firefox.beacon" 1 source="firefox"\n`;
-    addEventListener("pagehide", () => navigator.sendBeacon(`${server}/report?f=wavefront`, line));
-  }, site.collector.url);
-  await page.goto("about:blank");
-  await site.collector.arrived('"firefox.beacon"');
-});
+test("what needs a token goes by no beacon", () => keepsWhatNeedsAToken(page, site, "firefox"));
 
 test("a store in IndexedDB keeps lines from one visit to the next", () =>
   survivesTheVisit(page, site, "firefox.stored"));
 
 test("a store in IndexedDB keeps what a page that is left has no room to send", () =>
   keepsWhatDoesNotFit(page, site, "firefox.kept"));
+
+test("the store in IndexedDB keeps the laws that every store has to", () => keepsTheLaws(page, site));
 
 test("a page that is left before its store was opened sends all the same", () =>
   leavesAtOnce(page, site, "firefox.at.once"));

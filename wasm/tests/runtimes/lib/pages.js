@@ -1,9 +1,8 @@
 // A server of pages, with as strict a policy as a page with WebAssembly can have.
 
-import { createServer } from "node:http";
-import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import { extname, join, normalize } from "node:path";
+import { serve } from "./server.js";
 
 /** What a site may ask for at most that uses the package: no inline scripts, no eval, no other origin's code. */
 export const POLICY = [
@@ -31,7 +30,7 @@ const TYPES = {
 /** Serves folders: `folders` says which one stands at which path, `{"/sdk/": "…", "/": "…"}`; the first match wins. */
 export async function servePages(folders) {
   const missing = [];
-  const server = createServer(async (request, response) => {
+  const { url, stop } = await serve(async (request, response) => {
     const path = normalize(decodeURIComponent(new URL(request.url, "http://page").pathname));
     const [prefix, folder] = Object.entries(folders).find(([prefix]) => path.startsWith(prefix)) ?? [];
     const file = folder && join(folder, path.slice(prefix.length) || "index.html");
@@ -50,16 +49,11 @@ export async function servePages(folders) {
     });
     response.end(body);
   });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
 
   return {
-    url: `http://127.0.0.1:${server.address().port}`,
+    url,
     /** What was asked for and is not there. */
     missing,
-    stop() {
-      server.closeAllConnections();
-      server.close();
-    },
+    stop,
   };
 }

@@ -1,14 +1,14 @@
 // An HTTP server between a runtime and the collector: it notes what the requests were, and may answer in its stead.
 
-import { createServer, request as forward } from "node:http";
-import { once } from "node:events";
+import { request as forward } from "node:http";
+import { serve } from "./server.js";
 
 /** Starts a relay to `collector`. */
 export async function startRelay(collector) {
   const seen = [];
   let instead = () => null;
 
-  const server = createServer(async (request, response) => {
+  const { url, stop } = await serve(async (request, response) => {
     const pieces = [];
     try {
       for await (const piece of request) pieces.push(piece);
@@ -33,11 +33,9 @@ export async function startRelay(collector) {
     to.on("error", () => response.destroy());
     to.end(body);
   });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
 
   return {
-    url: `http://127.0.0.1:${server.address().port}`,
+    url,
     /** The requests so far: `{method, url, headers, body}`. */
     seen,
     posts: () => seen.filter((note) => note.method === "POST"),
@@ -45,9 +43,6 @@ export async function startRelay(collector) {
     answer(answer) {
       instead = answer;
     },
-    stop() {
-      server.closeAllConnections();
-      server.close();
-    },
+    stop,
   };
 }

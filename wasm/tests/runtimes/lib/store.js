@@ -2,11 +2,20 @@
 
 import assert from "node:assert/strict";
 import { eventually } from "./collector.js";
+import { visit } from "./leaving.js";
 
-const visit = async (page, url) => {
-  await page.goto(url);
-  await page.waitForFunction(() => globalThis.sdk);
-};
+/** The next visit: a sender with the same store, and a receiver that is there. */
+async function visitAgain(page, site, name) {
+  site.relay.answer(() => null);
+  await visit(page, `${site.url}/store.html`);
+  await page.evaluate(
+    (server, name) => {
+      globalThis.sender = new sdk.Sender({ server, source: "store", store: { name }, flushIntervalMs: 100 });
+    },
+    site.relay.url,
+    name,
+  );
+}
 
 /**
  * Tells the page that it goes, and waits until its store has so many lines. What a browser still writes for a page that is
@@ -56,15 +65,7 @@ export async function survivesTheVisit(page, site, name) {
   const arrived = (await site.collector.lines()).filter((line) => line.includes(`${name}.`));
   assert.deepEqual(arrived, []);
 
-  site.relay.answer(() => null);
-  await visit(page, url);
-  await page.evaluate(
-    (server, name) => {
-      globalThis.sender = new sdk.Sender({ server, source: "store", store: { name }, flushIntervalMs: 100 });
-    },
-    site.relay.url,
-    name,
-  );
+  await visitAgain(page, site, name);
   await site.collector.arrived(`${name}.first`, 300);
   await site.collector.arrived(`${name}.last`, 300);
   const total = await eventually("recovered lines, delivered", async () => {
@@ -107,15 +108,7 @@ export async function keepsWhatDoesNotFit(page, site, name) {
   await leave(page, name, many);
   assert.ok(asked > 0, "some of it was sent");
 
-  site.relay.answer(() => null);
-  await visit(page, url);
-  await page.evaluate(
-    (server, name) => {
-      globalThis.sender = new sdk.Sender({ server, source: "store", store: { name }, flushIntervalMs: 100 });
-    },
-    site.relay.url,
-    name,
-  );
+  await visitAgain(page, site, name);
   await site.collector.arrived(`${name}.many`, many);
   await page.evaluate(() => sender.close());
   assert.deepEqual(await page.evaluate(() => trouble), []);
