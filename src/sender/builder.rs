@@ -14,6 +14,7 @@ use super::hub::Carry;
 use super::incident::Incident;
 use super::keeper::Shelf;
 use super::own::{Known, Wanted};
+use super::routes::Fallbacks;
 use super::tell::Hook;
 use super::{Endpoint, EndpointError, Form, Overflow, Ports, Sender};
 use crate::delivery::{Backoff, Config, Keep, Overflow as QueuePolicy, Replay};
@@ -40,6 +41,8 @@ use crate::{ApplicationTags, Encode, EventForm, Kind, KindSet, Limits, Metric, R
 /// | [`auth_backoff`](Self::auth_backoff) | [`Backoff::AUTH`] |
 /// | [`replay`](Self::replay) | `Idempotent` (TCP) |
 /// | [`replay_window`](Self::replay_window) | 8 MiB, 10 s (TCP) |
+/// | [`fallback`](Self::fallback) | none: one endpoint |
+/// | [`recovery`](Self::recovery) | 30 s |
 /// | [`on_error`](Self::on_error) | nobody is told |
 /// | `token`, `token_provider`, `csp_api_token` or `csp_app` | none: a proxy |
 /// | `tls` | whoever the machine trusts |
@@ -63,6 +66,7 @@ pub struct SenderBuilder {
     hook: Option<Hook>,
     store: Option<(Box<dyn Shelf>, Keep)>,
     own: Wanted,
+    pub(super) fallbacks: Fallbacks,
 }
 
 enum Target {
@@ -121,6 +125,7 @@ impl SenderBuilder {
             hook: None,
             store: None,
             own: Wanted::NOTHING,
+            fallbacks: Fallbacks::NONE,
         }
     }
 
@@ -376,22 +381,36 @@ impl SenderBuilder {
                     events = EventForm::Json;
                     self.config.single = Kind::Event.into();
                 }
+                let given = (self.histogram_port, self.trace_port);
                 let routes = match endpoint.form() {
                     Form::ProxyTcp => {
                         if !backoff_given {
                             self.config.backoff = Backoff::TCP;
                         }
-                        tcp_routes(&endpoint, kinds, self.request_timeout, &self.access)?
+                        self.fallbacks.routes(&endpoint, kinds, given, |endpoint, kinds| {
+                            tcp_routes(endpoint, kinds, self.request_timeout, &self.access)
+                        })?
                     }
                     Form::Unix | Form::File { .. } | Form::Stdout => {
+                        if !self.fallbacks.is_empty() {
+                            return Err(BuildError::Option {
+                                name: "fallback",
+                                expected: "left out where no proxy is the endpoint",
+                            });
+                        }
                         if !backoff_given && endpoint.form() == Form::Unix {
                             self.config.backoff = Backoff::TCP;
                         }
                         std::vec![super::routes::local(&endpoint, self.request_timeout)]
                     }
                     _ => {
-                        let access = (self.access, &self.config, self.plain_token);
-                        http_routes(&endpoint, kinds, self.in_flight.unwrap_or(4), self.request_timeout, access)?
+                        let in_flight = self.in_flight.unwrap_or(4);
+                        let mut access = self.access;
+                        self.fallbacks.routes(&endpoint, kinds, given, |endpoint, kinds| {
+                            let others = access.of_another();
+                            let access = (core::mem::replace(&mut access, others), &self.config, self.plain_token);
+                            http_routes(endpoint, kinds, in_flight, self.request_timeout, access)
+                        })?
                     }
                 };
                 known = Some(endpoint);
@@ -452,6 +471,10 @@ impl SenderBuilder {
             }
             config if !is_wait(config.backoff) => wrong("backoff", WAITS),
             config if !is_wait(config.auth_backoff) => wrong("auth_backoff", WAITS),
+            _ if self.fallbacks.recovery.is_zero() => wrong("recovery", "longer than zero"),
+            _ if !self.fallbacks.is_empty() && matches!(self.target, Target::Own(_)) => {
+                wrong("fallback", "left out over a transport of your own")
+            }
             _ if self.trace_port == Some(0) => wrong("trace_port", "from 1 to 65535"),
             _ if self.histogram_port == Some(0) => wrong("histogram_port", "from 1 to 65535"),
             _ if !takes_anything(&self.limits) => wrong("limits", "at least 1, each of them but the numbers of tags"),

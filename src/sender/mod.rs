@@ -9,6 +9,7 @@ mod builder;
 mod clients;
 mod driver;
 mod error;
+mod fail_over;
 mod handle;
 mod hub;
 mod incident;

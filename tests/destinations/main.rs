@@ -11,4 +11,5 @@ mod chance;
 mod receiver;
 
 mod all;
+mod fail_over;
 mod local;
