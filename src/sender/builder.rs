@@ -18,17 +18,19 @@ use super::routes::Fallbacks;
 use super::tell::Hook;
 use super::{Endpoint, EndpointError, Form, Overflow, Ports, Sender};
 use crate::delivery::{Backoff, Config, Keep, Overflow as QueuePolicy, Replay};
+use crate::line::DefaultTags;
 use crate::store::Store;
 #[cfg(feature = "http")]
 use crate::transport::{Http, HttpBuildError};
 use crate::transport::{Token, Transport};
-use crate::{ApplicationTags, Encode, EventForm, Kind, KindSet, Limits, Metric, Rules, Tags};
+use crate::{ApplicationTags, Encode, EventForm, InvalidInput, Kind, KindSet, Limits, Metric, Rules, Tags};
 
 /// Makes a [`Sender`]. Building it never connects: a dead endpoint does not keep an application from starting.
 ///
 /// | option | default |
 /// |---|---|
 /// | [`source`](Self::source) | the machine's host name |
+/// | [`tags`](Self::tags) | none |
 /// | [`max_queue_size`](Self::max_queue_size) | 50,000 lines a kind |
 /// | [`max_queue_bytes`](Self::max_queue_bytes) | 32 MiB a kind |
 /// | [`batch_size`](Self::batch_size) | 10,000 lines, or 256 KiB |
@@ -67,6 +69,7 @@ pub struct SenderBuilder {
     store: Option<(Box<dyn Shelf>, Keep)>,
     own: Wanted,
     pub(super) fallbacks: Fallbacks,
+    pub(super) tags: Result<DefaultTags, InvalidInput>,
 }
 
 enum Target {
@@ -126,6 +129,7 @@ impl SenderBuilder {
             store: None,
             own: Wanted::NOTHING,
             fallbacks: Fallbacks::NONE,
+            tags: Ok(DefaultTags::default()),
         }
     }
 
@@ -331,6 +335,23 @@ impl SenderBuilder {
         self
     }
 
+    /// Tags that each metric, delta counter, histogram and span gets which has none of that key; finished lines stay as they
+    /// are. Application tags may stand here. The last call counts.
+    ///
+    /// ```
+    /// # use wavefront_sdk::{Metric, sender::SenderBuilder, transport::Memory};
+    /// # let memory = Memory::new();
+    /// let sender = SenderBuilder::over(memory.clone()).source("s").tags([("env", "prod"), ("zone", "a")]).build()?;
+    /// sender.send(Metric::new("cpu.load", 0.5).tag("zone", "b"))?;
+    /// sender.flush_now()?;
+    /// assert_eq!(memory.text(), "\"cpu.load\" 0.5 source=\"s\" \"zone\"=\"b\" \"env\"=\"prod\"\n");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn tags(mut self, tags: impl Tags) -> Self {
+        self.tags = DefaultTags::new(&tags);
+        self
+    }
+
     /// How long a request may take, from the look-up of the name to the end of the answer; over TCP, how long a batch may
     /// take to be written.
     pub fn request_timeout(mut self, timeout: Duration) -> Self {
@@ -433,6 +454,7 @@ impl SenderBuilder {
             kinds,
             overflow,
             endpoint: known,
+            tags: self.tags.unwrap_or_default(),
         };
         let shared = Shared::start(self.config, routes, self.store, self.hook, own).map_err(BuildError::Thread)?;
         Ok(Sender::new(shared, settings))
@@ -471,6 +493,7 @@ impl SenderBuilder {
             }
             config if !is_wait(config.backoff) => wrong("backoff", WAITS),
             config if !is_wait(config.auth_backoff) => wrong("auth_backoff", WAITS),
+            _ if self.tags.is_err() => wrong("tags", "what a line may have, each key once"),
             _ if self.fallbacks.recovery.is_zero() => wrong("recovery", "longer than zero"),
             _ if !self.fallbacks.is_empty() && matches!(self.target, Target::Own(_)) => {
                 wrong("fallback", "left out over a transport of your own")

@@ -152,6 +152,7 @@ impl Stand {
             kinds: KindSet::ALL,
             overflow: Overflow::DropNewest,
             endpoint: None,
+            tags: Default::default(),
         };
         Self { sender: Sender::new(shared, settings), got, store }
     }
