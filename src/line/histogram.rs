@@ -1,5 +1,7 @@
 //! `!M [timestamp] #count mean … "name" source="src" "k"="v"…`: a line a granularity.
 
+#[cfg(feature = "std")]
+use super::DefaultTags;
 use super::compact::{self, AnyTags};
 use super::metric::put_rest;
 use super::number::{is_finite, put_f64, put_u64, with_f64};
@@ -21,6 +23,24 @@ impl<T: Tags> Encode for Histogram<'_, T> {
 
     fn encode_compact(&self, rules: &Rules<'_>, lines: &mut Slice<'_>) -> Result<u32, EncodeError<Full>> {
         compact::lines(lines, rules.limits.histogram_line, &mut |out| put_histogram::<dyn AnyTags>(self, rules, out))
+    }
+
+    #[cfg(feature = "std")]
+    fn encode_with<S: Sink + ?Sized>(
+        &self,
+        tags: &DefaultTags,
+        rules: &Rules<'_>,
+        sink: &mut S,
+    ) -> Result<u32, EncodeError<S::Full>> {
+        Histogram {
+            name: self.name,
+            centroids: self.centroids,
+            granularities: self.granularities,
+            timestamp: self.timestamp,
+            source: self.source,
+            tags: tags.behind(&self.tags),
+        }
+        .encode(rules, sink)
     }
 }
 

@@ -1,5 +1,7 @@
 //! `"name" value [timestamp] source="src" "k"="v"…`: metrics and delta counters.
 
+#[cfg(feature = "std")]
+use super::DefaultTags;
 use super::compact::{self, AnyTags};
 use super::number::{is_finite, is_zero, put_f64, put_u64};
 use super::out::{Out, Put};
@@ -23,6 +25,23 @@ impl<T: Tags> Encode for Metric<'_, T> {
     fn encode_compact(&self, rules: &Rules<'_>, lines: &mut Slice<'_>) -> Result<u32, EncodeError<Full>> {
         compact::lines(lines, rules.limits.metric_line, &mut |out| put_metric::<dyn AnyTags>(self, rules, out))
     }
+
+    #[cfg(feature = "std")]
+    fn encode_with<S: Sink + ?Sized>(
+        &self,
+        tags: &DefaultTags,
+        rules: &Rules<'_>,
+        sink: &mut S,
+    ) -> Result<u32, EncodeError<S::Full>> {
+        Metric {
+            name: self.name,
+            value: self.value,
+            timestamp: self.timestamp,
+            source: self.source,
+            tags: tags.behind(&self.tags),
+        }
+        .encode(rules, sink)
+    }
 }
 
 impl<T: Tags> Encode for DeltaCounter<'_, T> {
@@ -34,6 +53,17 @@ impl<T: Tags> Encode for DeltaCounter<'_, T> {
 
     fn encode_compact(&self, rules: &Rules<'_>, lines: &mut Slice<'_>) -> Result<u32, EncodeError<Full>> {
         compact::lines(lines, rules.limits.metric_line, &mut |out| put_delta::<dyn AnyTags>(self, rules, out))
+    }
+
+    #[cfg(feature = "std")]
+    fn encode_with<S: Sink + ?Sized>(
+        &self,
+        tags: &DefaultTags,
+        rules: &Rules<'_>,
+        sink: &mut S,
+    ) -> Result<u32, EncodeError<S::Full>> {
+        DeltaCounter { name: self.name, value: self.value, source: self.source, tags: tags.behind(&self.tags) }
+            .encode(rules, sink)
     }
 }
 

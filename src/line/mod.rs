@@ -1,6 +1,8 @@
 //! Data to lines: the encoders, and where they write to.
 
 pub(crate) mod compact;
+#[cfg(feature = "std")]
+mod default_tags;
 mod event;
 mod histogram;
 mod json;
@@ -20,6 +22,8 @@ pub(crate) mod text;
 #[cfg(feature = "std")]
 mod to_line_data;
 
+#[cfg(feature = "std")]
+pub use default_tags::{Behind, DefaultTags};
 pub use limits::{EventForm, Limits, Rules};
 pub use sink::{Count, Full, Sink, Slice};
 #[cfg(feature = "std")]
@@ -102,5 +106,36 @@ pub trait Encode {
         lines: &mut Slice<'_>,
     ) -> Result<Option<Kind>, EncodeError<Full>> {
         self.encode_companion(rules, lines)
+    }
+
+    /// As [`encode`](Self::encode), with those of `tags` whose keys the datum has not. What has no such tags is written as it
+    /// is: events, span logs, source tags.
+    ///
+    /// # Errors
+    /// As [`encode`](Self::encode).
+    #[cfg(feature = "std")]
+    fn encode_with<S: Sink + ?Sized>(
+        &self,
+        tags: &DefaultTags,
+        rules: &Rules<'_>,
+        sink: &mut S,
+    ) -> Result<u32, EncodeError<S::Full>> {
+        let _ = tags;
+        self.encode(rules, sink)
+    }
+
+    /// As [`encode_companion`](Self::encode_companion), with the tags of [`encode_with`](Self::encode_with).
+    ///
+    /// # Errors
+    /// As [`encode`](Self::encode).
+    #[cfg(feature = "std")]
+    fn encode_companion_with<S: Sink + ?Sized>(
+        &self,
+        tags: &DefaultTags,
+        rules: &Rules<'_>,
+        sink: &mut S,
+    ) -> Result<Option<Kind>, EncodeError<S::Full>> {
+        let _ = tags;
+        self.encode_companion(rules, sink)
     }
 }

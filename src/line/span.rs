@@ -8,6 +8,8 @@ use super::point::source;
 use super::seen::{Seen, among};
 use super::span_logs::put_span_logs;
 use super::text::{Name, Text};
+#[cfg(feature = "std")]
+use super::{Behind, DefaultTags};
 use super::{Encode, Full, Rules, Sink, Slice};
 use crate::{EncodeError, Field, InvalidInput, Kind, Problem, Span, Tags};
 
@@ -72,6 +74,34 @@ impl<T: Tags> Encode for Span<'_, T> {
         })?;
         Ok(Some(Kind::SpanLogs))
     }
+
+    #[cfg(feature = "std")]
+    fn encode_with<S: Sink + ?Sized>(
+        &self,
+        tags: &DefaultTags,
+        rules: &Rules<'_>,
+        sink: &mut S,
+    ) -> Result<u32, EncodeError<S::Full>> {
+        with_tags(self, tags).encode(rules, sink)
+    }
+
+    #[cfg(feature = "std")]
+    fn encode_companion_with<S: Sink + ?Sized>(
+        &self,
+        tags: &DefaultTags,
+        rules: &Rules<'_>,
+        sink: &mut S,
+    ) -> Result<Option<Kind>, EncodeError<S::Full>> {
+        with_tags(self, tags).encode_companion(rules, sink)
+    }
+}
+
+#[cfg(feature = "std")]
+const fn with_tags<'a, T: Tags>(span: &'a Span<'a, T>, tags: &'a DefaultTags) -> Span<'a, Behind<'a, T>> {
+    let Span { name, start_millis, duration_millis, source, trace_id, span_id, parents, follows_from, logs, .. } =
+        *span;
+    let tags = tags.behind(&span.tags);
+    Span { name, start_millis, duration_millis, source, trace_id, span_id, parents, follows_from, logs, tags }
 }
 
 fn end_line(end: &[u8], out: &mut (impl Put + ?Sized)) -> Result<u32, InvalidInput> {

@@ -110,6 +110,15 @@ impl Access {
     pub(super) fn tcp(&self, endpoint: &Endpoint, kind: Kind) -> Result<Tcp, BuildError> {
         Ok(endpoint.tcp(kind)?)
     }
+
+    /// The same for a proxy beside the endpoint, which takes no tokens.
+    pub(super) fn of_another(&self) -> Self {
+        Self {
+            #[cfg(feature = "tls")]
+            tls: self.tls.clone(),
+            ..Self::default()
+        }
+    }
 }
 
 #[cfg(feature = "http")]

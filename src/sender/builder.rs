@@ -14,20 +14,23 @@ use super::hub::Carry;
 use super::incident::Incident;
 use super::keeper::Shelf;
 use super::own::{Known, Wanted};
+use super::routes::Fallbacks;
 use super::tell::Hook;
 use super::{Endpoint, EndpointError, Form, Overflow, Ports, Sender};
 use crate::delivery::{Backoff, Config, Keep, Overflow as QueuePolicy, Replay};
+use crate::line::DefaultTags;
 use crate::store::Store;
 #[cfg(feature = "http")]
 use crate::transport::{Http, HttpBuildError};
 use crate::transport::{Token, Transport};
-use crate::{ApplicationTags, Encode, EventForm, Kind, KindSet, Limits, Metric, Rules, Tags};
+use crate::{ApplicationTags, Encode, EventForm, InvalidInput, Kind, KindSet, Limits, Metric, Rules, Tags};
 
 /// Makes a [`Sender`]. Building it never connects: a dead endpoint does not keep an application from starting.
 ///
 /// | option | default |
 /// |---|---|
 /// | [`source`](Self::source) | the machine's host name |
+/// | [`tags`](Self::tags) | none |
 /// | [`max_queue_size`](Self::max_queue_size) | 50,000 lines a kind |
 /// | [`max_queue_bytes`](Self::max_queue_bytes) | 32 MiB a kind |
 /// | [`batch_size`](Self::batch_size) | 10,000 lines, or 256 KiB |
@@ -40,6 +43,8 @@ use crate::{ApplicationTags, Encode, EventForm, Kind, KindSet, Limits, Metric, R
 /// | [`auth_backoff`](Self::auth_backoff) | [`Backoff::AUTH`] |
 /// | [`replay`](Self::replay) | `Idempotent` (TCP) |
 /// | [`replay_window`](Self::replay_window) | 8 MiB, 10 s (TCP) |
+/// | [`fallback`](Self::fallback) | none: one endpoint |
+/// | [`recovery`](Self::recovery) | 30 s |
 /// | [`on_error`](Self::on_error) | nobody is told |
 /// | `token`, `token_provider`, `csp_api_token` or `csp_app` | none: a proxy |
 /// | `tls` | whoever the machine trusts |
@@ -63,6 +68,8 @@ pub struct SenderBuilder {
     hook: Option<Hook>,
     store: Option<(Box<dyn Shelf>, Keep)>,
     own: Wanted,
+    pub(super) fallbacks: Fallbacks,
+    pub(super) tags: Result<DefaultTags, InvalidInput>,
 }
 
 enum Target {
@@ -121,6 +128,8 @@ impl SenderBuilder {
             hook: None,
             store: None,
             own: Wanted::NOTHING,
+            fallbacks: Fallbacks::NONE,
+            tags: Ok(DefaultTags::default()),
         }
     }
 
@@ -326,6 +335,23 @@ impl SenderBuilder {
         self
     }
 
+    /// Tags that each metric, delta counter, histogram and span gets which has none of that key; finished lines stay as they
+    /// are. Application tags may stand here. The last call counts.
+    ///
+    /// ```
+    /// # use wavefront_sdk::{Metric, sender::SenderBuilder, transport::Memory};
+    /// # let memory = Memory::new();
+    /// let sender = SenderBuilder::over(memory.clone()).source("s").tags([("env", "prod"), ("zone", "a")]).build()?;
+    /// sender.send(Metric::new("cpu.load", 0.5).tag("zone", "b"))?;
+    /// sender.flush_now()?;
+    /// assert_eq!(memory.text(), "\"cpu.load\" 0.5 source=\"s\" \"zone\"=\"b\" \"env\"=\"prod\"\n");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn tags(mut self, tags: impl Tags) -> Self {
+        self.tags = DefaultTags::new(&tags);
+        self
+    }
+
     /// How long a request may take, from the look-up of the name to the end of the answer; over TCP, how long a batch may
     /// take to be written.
     pub fn request_timeout(mut self, timeout: Duration) -> Self {
@@ -376,22 +402,36 @@ impl SenderBuilder {
                     events = EventForm::Json;
                     self.config.single = Kind::Event.into();
                 }
+                let given = (self.histogram_port, self.trace_port);
                 let routes = match endpoint.form() {
                     Form::ProxyTcp => {
                         if !backoff_given {
                             self.config.backoff = Backoff::TCP;
                         }
-                        tcp_routes(&endpoint, kinds, self.request_timeout, &self.access)?
+                        self.fallbacks.routes(&endpoint, kinds, given, |endpoint, kinds| {
+                            tcp_routes(endpoint, kinds, self.request_timeout, &self.access)
+                        })?
                     }
                     Form::Unix | Form::File { .. } | Form::Stdout => {
+                        if !self.fallbacks.is_empty() {
+                            return Err(BuildError::Option {
+                                name: "fallback",
+                                expected: "left out where no proxy is the endpoint",
+                            });
+                        }
                         if !backoff_given && endpoint.form() == Form::Unix {
                             self.config.backoff = Backoff::TCP;
                         }
                         std::vec![super::routes::local(&endpoint, self.request_timeout)]
                     }
                     _ => {
-                        let access = (self.access, &self.config, self.plain_token);
-                        http_routes(&endpoint, kinds, self.in_flight.unwrap_or(4), self.request_timeout, access)?
+                        let in_flight = self.in_flight.unwrap_or(4);
+                        let mut access = self.access;
+                        self.fallbacks.routes(&endpoint, kinds, given, |endpoint, kinds| {
+                            let others = access.of_another();
+                            let access = (core::mem::replace(&mut access, others), &self.config, self.plain_token);
+                            http_routes(endpoint, kinds, in_flight, self.request_timeout, access)
+                        })?
                     }
                 };
                 known = Some(endpoint);
@@ -414,6 +454,7 @@ impl SenderBuilder {
             kinds,
             overflow,
             endpoint: known,
+            tags: self.tags.unwrap_or_default(),
         };
         let shared = Shared::start(self.config, routes, self.store, self.hook, own).map_err(BuildError::Thread)?;
         Ok(Sender::new(shared, settings))
@@ -452,6 +493,11 @@ impl SenderBuilder {
             }
             config if !is_wait(config.backoff) => wrong("backoff", WAITS),
             config if !is_wait(config.auth_backoff) => wrong("auth_backoff", WAITS),
+            _ if self.tags.is_err() => wrong("tags", "what a line may have, each key once"),
+            _ if self.fallbacks.recovery.is_zero() => wrong("recovery", "longer than zero"),
+            _ if !self.fallbacks.is_empty() && matches!(self.target, Target::Own(_)) => {
+                wrong("fallback", "left out over a transport of your own")
+            }
             _ if self.trace_port == Some(0) => wrong("trace_port", "from 1 to 65535"),
             _ if self.histogram_port == Some(0) => wrong("histogram_port", "from 1 to 65535"),
             _ if !takes_anything(&self.limits) => wrong("limits", "at least 1, each of them but the numbers of tags"),

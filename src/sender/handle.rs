@@ -13,6 +13,7 @@ use super::stripes::{Filled, Full};
 use super::sync::Instant;
 use super::{Endpoint, SenderBuilder};
 use crate::delivery::{Ledger, Refused, Ticket};
+use crate::line::DefaultTags;
 use crate::transport::Failure;
 use crate::{
     DeltaCounter, Encode, EncodeError, EventForm, Granularities, Histogram, Kind, KindSet, Limits, Metric, Rules, Span,
@@ -80,12 +81,14 @@ pub(super) struct Settings {
     pub(super) kinds: KindSet,
     pub(super) overflow: Overflow,
     pub(super) endpoint: Option<Endpoint>,
+    /// What data get that have none of their keys.
+    pub(super) tags: DefaultTags,
 }
 
 impl Settings {
     /// Whether data become the same lines by both.
     pub(super) fn has_rules_of(&self, other: &Self) -> bool {
-        self.rules() == other.rules()
+        self.rules() == other.rules() && self.tags == other.tags
     }
 
     pub(super) fn rules(&self) -> Rules<'_> {
@@ -166,10 +169,18 @@ impl Sender {
     pub(super) fn encode<D: Encode>(&self, data: &D, scratch: &mut Vec<u8>) -> Result<Encoded, SendError> {
         let kind = data.kind();
         self.admits(kind)?;
-        let rules = self.settings().rules();
-        let lines = data.encode(&rules, scratch).map_err(|error| self.invalid(kind, error))?;
-        let end = scratch.len();
-        let companion = data.encode_companion(&rules, scratch).map_err(|error| self.invalid(kind, error))?;
+        let (rules, tags) = (self.settings().rules(), &self.settings().tags);
+        let invalid = |error| self.invalid(kind, error);
+        let (lines, end, companion);
+        if tags.is_empty() {
+            lines = data.encode(&rules, scratch).map_err(invalid)?;
+            end = scratch.len();
+            companion = data.encode_companion(&rules, scratch).map_err(invalid)?;
+        } else {
+            lines = data.encode_with(tags, &rules, scratch).map_err(invalid)?;
+            end = scratch.len();
+            companion = data.encode_companion_with(tags, &rules, scratch).map_err(invalid)?;
+        }
         Ok(Encoded { kind, lines, end, companion })
     }
 

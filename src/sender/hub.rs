@@ -30,6 +30,7 @@ pub(super) type Queue = Delivery<Segment, Box<[Slot<Segment>]>, Box<[Lane<Large>
 /// A transport whatever its error type.
 pub(super) trait Carry: Send {
     fn send(&mut self, batch: Batch<'_>) -> Result<Accepted, Failed>;
+    fn connect(&mut self, timeout: Duration) -> Result<(), Failed>;
     fn probe(&mut self) -> Result<(), Failed>;
     fn unacknowledged(&mut self) -> Option<u64>;
     fn status(&mut self) -> Option<u16>;
@@ -55,6 +56,10 @@ impl<E: TransportError> From<E> for Failed {
 impl<T: Transport + Send> Carry for T {
     fn send(&mut self, batch: Batch<'_>) -> Result<Accepted, Failed> {
         Ok(Transport::send(self, batch)?)
+    }
+
+    fn connect(&mut self, timeout: Duration) -> Result<(), Failed> {
+        Ok(Transport::connect(self, timeout)?)
     }
 
     fn probe(&mut self) -> Result<(), Failed> {

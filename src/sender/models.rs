@@ -79,6 +79,10 @@ impl Carry for Receiver {
         Ok(if matches!(self.answer, Answer::Writes) { Accepted::Written } else { Accepted::Delivered })
     }
 
+    fn connect(&mut self, _: Duration) -> Result<(), Failed> {
+        Ok(())
+    }
+
     fn probe(&mut self) -> Result<(), Failed> {
         Ok(())
     }
@@ -148,6 +152,7 @@ impl Stand {
             kinds: KindSet::ALL,
             overflow: Overflow::DropNewest,
             endpoint: None,
+            tags: Default::default(),
         };
         Self { sender: Sender::new(shared, settings), got, store }
     }

@@ -56,7 +56,7 @@ impl Sender {
     /// [`SendError::Invalid`] where no line can say it, [`SendError::NoPort`] or [`SendError::Unsupported`] where the
     /// endpoint does not take it.
     pub fn prepare(&self, name: &str, source: &str, tags: impl Tags) -> Result<Series, SendError> {
-        let metric = Metric::new(name, 0.0).source(source).tags(tags);
+        let metric = Metric::new(name, 0.0).source(source).tags(self.settings().tags.behind(&tags));
         self.series(Prepared::metric(&metric, &self.settings().rules()))
     }
 
@@ -65,7 +65,7 @@ impl Sender {
     /// # Errors
     /// As [`prepare`](Self::prepare).
     pub fn prepare_delta_counter(&self, name: &str, source: &str, tags: impl Tags) -> Result<Series, SendError> {
-        let counter = DeltaCounter::new(name, 0.0).source(source).tags(tags);
+        let counter = DeltaCounter::new(name, 0.0).source(source).tags(self.settings().tags.behind(&tags));
         self.series(Prepared::delta_counter(&counter, &self.settings().rules()))
     }
 

@@ -184,6 +184,16 @@ pub trait Transport {
     /// Whatever kept the batch, or a part of it, from being accepted.
     fn send(&mut self, batch: Batch<'_>) -> Result<Accepted, Self::Error>;
 
+    /// Makes the connection that the next `send` would make, if there is none, within `timeout`: for those who choose among
+    /// several receivers.
+    ///
+    /// # Errors
+    /// [`Failure::Connect`] where there is nobody to connect to.
+    fn connect(&mut self, timeout: Duration) -> Result<(), Self::Error> {
+        let _ = timeout;
+        Ok(())
+    }
+
     /// Looks whether the connection still stands, without sending.
     ///
     /// # Errors
@@ -245,6 +255,10 @@ impl<T: Transport + ?Sized> Transport for &mut T {
         (**self).send(batch)
     }
 
+    fn connect(&mut self, timeout: Duration) -> Result<(), Self::Error> {
+        (**self).connect(timeout)
+    }
+
     fn probe(&mut self) -> Result<(), Self::Error> {
         (**self).probe()
     }
@@ -280,6 +294,10 @@ impl<T: Transport + ?Sized> Transport for std::boxed::Box<T> {
 
     fn send(&mut self, batch: Batch<'_>) -> Result<Accepted, Self::Error> {
         (**self).send(batch)
+    }
+
+    fn connect(&mut self, timeout: Duration) -> Result<(), Self::Error> {
+        (**self).connect(timeout)
     }
 
     fn probe(&mut self) -> Result<(), Self::Error> {

@@ -87,6 +87,13 @@ impl Transport for UnixSocket {
         self.named(sent).map(|()| Accepted::Written)
     }
 
+    fn connect(&mut self, timeout: Duration) -> Result<(), UnixSocketError> {
+        let usual = core::mem::replace(&mut self.line.dial.connect_timeout, timeout);
+        let connected = self.line.connected().map(|_| ());
+        self.line.dial.connect_timeout = usual;
+        self.named(connected)
+    }
+
     /// Looks for a close or a reset of the peer; bytes that it sent are thrown away.
     fn probe(&mut self) -> Result<(), UnixSocketError> {
         let seen = self.line.probe();

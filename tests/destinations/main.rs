@@ -11,4 +11,6 @@ mod chance;
 mod receiver;
 
 mod all;
+mod env;
+mod fail_over;
 mod local;
