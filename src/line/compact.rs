@@ -8,6 +8,9 @@ use crate::{EncodeError, InvalidInput, Tags};
 /// flash than the time is worth. (With `--cfg no_shortcuts` everything goes the long way elsewhere too: for tests.)
 pub(crate) const SHORTCUTS: bool = !cfg!(any(target_os = "none", no_shortcuts));
 
+/// Whether there is room for shortcuts that are for speed alone, and for a table: a page loads every byte.
+pub(crate) const ROOMY: bool = SHORTCUTS && !cfg!(target_family = "wasm");
+
 /// Tags of a type that is not known.
 pub(crate) trait AnyTags {
     /// Calls `each` once a pair, in order, until it says no.
