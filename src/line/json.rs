@@ -1,5 +1,6 @@
 //! Strings in JSON, by RFC 8259.
 
+use super::compact::SHORTCUTS;
 use super::number::hex_digit;
 use super::out::Put;
 use super::text::{all_words, json_word};
@@ -73,8 +74,17 @@ impl<P: Put + ?Sized> Put for Json<'_, P> {
 /// A JSON string, quotes and all, of bytes that are text.
 pub(crate) fn put_string(text: &[u8], out: &mut (impl Put + ?Sized)) {
     out.put(b"\"");
-    Json(out).put(text);
+    put_inside(text, out);
     out.put(b"\"");
+}
+
+/// What stands between the quotes.
+#[inline]
+pub(crate) fn put_inside(text: &[u8], out: &mut (impl Put + ?Sized)) {
+    if SHORTCUTS && all_words(text, json_word) {
+        return out.put(text);
+    }
+    Json(out).put(text);
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::compact::SHORTCUTS;
+use super::compact::{SHORTCUTS};
 use super::out::Put;
 use super::shortest::Shortest;
 
@@ -116,6 +116,40 @@ pub(crate) const fn hex_digit(nibble: u8) -> u8 {
 
 #[inline]
 fn hyphenated(id: &Uuid) -> [u8; 36] {
+    if PAIRED == 0 { by_words(id) } else { by_pairs(id.as_bytes()) }
+}
+
+/// How many bytes have their digits in a table.
+const PAIRED: usize = if SHORTCUTS { 256 } else { 0 };
+
+/// The two digits of every byte, where there is room for such a table.
+static PAIRS: [[u8; 2]; PAIRED] = {
+    let (mut pairs, mut byte) = ([[0; 2]; PAIRED], 0);
+    while byte < pairs.len() {
+        let digits = *b"0123456789abcdef";
+        pairs[byte] = [digits[byte >> 4], digits[byte & 0xF]];
+        byte += 1;
+    }
+    pairs
+};
+
+/// Where the digits of each byte stand.
+const PLACES: [usize; 16] = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
+
+#[inline]
+fn by_pairs(bytes: &[u8; 16]) -> [u8; 36] {
+    let mut text = [b'-'; 36];
+    for (place, byte) in PLACES.iter().zip(bytes) {
+        let to = text.get_mut(*place..).and_then(<[u8]>::first_chunk_mut);
+        if let (Some(to), Some(pair)) = (to, PAIRS.get(usize::from(*byte))) {
+            *to = *pair;
+        }
+    }
+    text
+}
+
+#[inline]
+fn by_words(id: &Uuid) -> [u8; 36] {
     let (id, dash) = (id.as_u128(), b'-');
     let [a0, a1, a2, a3, a4, a5, a6, a7] = hexadecimal((id >> 96) as u32);
     let [b0, b1, b2, b3, c0, c1, c2, c3] = hexadecimal((id >> 64) as u32);

@@ -1,16 +1,16 @@
 //! `"name" source="src" traceId=… spanId=… parent=…* followsFrom=…* "k"="v"…* start duration`: spans.
 
-use super::compact::{self, AnyTags};
+use super::compact::{self, AnyTags, SHORTCUTS};
 use super::json::Json;
 use super::number::{put_id, put_u64};
 use super::out::{Out, Put};
 use super::point::source;
 use super::seen::{Seen, among};
 use super::span_logs::put_span_logs;
-use super::text::{Name, Text};
+use super::text::{Name, Text, are_plain, fingerprint};
 #[cfg(feature = "std")]
 use super::{Behind, DefaultTags};
-use super::{Encode, Full, Rules, Sink, Slice};
+use super::{Encode, Full, Limits, Rules, Sink, Slice};
 use crate::{EncodeError, Field, InvalidInput, Kind, Problem, Span, Tags};
 
 /// The mark of a span that has logs. It is written last, and only once.
@@ -167,25 +167,18 @@ fn put_tags<T: Tags + ?Sized>(
     let (mut given, mut count) = (0, fixed);
     tags.try_each(&mut |key, value| {
         given += 1;
-        if marked && key == MARK {
-            return Ok(());
+        if !(SHORTCUTS && is_ordinary(key, value, limits)) {
+            return put_odd_tag(tags, given, (key, value), marked, limits, &mut seen, &mut count, out);
         }
-        let name = Name::span_key(key, Field::SpanTagKey)?;
-        if matches!(key, "source" | "host" | "traceId" | "spanId" | "parent" | "followsFrom") {
-            return Err(InvalidInput::new(Field::SpanTagKey, Problem::ReservedKey));
-        }
-        name.check(limits.span_tag_key, Field::SpanTagKey)?;
-        let text = Text::new(value, Field::SpanTagValue)?;
-        let same = |key: &str, value: &str| {
-            Name::span_key(key, Field::SpanTagKey).is_ok_and(|key| key.is(&name))
-                && Text::new(value, Field::SpanTagValue).is_ok_and(|value| value.is(&text))
-        };
-        if seen.may_have(name.fingerprint()) && among(tags, given - 1, &same) {
-            return Ok(());
-        }
-        count += 1;
-        if count <= limits.span_tags {
-            put_tag(&name, &text, out);
+        if !(seen.may_have(fingerprint(key.as_bytes())) && is_among(tags, given - 1, key, value)) {
+            count += 1;
+            if count <= limits.span_tags {
+                out.put(b" \"");
+                out.put(key.as_bytes());
+                out.put(b"\"=\"");
+                out.put(value.as_bytes());
+                out.put(b"\"");
+            }
         }
         Ok(())
     })?;
@@ -198,13 +191,65 @@ fn put_tags<T: Tags + ?Sized>(
     Ok(())
 }
 
+/// Whether the tag is written as it is, and nothing else is to be said of it but whether it is there already.
 #[inline]
-fn put_tag(name: &Name<'_>, text: &Text<'_>, out: &mut (impl Put + ?Sized)) {
-    out.put(b" \"");
-    name.put(out);
-    out.put(b"\"=\"");
-    text.put(out);
-    out.put(b"\"");
+fn is_ordinary(key: &str, value: &str, limits: &Limits) -> bool {
+    // One that starts with a digit may be all digits.
+    key.len() <= limits.span_tag_key
+        && key.as_bytes().first().is_some_and(|first| *first >= b'A')
+        && are_plain(key, value)
+        && !is_reserved(key)
+        && key != MARK
+}
+
+fn is_reserved(key: &str) -> bool {
+    matches!(key, "source" | "host" | "traceId" | "spanId" | "parent" | "followsFrom")
+}
+
+/// Checks any tag, the `given`th, and writes it if it is not there already.
+#[cold]
+#[allow(clippy::too_many_arguments, reason = "the variables of the loop it is the long way of")]
+fn put_odd_tag<T: Tags + ?Sized>(
+    tags: &T,
+    given: usize,
+    (key, value): (&str, &str),
+    marked: bool,
+    limits: &Limits,
+    seen: &mut Seen,
+    count: &mut usize,
+    out: &mut (impl Put + ?Sized),
+) -> Result<(), InvalidInput> {
+    if marked && key == MARK {
+        return Ok(());
+    }
+    let name = Name::span_key(key, Field::SpanTagKey)?;
+    if is_reserved(key) {
+        return Err(InvalidInput::new(Field::SpanTagKey, Problem::ReservedKey));
+    }
+    name.check(limits.span_tag_key, Field::SpanTagKey)?;
+    let text = Text::new(value, Field::SpanTagValue)?;
+    if seen.may_have(name.fingerprint()) && is_among(tags, given - 1, key, value) {
+        return Ok(());
+    }
+    *count += 1;
+    if *count <= limits.span_tags {
+        out.put(b" \"");
+        name.put(out);
+        out.put(b"\"=\"");
+        text.put(out);
+        out.put(b"\"");
+    }
+    Ok(())
+}
+
+/// Whether one of the first `count` tags is written as this one.
+#[cold]
+fn is_among<T: Tags + ?Sized>(tags: &T, count: usize, key: &str, value: &str) -> bool {
+    fn written<'a>(key: &'a str, value: &'a str) -> Option<(Name<'a>, Text<'a>)> {
+        Some((Name::span_key(key, Field::SpanTagKey).ok()?, Text::new(value, Field::SpanTagValue).ok()?))
+    }
+    let Some((name, text)) = written(key, value) else { return false };
+    among(tags, count, &|key, value| written(key, value).is_some_and(|(key, value)| key.is(&name) && value.is(&text)))
 }
 
 #[cfg(test)]

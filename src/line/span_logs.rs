@@ -2,12 +2,12 @@
 
 use uuid::Uuid;
 
-use super::compact;
-use super::json::{Json, put_string};
+use super::compact::{self, SHORTCUTS};
+use super::json::{Json, put_inside, put_string};
 use super::number::{put_id, put_u64};
 use super::out::{Out, Put};
 use super::seen::Seen;
-use super::text::Name;
+use super::text::{Name, fingerprint};
 use super::{Encode, Full, Rules, Sink, Slice};
 use crate::{EncodeError, Field, InvalidInput, Kind, Problem, SpanLog, SpanLogs, parse};
 
@@ -59,12 +59,12 @@ pub(crate) fn put_span_logs(
     put_id(trace_id, out);
     out.put(b"\",\"spanId\":\"");
     put_id(span_id, out);
-    out.put(b"\"");
+    let mut before: &[u8] = b"\",\"logs\":[{\"timestamp\":";
     if let Some(secondary_id) = secondary_id {
-        out.put(b",\"_spanSecondaryId\":");
+        out.put(b"\",\"_spanSecondaryId\":");
         put_string(secondary_id.as_bytes(), out);
+        before = b",\"logs\":[{\"timestamp\":";
     }
-    let mut before: &[u8] = b",\"logs\":[{\"timestamp\":";
     for log in logs {
         out.put(before);
         put_log(log, out)?;
@@ -81,22 +81,24 @@ fn put_log(log: &SpanLog<'_>, out: &mut (impl Put + ?Sized)) -> Result<(), Inval
         return Err(InvalidInput::new(Field::Timestamp, Problem::TooLarge));
     }
     put_u64(log.timestamp, out);
-    out.put(b",\"fields\":{");
+    let mut before: &[u8] = b",\"fields\":{\"";
     let mut seen = Seen::new();
     for (index, &(key, value)) in log.fields.iter().enumerate() {
-        // The key goes out as it is. The name only finds those that may be repeated.
-        let name = Name::parts(key, Field::SpanLogKey)?;
-        if seen.may_have(name.fingerprint()) && log.fields.iter().take(index).any(|(other, _)| *other == key) {
+        // The key goes out as it is. The fingerprint only finds those that may be repeated.
+        let fingerprint = match key.as_bytes().first() {
+            Some(b'!'..0x80) if SHORTCUTS => fingerprint(key.as_bytes()),
+            _ => Name::parts(key, Field::SpanLogKey)?.fingerprint(),
+        };
+        if seen.may_have(fingerprint) && log.fields.iter().take(index).any(|(other, _)| *other == key) {
             return Err(InvalidInput::new(Field::SpanLogKey, Problem::RepeatedKey));
         }
-        if index > 0 {
-            out.put(b",");
-        }
-        put_string(key.as_bytes(), out);
-        out.put(b":");
-        put_string(value.as_bytes(), out);
+        out.put(before);
+        put_inside(key.as_bytes(), out);
+        out.put(b"\":\"");
+        put_inside(value.as_bytes(), out);
+        before = b"\",\"";
     }
-    out.put(b"}}");
+    out.put(if log.fields.is_empty() { b",\"fields\":{}}" } else { b"\"}}" });
     Ok(())
 }
 

@@ -7,7 +7,7 @@ use super::measure::{Compared, median, side_by_side};
 use super::peers::{Cadence, Questdb, python};
 use super::rows::{Better, Row};
 
-const ROUNDS: usize = 300;
+const ROUNDS: usize = 200;
 const LINES: usize = 4096;
 /// Rounds with the Python SDK, each a process.
 const PYTHON_ROUNDS: usize = 7;

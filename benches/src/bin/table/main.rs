@@ -15,6 +15,9 @@ fn main() {
     let input = Input::new();
     let mut report = Report::new();
     report.section("Against the limit", encoders::against_the_limit(&input));
+    if python == "quick" {
+        return;
+    }
     report.section("The reader", encoders::reader(&input));
     report.section("Against peers", encoders::against_peers(&input, &python));
     report.write();
