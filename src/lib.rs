@@ -37,6 +37,9 @@
 //!   [`transport`] and [`store`].
 //! - `alloc`: segments in boxes, lines in a `Vec`, and the `Endpoint` that a URL speaks of, where there is an allocator.
 //! - `std` (default): `Sender` with its background driver, TCP lines, in-memory transports for tests.
+//! - `tls` (default): TCP lines over TLS, on `rustls`, and the options of TLS that HTTP shares.
+//! - `ring` (default): the cryptography of TLS where no other is given. Without it, one has to be given, or installed for the
+//!   process; that goes for all of `http`, too.
 //! - `http` (default): direct ingestion, and proxies over HTTP(S), on `reqwest` and `rustls`.
 //! - `gzip` (default): bodies from 1 KiB are compressed.
 //! - `log`, `tracing`: what goes wrong is said to the crate of that name, a few lines however much fails.

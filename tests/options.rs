@@ -92,6 +92,20 @@ fn every_option_is_walked() {
     }
 }
 
+/// Those of tokens and TLS are walked where there are services for them.
+#[test]
+fn every_option_of_access_is_walked() {
+    let source = include_str!("../src/sender/access.rs");
+    let walks = [include_str!("auth/main.rs"), include_str!("tls/options.rs")].concat();
+    let options = source.lines().filter_map(|line| line.trim().strip_prefix("pub fn ")?.split_once("(mut self"));
+    let options: Vec<_> = options.map(|(name, _)| name).collect();
+    assert!(options.contains(&"tls") && options.len() >= 5, "{options:?}");
+    for option in options {
+        let walked = [format!("(\"{option}\", |b|"), format!("\"{option} has to be")];
+        assert!(walked.iter().any(|walk| walks.contains(walk)), "{option}");
+    }
+}
+
 #[test]
 fn the_right_values_at_the_edge_are_taken() {
     let right: &[fn(SenderBuilder) -> SenderBuilder] = &[

@@ -20,6 +20,7 @@ use crate::transport::Tcp;
 use crate::transport::Tls;
 #[cfg(feature = "http")]
 use crate::transport::{Csp, CspBuildError, CspBuilder, HttpBuilder, TokenProvider};
+use crate::vitals::AuthType;
 
 /// What was said of it.
 #[derive(Default)]
@@ -39,6 +40,18 @@ pub(super) struct Access {
 enum Provider {
     Own(Arc<dyn TokenProvider>),
     Csp(Box<CspBuilder>),
+}
+
+#[cfg(feature = "http")]
+impl Provider {
+    /// The option that it was given by.
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Own(_) => "token_provider",
+            Self::Csp(csp) if csp.is_app() => "csp_app",
+            Self::Csp(_) => "csp_api_token",
+        }
+    }
 }
 
 #[cfg(feature = "tls")]
@@ -90,6 +103,31 @@ impl SenderBuilder {
 }
 
 impl Access {
+    /// An error that names what has been said and is of no use.
+    pub(super) fn unused(&self, expected: &'static str) -> Result<(), BuildError> {
+        #[cfg(feature = "tls")]
+        if self.tls.is_some() {
+            return Err(BuildError::Option { name: "tls", expected });
+        }
+        #[cfg(feature = "http")]
+        if let Some(provider) = &self.provider {
+            return Err(BuildError::Option { name: provider.name(), expected });
+        }
+        let _ = expected;
+        Ok(())
+    }
+
+    /// How own metrics say that a sender shows who it is, where it does.
+    pub(super) fn auth_type(&self) -> AuthType {
+        match self {
+            #[cfg(feature = "http")]
+            Self { provider: Some(Provider::Csp(csp)), .. } if csp.is_app() => AuthType::CspClientCredentials,
+            #[cfg(feature = "http")]
+            Self { provider: Some(Provider::Csp(_)), .. } => AuthType::CspApiToken,
+            _ => AuthType::WavefrontApiToken,
+        }
+    }
+
     /// A transport to the endpoint's port for `kind`.
     #[cfg(feature = "tls")]
     pub(super) fn tcp(&self, endpoint: &Endpoint, kind: Kind) -> Result<Tcp, BuildError> {

@@ -370,8 +370,11 @@ impl SenderBuilder {
         let mut kinds = KindSet::ALL;
         let mut events = EventForm::Line;
         let mut known = None;
+        let auth = self.access.auth_type();
         let target = match self.target {
-            Target::Own(carrier) => Err(carrier),
+            Target::Own(carrier) => {
+                self.access.unused("left out with a transport of one's own").map(|()| Err(carrier))?
+            }
             Target::Endpoint(endpoint) => Ok(endpoint),
             // As an endpoint it is the same as `http://`, which may take one.
             Target::Url(url) if (self.token.is_some() || self.access.has_tokens()) && is_proxy(&url) => {
@@ -422,6 +425,7 @@ impl SenderBuilder {
                         if !backoff_given && endpoint.form() == Form::Unix {
                             self.config.backoff = Backoff::TCP;
                         }
+                        self.access.unused("left out with an endpoint on this machine")?;
                         std::vec![super::routes::local(&endpoint, self.request_timeout)]
                     }
                     _ => {
@@ -446,7 +450,7 @@ impl SenderBuilder {
         };
         let source = self.source.filter(|source| !source.trim().is_empty());
         let queue = Known { kinds, lines: self.config.queue_lines };
-        let own = self.own.of(known.as_ref(), source.as_deref(), self.limits, queue)?;
+        let own = self.own.of(known.as_ref(), auth, source.as_deref(), self.limits, queue)?;
         let settings = Settings {
             default_source: source.or_else(|| if self.source_needed { None } else { host_name() }),
             limits: self.limits,

@@ -90,6 +90,7 @@ impl Wanted {
     pub(super) fn of(
         &self,
         endpoint: Option<&Endpoint>,
+        auth: AuthType,
         source: Option<&str>,
         limits: Limits,
         queue: Known,
@@ -105,7 +106,7 @@ impl Wanted {
         }
         let form = endpoint.map(Endpoint::form);
         let labels = match form {
-            Some(Form::Direct) => Labels::direct(AuthType::WavefrontApiToken),
+            Some(Form::Direct) => Labels::direct(auth),
             _ => Labels::proxy(),
         };
         let is_receiver = matches!(form, Some(Form::Direct | Form::ProxyHttp | Form::ProxyTcp));

@@ -3,7 +3,7 @@
 //! | transport | takes lines to | feature |
 //! |---|---|---|
 //! | `Http` | an HTTP(S) receiver that answers: direct ingestion, a proxy | `http` |
-//! | `Tcp` | a proxy's port for lines, which does not answer | `std` |
+//! | `Tcp` | a proxy's port for lines, which does not answer | `std`, over TLS `tls` |
 //! | `UnixSocket` | a Unix socket, which does not answer | `std` |
 //! | `File`, `Stdout` | a file, the standard output | `std` |
 //! | `Lines` | any stream, without an answer: a UART, a socket | `embedded-io-v0_7`, async `embedded-io-async-v0_7` |

@@ -317,6 +317,15 @@ fn every_wrong_option_is_an_error_that_names_it() {
         assert!(error.to_string().starts_with(&format!("{option} has to be ")), "{number}: {error}");
         shows_no_secret(&format!("{error} {error:?}"));
     }
+    let of_own: [(&str, Change); 3] = [
+        ("csp_api_token", |b| b.csp_api_token(SECRET)),
+        ("csp_app", |b| b.csp_app("id", SECRET, Some(""))),
+        ("token_provider", |b| b.token_provider(Token::new(SECRET).unwrap())),
+    ];
+    for (option, change) in of_own {
+        let error = change(SenderBuilder::over(transport::Memory::new())).build().unwrap_err();
+        assert!(error.to_string().starts_with(&format!("{option} has to be left out")), "{error}");
+    }
     let of_url = |url: &str| match Sender::builder(url).csp_api_token(SECRET).build().unwrap_err() {
         BuildError::Endpoint(error) => error,
         other => panic!("{other:?}"),

@@ -25,8 +25,10 @@ struct Receiver {
 
 struct Standing {
     accepting: JoinHandle<()>,
-    connections: Arc<Mutex<Vec<(TcpStream, JoinHandle<()>)>>>,
+    connections: Arc<Mutex<Connections>>,
 }
+
+type Connections = Vec<(TcpStream, JoinHandle<()>)>;
 
 impl Receiver {
     fn new() -> Self {

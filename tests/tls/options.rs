@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use wavefront_sdk::Sender;
-use wavefront_sdk::sender::BuildError;
+use wavefront_sdk::sender::{BuildError, SenderBuilder};
 use wavefront_sdk::transport::Tls;
 
 use crate::authority::{Authority, NOW};
@@ -45,8 +45,11 @@ fn every_wrong_option_is_an_error_that_names_it() {
             assert!(secrets.iter().all(|secret| !shown.contains(secret)), "{shown}");
         }
     }
-    let error = Sender::builder("tcp://h").tls(ca()).build().unwrap_err();
-    assert!(error.to_string().starts_with("tls has to be left out"), "{error}");
+    let own = SenderBuilder::over(wavefront_sdk::transport::Memory::new());
+    for builder in [Sender::builder("tcp://h"), Sender::builder("stdout:"), own] {
+        let error = builder.tls(ca()).build().unwrap_err();
+        assert!(error.to_string().starts_with("tls has to be left out"), "{error}");
+    }
     let right = ca().client_pem(&one.certificate, &one.key);
     for url in ["https://127.0.0.1:1", "http://127.0.0.1:1", "tcp+tls://127.0.0.1:1"] {
         Sender::builder(url).tls(right.clone()).build().unwrap().close(std::time::Duration::ZERO);

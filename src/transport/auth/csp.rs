@@ -85,10 +85,14 @@ impl Csp {
         CspBuilder::new(Credentials::ApiToken(token.trim().to_owned()))
     }
 
-    /// Tokens as an OAuth app with the grant `client_credentials`, in the organisation `org` or in the app's own.
+    /// Tokens as an OAuth app with the grant `client_credentials`, in the organisation `org` or, without one, in the app's own.
     pub fn app(id: &str, secret: &str, org: Option<&str>) -> CspBuilder {
         let (id, secret) = (id.trim().to_owned(), secret.trim().to_owned());
-        CspBuilder::new(Credentials::App { id, secret, org: org.map(str::trim).map(str::to_owned) })
+        CspBuilder::new(Credentials::App {
+            id,
+            secret,
+            org: org.map(str::trim).filter(|org| !org.is_empty()).map(str::to_owned),
+        })
     }
 }
 
@@ -291,6 +295,11 @@ impl CspBuilder {
             backoff: Backoff::HTTP,
             auth_backoff: Backoff::AUTH,
         }
+    }
+
+    /// Whether it is for an OAuth app.
+    pub(crate) const fn is_app(&self) -> bool {
+        matches!(self.credentials, Credentials::App { .. })
     }
 
     /// Another service than [`Csp::BASE`]: `https://host[:port][/path]`.
