@@ -22,6 +22,7 @@ use wavefront_sdk::parse::{Line, Text};
 mod printed;
 mod refused;
 mod sent;
+mod several;
 mod spool;
 mod wrong;
 

@@ -105,6 +105,17 @@ pub(crate) enum End {
     Failed(io::Error),
 }
 
+impl End {
+    /// The same, for somebody else.
+    pub(crate) fn again(&self) -> Self {
+        match self {
+            Self::Whole => Self::Whole,
+            Self::Stopped(line) => Self::Stopped(*line),
+            Self::Failed(error) => Self::Failed(io::Error::new(error.kind(), error.to_string())),
+        }
+    }
+}
+
 /// What the records of an input are read with.
 pub(crate) struct Feed<'f> {
     /// The input's name.

@@ -19,6 +19,7 @@ mod json;
 mod record;
 mod secrets;
 mod send;
+mod several;
 mod shown;
 mod signals;
 mod size;

@@ -32,8 +32,11 @@ impl fmt::Debug for Secret {
 
 /// `text` without the secrets of this process's command line and environment: an error of usage repeats arguments.
 pub(crate) fn redacted(text: &str) -> String {
-    let arguments: Vec<String> =
+    let mut arguments: Vec<String> =
         env::args_os().skip(1).map(|argument| argument.to_string_lossy().into_owned()).collect();
+    if let Some(urls) = env::var_os("WAVEFRONT_URL") {
+        arguments.extend(urls.to_string_lossy().split_whitespace().map(str::to_owned));
+    }
     let token = env::var_os("WAVEFRONT_TOKEN").map(|token| token.to_string_lossy().into_owned());
     without(text, secrets(&arguments).chain(token))
 }

@@ -9,21 +9,23 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::json;
 use wavefront_sdk::delivery::Row;
 use wavefront_sdk::sender::{Endpoint, Form, SenderBuilder};
 use wavefront_sdk::transport::Token;
-use wavefront_sdk::{Kind, KindSet, Metric, Overflow};
+use wavefront_sdk::{Kind, KindSet, Metric, MultiSender, Overflow, Sender};
 
 use crate::duration;
 use crate::feed::{Deliver, End, Feed, Outlet, Print, Tally, say};
 use crate::json;
 use crate::secrets::Secret;
+use crate::several::{self, DeliverAll};
 use crate::shown::printable;
 use crate::signals::Interrupt;
-use crate::spool::{self, Choice};
+use crate::spool::{self, Choice, Spool};
 use crate::summary::Summary;
 use crate::tags::Added;
-use crate::watch;
+use crate::watch::{self, Outcome};
 
 /// A failed command line or set-up.
 const USAGE: u8 = 2;
@@ -51,6 +53,10 @@ Examples:
   wavefront send records.jsonl --to proxy://localhost:2878 --spool waiting
   wavefront send --to proxy://localhost:2878 --spool waiting < /dev/null
       what an earlier run left in the spool, and nothing new
+  wavefront send records.jsonl --to proxy://proxy-1:2878 --to proxy://proxy-2:2878
+      everything to both, each with a summary of its own
+  WAVEFRONT_URL=proxy://proxy-1:2878 WAVEFRONT_TAGS=env=prod wavefront send records.jsonl
+      the same as --to and --tag; several URLs stand with spaces between them
   wavefront send records.jsonl --dry-run
 
 Records (optional: timestamp, source, tags, parents, follows_from, span_logs, end_time, annotations):
@@ -79,20 +85,21 @@ pub(crate) struct Args {
     #[arg(value_name = "FILE", conflicts_with = "metric")]
     file: Option<PathBuf>,
 
-    /// Where to send: see below.
-    #[arg(long, value_name = "URL")]
-    to: Option<Secret>,
+    /// Where to send: see below. Given several times, all of them get everything.
+    #[arg(long, value_name = "URL", env = "WAVEFRONT_URL", hide_env_values = true, value_delimiter = ' ')]
+    to: Vec<Secret>,
 
     /// The source of JSON records that have none, or a blank one. Without it they are errors; the point of --metric
     /// takes this machine's name.
-    #[arg(long, value_name = "SOURCE")]
+    #[arg(long, value_name = "SOURCE", env = "WAVEFRONT_SOURCE")]
     source: Option<String>,
 
-    /// The API token of direct ingestion.
+    /// The API token of direct ingestion. [env: WAVEFRONT_TOKEN, for https:// only]
     #[arg(long, value_name = "TOKEN")]
     token: Option<Secret>,
 
     /// Add this tag to JSON metrics, deltas, histograms and spans that have none of its key; may be repeated.
+    /// [env: WAVEFRONT_TAGS=KEY=VALUE,KEY=VALUE]
     #[arg(long = "tag", value_name = "KEY=VALUE")]
     tags: Vec<String>,
 
@@ -125,9 +132,9 @@ pub(crate) fn run(args: Args) -> ExitCode {
     let json = args.json;
     let dry = args.dry_run;
     match Plan::new(args).and_then(Plan::run) {
-        Ok(summary) => {
-            report(&summary, json, dry);
-            ExitCode::from(summary.status())
+        Ok(summaries) => {
+            report(&summaries, json, dry);
+            ExitCode::from(status(&summaries))
         }
         Err(text) => {
             say(&format!("error: {text}"));
@@ -136,10 +143,22 @@ pub(crate) fn run(args: Args) -> ExitCode {
     }
 }
 
-fn report(summary: &Summary, json: bool, dry: bool) {
-    let text = if json { format!("{}\n", summary.to_json()) } else { summary.to_text() };
+/// Lost lines of one endpoint are worse than waiting ones of another.
+fn status(summaries: &[Summary]) -> u8 {
+    let all = || summaries.iter().map(Summary::status);
+    all().find(|status| *status == 1).or_else(|| all().max()).unwrap_or_default()
+}
+
+fn report(summaries: &[Summary], json: bool, dry: bool) {
+    let text = match summaries {
+        [summary] if json => format!("{}\n", summary.to_json()),
+        _ if json => {
+            format!("{}\n", json!({ "endpoints": summaries.iter().map(Summary::to_json).collect::<Vec<_>>() }))
+        }
+        _ => summaries.iter().map(Summary::to_text).collect::<Vec<_>>().join("\n"),
+    };
     // The lines are there.
-    let taken = dry || summary.endpoint.as_deref() == Some("stdout:");
+    let taken = dry || summaries.iter().any(|summary| summary.endpoint.as_deref() == Some("stdout:"));
     if json && !taken {
         let mut stdout = io::stdout().lock();
         if let Err(error) = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush())
@@ -154,7 +173,7 @@ fn report(summary: &Summary, json: bool, dry: bool) {
 
 /// A command line that was checked.
 struct Plan {
-    endpoint: Option<Endpoint>,
+    endpoints: Vec<Endpoint>,
     source: Option<String>,
     added: Added,
     input: Input,
@@ -173,19 +192,23 @@ enum Input {
 
 impl Plan {
     fn new(args: Args) -> Result<Self, String> {
-        let endpoint = match &args.to {
-            Some(url) => Some(endpoint(url, args.token.as_ref())?),
-            None if args.dry_run => None,
-            None => {
-                return Err(
-                    "no endpoint: give --to URL, such as --to proxy://localhost:2878, or --dry-run to see the \
-                            lines"
-                        .to_owned(),
-                );
-            }
-        };
+        let urls = args.to.iter().filter(|url| !url.expose().trim().is_empty());
+        // One token among several endpoints is for those that can take it.
+        let https = |url: &Secret| url.expose().trim().get(..8).is_some_and(|it| it.eq_ignore_ascii_case("https://"));
+        let several = urls.clone().count() > 1 && urls.clone().any(https);
+        let token = |url: &Secret| args.token.as_ref().filter(|_| !several || https(url));
+        let endpoints: Vec<_> = urls.map(|url| endpoint(url, token(url))).collect::<Result<_, _>>()?;
+        if endpoints.is_empty() && !args.dry_run {
+            return Err(
+                "no endpoint: give --to URL, such as --to proxy://localhost:2878, or --dry-run to see the lines"
+                    .to_owned(),
+            );
+        }
         let choice = args.spool.check()?;
-        let added = Added::parse(&args.tags)?;
+        if endpoints.len() > 1 && choice.has_spool() {
+            return Err("--spool: it holds the lines of one endpoint, and there are several".to_owned());
+        }
+        let added = Added::parse_or_environment(&args.tags)?;
         let mut source = args.source.filter(|source| !source.trim().is_empty());
         if let Some(source) = &source {
             Metric::new("m", 1.0).source(source).line().map_err(|invalid| format!("--source: {invalid}"))?;
@@ -213,23 +236,32 @@ impl Plan {
             }
             _ => (Input::Stdin, "-".to_owned()),
         };
-        Ok(Self { endpoint, source, added, input, name, dry_run: args.dry_run, give_up: args.give_up, choice })
+        Ok(Self { endpoints, source, added, input, name, dry_run: args.dry_run, give_up: args.give_up, choice })
     }
 
-    fn run(self) -> Result<Summary, String> {
+    fn run(self) -> Result<Vec<Summary>, String> {
         let started = Instant::now();
         let tally = Arc::new(Tally::default());
-        let mut summary = if self.dry_run { Ok(self.print(&tally)) } else { self.deliver(&tally) }?;
-        summary.records = tally.records();
-        summary.invalid = Summary::invalid_of(&tally);
-        summary.elapsed = started.elapsed();
-        Ok(summary)
+        let mut summaries = match &*self.endpoints {
+            _ if self.dry_run => vec![self.print(&tally)],
+            [one] => {
+                let one = one.clone();
+                vec![self.deliver(one, &tally)?]
+            }
+            _ => self.deliver_to_all(&tally)?,
+        };
+        for summary in &mut summaries {
+            summary.records = tally.records();
+            summary.invalid = Summary::invalid_of(&tally);
+            summary.elapsed = started.elapsed();
+        }
+        Ok(summaries)
     }
 
-    fn summary(&self, rows: [Row; Kind::COUNT], read: Option<End>) -> Summary {
+    fn summary(&self, endpoint: Option<&Endpoint>, rows: [Row; Kind::COUNT], read: Option<End>) -> Summary {
         Summary {
             spool: None,
-            endpoint: self.endpoint.as_ref().filter(|_| !self.dry_run).map(ToString::to_string),
+            endpoint: endpoint.map(ToString::to_string),
             input: self.name.clone(),
             records: 0,
             invalid: [0; Kind::COUNT + 1],
@@ -244,7 +276,7 @@ impl Plan {
 
     fn print(mut self, tally: &Tally) -> Summary {
         // What a run without this option would refuse is refused here.
-        let is_direct = self.endpoint.as_ref().is_some_and(|endpoint| endpoint.form() == Form::Direct);
+        let is_direct = self.endpoints.iter().any(|endpoint| endpoint.form() == Form::Direct);
         let kinds = if is_direct { KindSet::ALL.without(Kind::SourceTag) } else { KindSet::ALL };
         let mut print = Print::new(BufWriter::with_capacity(64 << 10, io::stdout().lock()), self.source.take(), kinds);
         let bar = ProgressBar::hidden();
@@ -264,12 +296,11 @@ impl Plan {
         for (row, (lines, skipped)) in rows.iter_mut().zip(print.lines.iter().zip(&print.skipped)) {
             (row.accepted, row.delivered, row.skipped) = (*lines as usize, *lines as usize, *skipped as usize);
         }
-        self.summary(rows, Some(read))
+        self.summary(None, rows, Some(read))
     }
 
-    fn deliver(mut self, tally: &Arc<Tally>) -> Result<Summary, String> {
-        let endpoint = self.endpoint.clone().ok_or("no endpoint")?;
-        let mut builder = SenderBuilder::to_endpoint(endpoint.clone())
+    fn builder(&self, endpoint: &Endpoint) -> SenderBuilder {
+        let builder = SenderBuilder::to_endpoint(endpoint.clone())
             .require_source()
             // What leaves is what came in.
             .own_metrics(None)
@@ -279,36 +310,67 @@ impl Plan {
             .in_flight(3)
             // Lines of a slow input should not look like lines that cannot leave.
             .flush_interval((self.give_up / 4).clamp(Duration::from_millis(10), Duration::from_secs(1)));
-        if let Some(source) = self.source.take() {
-            builder = builder.source(source);
+        match &self.source {
+            Some(source) => builder.source(source.clone()),
+            None => builder,
         }
+    }
+
+    /// A sender as the options have it. A file can wait.
+    fn sender(
+        &self,
+        endpoint: &Endpoint,
+        warn: impl Fn(&str) + Send + Sync + 'static,
+    ) -> Result<(Sender, Option<Spool>), String> {
+        let choice = self.choice.clone();
+        let (builder, spool) = choice.apply(self.builder(endpoint), endpoint, Overflow::Block(Duration::MAX), warn)?;
+        Ok((builder.build().map_err(|error| error.to_string())?, spool))
+    }
+
+    /// What reads the input into an outlet.
+    fn reading(
+        &mut self,
+        mut outlet: impl Outlet + Send + 'static,
+        tally: &Arc<Tally>,
+        bar: &ProgressBar,
+    ) -> impl FnOnce() -> End + Send + 'static {
         let input = core::mem::replace(&mut self.input, Input::Stdin);
-        let bar = bar(&input);
-        let warns = bar.clone();
-        let warn = move |text: &str| warns.suspend(|| say(text));
-        // A file can wait.
-        let (builder, spool) =
-            core::mem::take(&mut self.choice).apply(builder, &endpoint, Overflow::Block(Duration::MAX), warn)?;
-        let sender = builder.build().map_err(|error| error.to_string())?;
-        let interrupt = Interrupt::listen().map_err(|error| format!("cannot listen to signals: {error}"))?;
-
-        let mut outlet = Deliver::new(sender.clone());
         let (name, added) = (self.name.clone(), self.added.clone());
-        let (counts, shared_bar) = (Arc::clone(tally), bar.clone());
-        let read = move || {
-            let feed = Feed { name: &name, added: &added, tally: &counts, bar: &shared_bar };
-            input.feed(&feed, &mut outlet)
-        };
-        let outcome = watch::run(&sender, spool.as_ref(), self.give_up, &bar, tally, &interrupt, read)
-            .map_err(|error| format!("cannot start a thread: {error}"))?;
+        let (tally, bar) = (Arc::clone(tally), bar.clone());
+        move || input.feed(&Feed { name: &name, added: &added, tally: &tally, bar: &bar }, &mut outlet)
+    }
 
-        let mut rows = [Row::default(); Kind::COUNT];
-        rows.iter_mut().zip(outcome.ledger.rows()).for_each(|(row, (_, counted))| *row = *counted);
-        let mut summary = self.summary(rows, outcome.read);
-        (summary.gave_up, summary.interrupted) = (outcome.gave_up, outcome.interrupted);
-        summary.last_error = outcome.last_error;
+    fn deliver(mut self, endpoint: Endpoint, tally: &Arc<Tally>) -> Result<Summary, String> {
+        let bar = bar(&self.input);
+        let warns = bar.clone();
+        let (sender, spool) = self.sender(&endpoint, move |text| warns.suspend(|| say(text)))?;
+        let interrupt = Interrupt::listen().map_err(|error| format!("cannot listen to signals: {error}"))?;
+        let read = self.reading(Deliver::new(sender.clone()), tally, &bar);
+        let outcome = watch::run(&sender, spool.as_ref(), self.give_up, &bar, tally, &interrupt, read);
+        let mut summary = self.ended(&endpoint, outcome.map_err(|error| format!("cannot start a thread: {error}"))?);
         summary.spool = spool;
         Ok(summary)
+    }
+
+    fn deliver_to_all(mut self, tally: &Arc<Tally>) -> Result<Vec<Summary>, String> {
+        let endpoints = core::mem::take(&mut self.endpoints);
+        let bar = bar(&self.input);
+        let senders = endpoints.iter().map(|endpoint| Ok(self.sender(endpoint, say)?.0));
+        let senders: Vec<Sender> = senders.collect::<Result<_, String>>()?;
+        let interrupt = Interrupt::listen().map_err(|error| format!("cannot listen to signals: {error}"))?;
+        let read = self.reading(DeliverAll::new(MultiSender::new(senders.clone())), tally, &bar);
+        let outcomes = several::run(&senders, self.give_up, &bar, tally, &interrupt, read)
+            .map_err(|error| format!("cannot start a thread: {error}"))?;
+        Ok(endpoints.iter().zip(outcomes).map(|(endpoint, outcome)| self.ended(endpoint, outcome)).collect())
+    }
+
+    fn ended(&self, endpoint: &Endpoint, outcome: Outcome) -> Summary {
+        let mut rows = [Row::default(); Kind::COUNT];
+        rows.iter_mut().zip(outcome.ledger.rows()).for_each(|(row, (_, counted))| *row = *counted);
+        let mut summary = self.summary(Some(endpoint), rows, outcome.read);
+        (summary.gave_up, summary.interrupted) = (outcome.gave_up, outcome.interrupted);
+        summary.last_error = outcome.last_error;
+        summary
     }
 }
 

@@ -90,7 +90,7 @@ fn policy(text: &str) -> Result<Overflow, String> {
 }
 
 /// Options that go together.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Choice {
     spool: Option<(PathBuf, Keep)>,
     pub(crate) overflow: Option<Overflow>,
@@ -166,6 +166,11 @@ impl Options {
 }
 
 impl Choice {
+    /// Whether there is one.
+    pub(crate) const fn has_spool(&self) -> bool {
+        self.spool.is_some()
+    }
+
     /// Opens the spool, and puts everything into effect; `otherwise` is the command's own policy where none was chosen.
     /// `warn` is told when the spool fails.
     pub(crate) fn apply(

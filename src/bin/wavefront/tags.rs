@@ -33,6 +33,18 @@ impl Added {
         Ok(Self(tags))
     }
 
+    /// Reads `KEY=VALUE` arguments; where there are none, what `WAVEFRONT_TAGS` says, with commas between them.
+    pub(crate) fn parse_or_environment(arguments: &[String]) -> Result<Self, String> {
+        match std::env::var_os("WAVEFRONT_TAGS") {
+            Some(tags) if arguments.is_empty() => {
+                let tags = tags.into_string().map_err(|_| "WAVEFRONT_TAGS: its value is not Unicode")?;
+                let tags = tags.split(',').map(str::trim).filter(|tag| !tag.is_empty()).map(str::to_owned);
+                Self::parse(&tags.collect::<Vec<_>>()).map_err(|error| error.replace("--tag", "WAVEFRONT_TAGS:"))
+            }
+            _ => Self::parse(arguments),
+        }
+    }
+
     /// A record's own tags, then those of the command line whose key it does not have.
     pub(crate) fn to<'r>(&'r self, own: &'r [(Text<'r>, Text<'r>)]) -> impl Tags {
         let missing: Vec<&Tag> = self.0.iter().filter(|tag| !own.iter().any(|(key, _)| tag.is(key.as_ref()))).collect();

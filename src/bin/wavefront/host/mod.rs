@@ -74,7 +74,7 @@ Exit status: 0 if everything was delivered, 1 if lines were lost, 2 if it could
 not start, 3 if nothing was lost, but lines wait in the spool.")]
 pub(crate) struct Args {
     /// Where to send: proxy://HOST, http://HOST:2878, tcp://HOST:2878, or https://HOST with a token.
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", env = "WAVEFRONT_URL", hide_env_values = true)]
     to: Secret,
 
     /// The API token, for direct ingestion over https://. [default: the variable WAVEFRONT_TOKEN]
@@ -82,10 +82,10 @@ pub(crate) struct Args {
     token: Option<Secret>,
 
     /// The name this machine goes by. [default: its host name]
-    #[arg(long)]
+    #[arg(long, env = "WAVEFRONT_SOURCE")]
     source: Option<String>,
 
-    /// A tag for every line; may be repeated.
+    /// A tag for every line; may be repeated. [env: WAVEFRONT_TAGS=KEY=VALUE,KEY=VALUE]
     #[arg(long = "tag", value_name = "KEY=VALUE")]
     tags: Vec<String>,
 
@@ -149,7 +149,7 @@ impl Agent {
                         with --spool, store";
             return Err(text.to_owned());
         }
-        let added = Added::parse(&tags)?;
+        let added = Added::parse_or_environment(&tags)?;
         let source = source.map(|source| source.trim().to_owned()).filter(|source| !source.is_empty());
         let source = source.or_else(machine).ok_or("this machine has no name: give one with --source")?;
         let builder = SenderBuilder::to_endpoint(endpoint.clone())
