@@ -121,9 +121,7 @@ impl Access {
     pub(super) fn auth_type(&self) -> AuthType {
         match self {
             #[cfg(feature = "http")]
-            Self { provider: Some(Provider::Csp(csp)), .. } if csp.is_app() => AuthType::CspClientCredentials,
-            #[cfg(feature = "http")]
-            Self { provider: Some(Provider::Csp(_)), .. } => AuthType::CspApiToken,
+            Self { provider: Some(Provider::Csp(csp)), .. } => csp.auth_type(),
             _ => AuthType::WavefrontApiToken,
         }
     }
@@ -242,5 +240,23 @@ impl Access {
 impl fmt::Debug for Access {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Access").finish_non_exhaustive()
+    }
+}
+
+#[cfg(all(test, feature = "http"))]
+mod tests {
+    use super::*;
+    use crate::Sender;
+
+    #[test]
+    fn own_metrics_say_how_the_sender_is_let_in() {
+        let builder = || Sender::builder("https://example.com");
+        for (builder, auth) in [
+            (builder().token("t"), AuthType::WavefrontApiToken),
+            (builder().csp_api_token("t"), AuthType::CspApiToken),
+            (builder().csp_app("id", "secret", None), AuthType::CspClientCredentials),
+        ] {
+            assert_eq!(builder.access.auth_type(), auth);
+        }
     }
 }

@@ -23,7 +23,7 @@ use crate::store::Store;
 #[cfg(feature = "http")]
 use crate::transport::{Http, HttpBuildError};
 use crate::transport::{Token, Transport};
-use crate::{ApplicationTags, Encode, EventForm, InvalidInput, Kind, KindSet, Limits, Metric, Rules, Tags};
+use crate::{ApplicationTags, Encode, EventForm, InvalidInput, KindSet, Limits, Metric, Rules, Tags};
 
 /// Makes a [`Sender`]. Building it never connects: a dead endpoint does not keep an application from starting.
 ///
@@ -397,14 +397,9 @@ impl SenderBuilder {
                     traces: self.trace_port.or(traces),
                 });
                 endpoint.supported()?;
-                if !endpoint.is_local() {
-                    kinds = Kind::ALL.into_iter().filter(|kind| endpoint.ports().of(*kind).is_some()).collect();
-                }
-                if endpoint.form() == Form::Direct {
-                    kinds = kinds.without(Kind::SourceTag);
-                    events = EventForm::Json;
-                    self.config.single = Kind::Event.into();
-                }
+                kinds = endpoint.kinds();
+                events = endpoint.event_form();
+                self.config.single = endpoint.single();
                 let given = (self.histogram_port, self.trace_port);
                 let routes = match endpoint.form() {
                     Form::ProxyTcp => {
