@@ -48,7 +48,7 @@ impl Provider {
     fn name(&self) -> &'static str {
         match self {
             Self::Own(_) => "token_provider",
-            Self::Csp(csp) if csp.is_app() => "csp_app",
+            Self::Csp(csp) if csp.auth_type() == AuthType::CspClientCredentials => "csp_app",
             Self::Csp(_) => "csp_api_token",
         }
     }
