@@ -6,6 +6,48 @@ use super::scale::{Large, Part, Parts, Size};
 use super::segment::{Buf, NONE, State};
 use crate::Kind;
 
+/// A datum as lines in a buffer: `lines` of `kind` up to `end`, then one of its companion's kind, if it has one.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Encoded {
+    pub(crate) kind: Kind,
+    pub(crate) lines: u32,
+    pub(crate) end: usize,
+    pub(crate) companion: Option<Kind>,
+}
+
+/// Where the lines of a datum are queued.
+pub(crate) trait Intake {
+    type Error;
+
+    /// Queues lines.
+    fn push(&mut self, kind: Kind, lines: &[u8], count: u32) -> Result<(), Self::Error>;
+
+    /// Counts a line for which there is no room.
+    fn refuse(&mut self, kind: Kind);
+
+    /// Whether lines were refused for want of room.
+    fn is_full(error: &Self::Error) -> bool;
+}
+
+impl Encoded {
+    /// Queues the lines, which are all that is in `bytes`: first the datum's own, then its companion's. Where there is no
+    /// room for the first, the companion is of no use, and lost like it. Returns how many lines were queued.
+    pub(crate) fn queue<I: Intake>(&self, bytes: &[u8], queue: &mut I) -> Result<u32, I::Error> {
+        let (first, second) = bytes.split_at_checked(self.end).unwrap_or((bytes, &[]));
+        let pushed = queue.push(self.kind, first, self.lines);
+        match (pushed, self.companion) {
+            (Ok(()), Some(kind)) => queue.push(kind, second, 1).map(|()| self.lines.saturating_add(1)),
+            (Err(error), Some(kind)) => {
+                if I::is_full(&error) {
+                    queue.refuse(kind);
+                }
+                Err(error)
+            }
+            (pushed, None) => pushed.map(|()| self.lines),
+        }
+    }
+}
+
 impl<B: Buf> View<'_, B> {
     /// Queues `count` whole lines of `kind`, each ended by its LF: all of them or none, together and in order.
     ///

@@ -49,6 +49,7 @@ mod watch;
 
 pub use backoff::{Backoff, Millis};
 pub use errand::{Errand, Job, Keep, Loss, Mode, Reply, Request};
+pub(crate) use intake::{Encoded, Intake};
 pub use lane::Lane;
 pub use ledger::{Dropped, Ledger, Row};
 pub use machine::{Action, Config, Delivery, Lease, Overflow, Refused, Report, Ticket, View};

@@ -20,7 +20,7 @@ use crate::transport::Tls;
 #[cfg(feature = "http")]
 use crate::transport::{Http, HttpBuildError, HttpBuilder};
 use crate::transport::{Token, report};
-use crate::{Format, Kind};
+use crate::{EventForm, Format, Kind, KindSet};
 
 /// Where lines go.
 ///
@@ -232,6 +232,25 @@ impl Endpoint {
         self.ports
     }
 
+    /// The kinds that it takes: those whose port is known, and source tags only by way of a proxy.
+    pub fn kinds(&self) -> KindSet {
+        match self.form {
+            Form::Direct => KindSet::ALL.without(Kind::SourceTag),
+            Form::ProxyTcp => Kind::ALL.into_iter().filter(|kind| self.ports.of(*kind).is_some()).collect(),
+            _ => KindSet::ALL,
+        }
+    }
+
+    /// How events are written for it.
+    pub fn event_form(&self) -> EventForm {
+        if self.form == Form::Direct { EventForm::Json } else { EventForm::Line }
+    }
+
+    /// The kinds of which it takes a single line a request.
+    pub fn single(&self) -> KindSet {
+        if self.form == Form::Direct { Kind::Event.into() } else { KindSet::NONE }
+    }
+
     /// The token of direct ingestion.
     pub const fn token(&self) -> Option<&Token> {
         self.token.as_ref()
@@ -355,12 +374,6 @@ impl Endpoint {
         }
     }
 
-    /// Whether there is no network on the way.
-    #[cfg(feature = "std")]
-    pub(crate) const fn is_local(&self) -> bool {
-        matches!(self.form, Form::Unix | Form::File { .. } | Form::Stdout)
-    }
-
     const fn scheme(&self) -> &'static str {
         match (self.form, self.tls) {
             (Form::ProxyTcp, false) => "tcp",
@@ -435,6 +448,27 @@ mod tests {
 
         let given = parsed("https://h").with_token(Token::new("t").unwrap()).unwrap();
         assert_eq!((given.form(), given.token().map(Token::expose)), (Form::Direct, Some("t")));
+    }
+
+    #[test]
+    fn what_it_takes_goes_by_what_it_is() {
+        let all = KindSet::ALL;
+        let direct = parsed("https://t@h");
+        assert_eq!((direct.kinds(), direct.single()), (all.without(Kind::SourceTag), Kind::Event.into()));
+        assert_eq!(direct.event_form(), EventForm::Json);
+        for url in ["https://h", "proxy://h", "tcp://h"] {
+            let proxy = parsed(url);
+            assert_eq!(
+                (proxy.kinds(), proxy.single(), proxy.event_form()),
+                (all, KindSet::NONE, EventForm::Line),
+                "{url}"
+            );
+        }
+        #[cfg(feature = "std")]
+        assert_eq!((parsed("stdout:").kinds(), parsed("stdout:").event_form()), (all, EventForm::Line));
+        let ports = Ports { traces: Some(1), ..Ports::default() };
+        let traces = Endpoint::tcp_proxy("h", ports).unwrap();
+        assert_eq!(traces.kinds(), KindSet::NONE.with(Kind::Span).with(Kind::SpanLogs));
     }
 
     #[test]

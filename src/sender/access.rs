@@ -20,6 +20,7 @@ use crate::transport::Tcp;
 use crate::transport::Tls;
 #[cfg(feature = "http")]
 use crate::transport::{Csp, CspBuildError, CspBuilder, HttpBuilder, TokenProvider};
+use crate::vitals::AuthType;
 
 /// What was said of it.
 #[derive(Default)]
@@ -136,6 +137,14 @@ impl Access {
         }
     }
 
+    /// What a receiver that is no proxy is shown.
+    pub(super) const fn auth_type(&self) -> AuthType {
+        match &self.provider {
+            Some(Provider::Csp(csp)) => csp.auth_type(),
+            Some(Provider::Own(_)) | None => AuthType::WavefrontApiToken,
+        }
+    }
+
     /// Whether there are tokens, and so no proxy.
     pub(super) const fn has_tokens(&self) -> bool {
         self.provider.is_some()
@@ -191,6 +200,11 @@ impl Access {
     }
 
     #[allow(clippy::unused_self)]
+    pub(super) const fn auth_type(&self) -> AuthType {
+        AuthType::NoToken
+    }
+
+    #[allow(clippy::unused_self)]
     pub(super) const fn has_tokens(&self) -> bool {
         false
     }
@@ -204,5 +218,23 @@ impl Access {
 impl fmt::Debug for Access {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Access").finish_non_exhaustive()
+    }
+}
+
+#[cfg(all(test, feature = "http"))]
+mod tests {
+    use super::*;
+    use crate::Sender;
+
+    #[test]
+    fn own_metrics_say_how_the_sender_is_let_in() {
+        let builder = || Sender::builder("https://example.com");
+        for (builder, auth) in [
+            (builder().token("t"), AuthType::WavefrontApiToken),
+            (builder().csp_api_token("t"), AuthType::CspApiToken),
+            (builder().csp_app("id", "secret", None), AuthType::CspClientCredentials),
+        ] {
+            assert_eq!(builder.access.auth_type(), auth);
+        }
     }
 }

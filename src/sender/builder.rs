@@ -23,7 +23,7 @@ use crate::store::Store;
 #[cfg(feature = "http")]
 use crate::transport::{Http, HttpBuildError};
 use crate::transport::{Token, Transport};
-use crate::{ApplicationTags, Encode, EventForm, InvalidInput, Kind, KindSet, Limits, Metric, Rules, Tags};
+use crate::{ApplicationTags, Encode, EventForm, InvalidInput, KindSet, Limits, Metric, Rules, Tags};
 
 /// Makes a [`Sender`]. Building it never connects: a dead endpoint does not keep an application from starting.
 ///
@@ -366,6 +366,7 @@ impl SenderBuilder {
     pub fn build(mut self) -> Result<Sender, BuildError> {
         self.check()?;
         self.access.check(self.token.is_some())?;
+        let auth = self.access.auth_type();
         let backoff_given = self.config.backoff != Backoff::HTTP;
         let mut kinds = KindSet::ALL;
         let mut events = EventForm::Line;
@@ -394,14 +395,9 @@ impl SenderBuilder {
                     traces: self.trace_port.or(traces),
                 });
                 endpoint.supported()?;
-                if !endpoint.is_local() {
-                    kinds = Kind::ALL.into_iter().filter(|kind| endpoint.ports().of(*kind).is_some()).collect();
-                }
-                if endpoint.form() == Form::Direct {
-                    kinds = kinds.without(Kind::SourceTag);
-                    events = EventForm::Json;
-                    self.config.single = Kind::Event.into();
-                }
+                kinds = endpoint.kinds();
+                events = endpoint.event_form();
+                self.config.single = endpoint.single();
                 let given = (self.histogram_port, self.trace_port);
                 let routes = match endpoint.form() {
                     Form::ProxyTcp => {
@@ -446,7 +442,7 @@ impl SenderBuilder {
         };
         let source = self.source.filter(|source| !source.trim().is_empty());
         let queue = Known { kinds, lines: self.config.queue_lines };
-        let own = self.own.of(known.as_ref(), source.as_deref(), self.limits, queue)?;
+        let own = self.own.of(known.as_ref(), auth, (source.as_deref(), self.limits), queue)?;
         let settings = Settings {
             default_source: source.or_else(|| if self.source_needed { None } else { host_name() }),
             limits: self.limits,

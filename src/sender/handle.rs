@@ -12,7 +12,7 @@ use super::error::{FlushError, SendError};
 use super::stripes::{Filled, Full};
 use super::sync::Instant;
 use super::{Endpoint, SenderBuilder};
-use crate::delivery::{Ledger, Refused, Ticket};
+use crate::delivery::{Encoded, Intake, Ledger, Refused, Ticket};
 use crate::line::DefaultTags;
 use crate::transport::Failure;
 use crate::{
@@ -100,12 +100,21 @@ impl Settings {
     }
 }
 
-/// A datum as lines in a buffer: `lines` of `kind` up to `end`, then one of its companion's kind.
-pub(super) struct Encoded {
-    pub(super) kind: Kind,
-    lines: u32,
-    end: usize,
-    companion: Option<Kind>,
+/// As a place where lines are queued: with what a full queue means to the sender.
+impl Intake for &Sender {
+    type Error = SendError;
+
+    fn push(&mut self, kind: Kind, lines: &[u8], count: u32) -> Result<(), SendError> {
+        Sender::push(self, kind, lines, count)
+    }
+
+    fn refuse(&mut self, kind: Kind) {
+        self.shared().lock().refuse(kind, 1);
+    }
+
+    fn is_full(error: &SendError) -> bool {
+        matches!(error, SendError::QueueFull(_) | SendError::StoreFull(_))
+    }
 }
 
 std::thread_local! {
@@ -161,7 +170,7 @@ impl Sender {
     pub fn send<D: Encode>(&self, data: D) -> Result<(), SendError> {
         with_scratch(|scratch| {
             let encoded = self.encode(&data, scratch)?;
-            self.push_encoded(&encoded, scratch)
+            encoded.queue(scratch, &mut &*self).map(drop)
         })
     }
 
@@ -182,22 +191,6 @@ impl Sender {
             companion = data.encode_companion_with(tags, &rules, scratch).map_err(invalid)?;
         }
         Ok(Encoded { kind, lines, end, companion })
-    }
-
-    /// Queues what [`encode`](Self::encode) wrote.
-    pub(super) fn push_encoded(&self, encoded: &Encoded, scratch: &[u8]) -> Result<(), SendError> {
-        let Encoded { kind, lines, end, companion } = *encoded;
-        let (first, second) = scratch.split_at_checked(end).unwrap_or((scratch, &[]));
-        let pushed = self.push(kind, first, lines);
-        match (pushed, companion) {
-            (Ok(()), Some(kind)) => self.push(kind, second, 1),
-            (Err(SendError::QueueFull(_) | SendError::StoreFull(_)), Some(kind)) => {
-                // Of no use without the first, and lost like it.
-                self.shared().lock().refuse(kind, 1);
-                pushed
-            }
-            _ => pushed,
-        }
     }
 
     /// Queues what `encode` writes: lines of one kind.

@@ -7,9 +7,10 @@ use std::sync::Arc;
 use std::vec::Vec;
 
 use super::driver::deadline;
-use super::handle::{Encoded, with_scratch};
+use super::handle::with_scratch;
 use super::sync::Instant;
 use super::{BuildError, FlushError, SendError, Sender, SenderBuilder};
+use crate::delivery::Encoded;
 use crate::delivery::Ledger;
 use crate::{DeltaCounter, Encode, Event, Granularities, Histogram, Metric, Span, SpanLog, Tags, Uuid};
 
@@ -97,7 +98,7 @@ impl MultiSender {
                     };
                     match encoded {
                         Ok(encoded) => {
-                            if let Err(error) = sender.push_encoded(&encoded, scratch) {
+                            if let Err(error) = encoded.queue(scratch, &mut &*sender) {
                                 failed.push((at, error));
                             }
                             ready = Some((sender, encoded));

@@ -90,8 +90,8 @@ impl Wanted {
     pub(super) fn of(
         &self,
         endpoint: Option<&Endpoint>,
-        source: Option<&str>,
-        limits: Limits,
+        auth: AuthType,
+        (source, limits): (Option<&str>, Limits),
         queue: Known,
     ) -> Result<Option<Own>, BuildError> {
         // The machine's name where there is none, also for those whose data must have one: this is about this machine.
@@ -105,7 +105,7 @@ impl Wanted {
         }
         let form = endpoint.map(Endpoint::form);
         let labels = match form {
-            Some(Form::Direct) => Labels::direct(AuthType::WavefrontApiToken),
+            Some(Form::Direct) => Labels::direct(auth),
             _ => Labels::proxy(),
         };
         let is_receiver = matches!(form, Some(Form::Direct | Form::ProxyHttp | Form::ProxyTcp));

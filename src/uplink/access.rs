@@ -2,7 +2,7 @@
 
 use core::cell::RefCell;
 
-use crate::delivery::{Buf, Delivery, Lane, Refused, Slot, View};
+use crate::delivery::{Buf, Delivery, Encoded, Intake, Lane, Refused, Slot, View};
 use crate::line::{Full, Slice};
 use crate::{Encode, EncodeError, InvalidInput, Kind, Rules};
 
@@ -107,27 +107,37 @@ fn send<Q: Access>(
     let mut slice = Slice::new(scratch);
     let encoded = datum.encode(rules, &mut slice).and_then(|lines| {
         let end = slice.len();
-        Ok((lines, end, datum.encode_companion(rules, &mut slice)?))
+        Ok(Encoded { kind, lines, end, companion: datum.encode_companion(rules, &mut slice)? })
     });
     match encoded {
-        Ok((lines, end, companion)) => {
-            let (first, second) = slice.as_bytes().split_at_checked(end).unwrap_or_default();
-            let pushed = push(queue, kind, first, lines);
-            match (pushed, companion) {
-                (Ok(()), Some(kind)) => push(queue, kind, second, 1).map(|()| lines.saturating_add(1)),
-                (Err(unsent @ Unsent::Refused(Refused::Full | Refused::StoreFull)), Some(kind)) => {
-                    // Of no use without the first, and lost like it.
-                    queue.with(|view| view.refuse(kind, 1));
-                    Err(unsent)
-                }
-                _ => pushed.map(|()| lines),
-            }
-        }
+        Ok(encoded) => encoded.queue(slice.as_bytes(), &mut ByAccess { queue, push }),
         Err(EncodeError::Full(full)) => Err(Unsent::Scratch(full)),
         Err(EncodeError::Invalid(invalid)) => {
             queue.with(|view| view.note(kind, 1, 0));
             Err(Unsent::Invalid(invalid))
         }
+    }
+}
+
+/// A queue as the place where lines are queued.
+struct ByAccess<'a, Q, P> {
+    queue: &'a mut Q,
+    push: P,
+}
+
+impl<Q: Access, P: Fn(&mut Q, Kind, &[u8], u32) -> Result<(), Unsent>> Intake for ByAccess<'_, Q, P> {
+    type Error = Unsent;
+
+    fn push(&mut self, kind: Kind, lines: &[u8], count: u32) -> Result<(), Unsent> {
+        (self.push)(self.queue, kind, lines, count)
+    }
+
+    fn refuse(&mut self, kind: Kind) {
+        self.queue.with(|view| view.refuse(kind, 1));
+    }
+
+    fn is_full(error: &Unsent) -> bool {
+        matches!(error, Unsent::Refused(Refused::Full | Refused::StoreFull))
     }
 }
 

@@ -62,7 +62,8 @@ fn one_of_two_is_killed_again_and_again_and_both_get_everything() {
         let ledgers = both.close(LONG);
         assert!(kills > 3, "{kills}");
         assert_eq!((both.failure_count(), both.ledger().total().delivered), (0, 2 * SENT));
-        (steady.kill(), dying.kill());
+        steady.kill();
+        dying.kill();
         let (text, other) = (dying.text(), steady.text());
         let account = Account::whole(names(SENT), text.lines(), &ledgers[0]);
         assert!(account.missing.is_empty());

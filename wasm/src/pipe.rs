@@ -14,7 +14,7 @@ use wavefront_sdk::endpoint::{Endpoint, EndpointError, Form};
 use wavefront_sdk::line::Slice;
 use wavefront_sdk::transport::Token;
 use wavefront_sdk::uplink::{Access, Requests, Unsent, Uplink};
-use wavefront_sdk::{Encode, EncodeError, EventForm, Kind, KindSet, Prepared, Rules};
+use wavefront_sdk::{Encode, EncodeError, EventForm, Kind, Prepared, Rules};
 
 use crate::border::grow;
 use crate::driver::duration;
@@ -100,14 +100,11 @@ impl Pipe {
         if endpoint.form() == Form::ProxyTcp && !settings.tcp {
             return Err(Fault::Tcp);
         }
-        let direct = endpoint.form() == Form::Direct;
         let mut config = Config::DEFAULT;
         (config.queue_lines, config.batch_lines) = (settings.queue_lines as usize, settings.batch_lines);
         (config.queue_bytes, config.segment_bytes) = (QUEUE_BYTES, SEGMENT);
         config.flush_interval = duration(settings.flush_interval);
-        if direct {
-            config.single = KindSet::NONE.with(Kind::Event);
-        }
+        config.single = endpoint.single();
         let lanes = Kind::ALL.into_iter().map(Lane::new).collect::<Box<[_]>>();
         let slots = Kind::COUNT * (QUEUE_BYTES / SEGMENT + 2) + IN_FLIGHT + 2;
         let slots = (0..slots).map(|_| Slot::empty()).collect::<Box<[_]>>();
@@ -115,7 +112,7 @@ impl Pipe {
             uplink: Uplink::new(Delivery::new(config, slots, lanes), Requests::new(duration(settings.patience))),
             source: strings.given().map(Into::into),
             tags: strings.pairs().map(|(key, value)| (key.into(), value.into())).collect(),
-            events: if direct { EventForm::Json } else { EventForm::Line },
+            events: endpoint.event_form(),
             series: Vec::new(),
             #[cfg(feature = "store")]
             keeper: None,

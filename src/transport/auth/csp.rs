@@ -19,6 +19,7 @@ use super::{TokenError, TokenProvider};
 use crate::delivery::{Backoff, Millis};
 use crate::transport::http::{base_url, client, is_local, of_reqwest, retry_delay, root};
 use crate::transport::{Failure, Http, HttpBuildError, Tls, Token};
+use crate::vitals::AuthType;
 
 /// Tokens by a CSP API token or as a CSP OAuth app.
 ///
@@ -281,6 +282,14 @@ pub struct CspBuilder {
 }
 
 impl CspBuilder {
+    /// What the receiver is shown, in words that all SDKs of the family use.
+    pub(crate) const fn auth_type(&self) -> AuthType {
+        match self.credentials {
+            Credentials::ApiToken(_) => AuthType::CspApiToken,
+            Credentials::App { .. } => AuthType::CspClientCredentials,
+        }
+    }
+
     fn new(credentials: Credentials) -> Self {
         Self {
             credentials,
