@@ -7,7 +7,7 @@ use crate::line::metric::{put_name, put_number, put_rest, sendable};
 use crate::line::out::{Out, Put};
 use crate::line::text::Name;
 use crate::line::{Full, Sink, Slice};
-use crate::{DeltaCounter, EncodeError, Field, Kind, Metric, Rules, Tags};
+use crate::{DeltaCounter, EncodeError, Field, InvalidInput, Kind, Metric, Rules, Tags};
 
 /// A metric or delta counter of which everything but value and timestamp is checked and encoded already.
 ///
@@ -92,22 +92,9 @@ impl<B: AsRef<[u8]>> Prepared<B> {
         timestamp: Option<u64>,
         sink: &mut S,
     ) -> Result<u32, EncodeError<S::Full>> {
-        if !sendable(value, self.kind == Kind::Delta)? {
-            return Ok(0);
-        }
-        let text = self.text.as_ref();
-        // The split is inside the text, by construction.
-        let (name, rest) = text.split_at_checked(self.split).unwrap_or((text, &[]));
-        Out::line(sink, self.line_limit, |out| {
-            out.put(name);
-            put_number(value, timestamp, out);
-            out.put(rest);
-            Ok(())
-        })
+        Out::lines(sink, self.line_limit, |out| self.put(value, timestamp, out))
     }
-}
 
-impl<B: AsRef<[u8]>> Prepared<B> {
     /// As [`encode`](Self::encode), in less code and more time.
     ///
     /// # Errors
@@ -118,18 +105,22 @@ impl<B: AsRef<[u8]>> Prepared<B> {
         timestamp: Option<u64>,
         slice: &mut Slice<'_>,
     ) -> Result<u32, EncodeError<Full>> {
+        compact::lines(slice, self.line_limit, &mut |out| self.put(value, timestamp, out))
+    }
+
+    #[inline]
+    fn put(&self, value: f64, timestamp: Option<u64>, out: &mut (impl Put + ?Sized)) -> Result<u32, InvalidInput> {
         if !sendable(value, self.kind == Kind::Delta)? {
             return Ok(0);
         }
         let text = self.text.as_ref();
+        // The split is inside the text, by construction.
         let (name, rest) = text.split_at_checked(self.split).unwrap_or((text, &[]));
-        compact::lines(slice, self.line_limit, &mut |out| {
-            out.put(name);
-            put_number(value, timestamp, out);
-            out.put(rest);
-            out.end_line()?;
-            Ok(1)
-        })
+        out.put(name);
+        put_number(value, timestamp, out);
+        out.put(rest);
+        out.end_line()?;
+        Ok(1)
     }
 }
 
@@ -175,7 +166,7 @@ mod tests {
 
     use super::*;
     use crate::line::Full;
-    use crate::{Encode, InvalidInput, Problem};
+    use crate::{Encode, Problem};
 
     const RULES: Rules<'_> = Rules::new().default_source("d");
     const VALUES: [f64; 8] = [0.0, -0.0, 1.0, -1.5, 1e300, f64::NAN, f64::INFINITY, 0.1];

@@ -172,37 +172,57 @@ pub(crate) struct Name<'a> {
     clean: bool,
 }
 
+/// What a [`Name`] is of.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    Name,
+    Delta,
+    Key,
+    SpanKey,
+}
+
 impl<'a> Name<'a> {
     /// The name of a metric or histogram.
     #[cfg_attr(not(any(target_os = "none", target_arch = "wasm32")), inline(always))]
     pub(crate) fn new(raw: &'a str, field: Field) -> Result<Self, InvalidInput> {
-        Self::parts(raw, field)?.longer_than_its_prefix(field)
+        Self::of(raw, field, Form::Name)
     }
 
     /// The name of a delta counter: `∆` in front unless it starts with `∆` or `Δ`.
     #[inline]
     pub(crate) fn delta(raw: &'a str, field: Field) -> Result<Self, InvalidInput> {
-        let mut name = Self::parts(raw, field)?;
-        match name.prefix {
-            b"" => name.prefix = "∆".as_bytes(),
-            b"~" => name.prefix = "∆~".as_bytes(),
-            _ => {}
-        }
-        name.longer_than_its_prefix(field)
+        Self::of(raw, field, Form::Delta)
     }
 
     /// A key. One that is only a delta crashes the reader as a name does; `~` alone does not.
     #[cfg_attr(not(any(target_os = "none", target_arch = "wasm32")), inline(always))]
     pub(crate) fn key(raw: &'a str, field: Field) -> Result<Self, InvalidInput> {
-        let name = Self::parts(raw, field)?;
-        if name.is_delta() { name.longer_than_its_prefix(field) } else { Ok(name) }
+        Self::of(raw, field, Form::Key)
     }
 
     /// The key of a span tag: `_` in front of one made of digits only, which would be read as the start time.
     #[cfg_attr(not(any(target_os = "none", target_arch = "wasm32")), inline(always))]
     pub(crate) fn span_key(raw: &'a str, field: Field) -> Result<Self, InvalidInput> {
-        let mut name = Self::key(raw, field)?;
-        if name.rest.first().is_some_and(u8::is_ascii_digit)
+        Self::of(raw, field, Form::SpanKey)
+    }
+
+    // For devices and pages there is one of it, elsewhere one for each form.
+    #[cfg_attr(not(any(target_os = "none", target_arch = "wasm32")), inline(always))]
+    #[cfg_attr(any(target_os = "none", target_arch = "wasm32"), inline(never))]
+    pub(crate) fn of(raw: &'a str, field: Field, form: Form) -> Result<Self, InvalidInput> {
+        let mut name = Self::parts(raw, field)?;
+        if form == Form::Delta {
+            match name.prefix {
+                b"" => name.prefix = "∆".as_bytes(),
+                b"~" => name.prefix = "∆~".as_bytes(),
+                _ => {}
+            }
+        }
+        if name.rest.is_empty() && (matches!(form, Form::Name | Form::Delta) || name.is_delta()) {
+            return Err(InvalidInput::new(field, Problem::PrefixOnly));
+        }
+        if form == Form::SpanKey
+            && name.rest.first().is_some_and(u8::is_ascii_digit)
             && name.prefix.is_empty()
             && name.rest.iter().all(u8::is_ascii_digit)
         {
@@ -230,11 +250,6 @@ impl<'a> Name<'a> {
         let rest = rest.strip_prefix(b"~").unwrap_or(rest);
         let (prefix, rest) = raw.split_at_checked(raw.len() - rest.len()).unwrap_or((&[], raw));
         Ok(Self { prefix, rest, clean: is_legal(rest) })
-    }
-
-    #[cfg_attr(not(any(target_os = "none", target_arch = "wasm32")), inline(always))]
-    fn longer_than_its_prefix(self, field: Field) -> Result<Self, InvalidInput> {
-        if self.rest.is_empty() { Err(InvalidInput::new(field, Problem::PrefixOnly)) } else { Ok(self) }
     }
 
     /// Whether the reader takes a metric of this name for a delta counter.
