@@ -186,9 +186,9 @@ impl InvalidInput {
         say(self.field.as_str());
         say(after);
         if let Some((given, limit)) = bounds {
-            say(itoa::Buffer::new().format(given));
+            say_number(given, say);
             say(", the limit is ");
-            say(itoa::Buffer::new().format(limit));
+            say_number(limit, say);
         }
     }
 }
@@ -196,6 +196,19 @@ impl InvalidInput {
 impl fmt::Display for InvalidInput {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         spoken(f, |say| self.say(say))
+    }
+}
+
+/// Says a number a digit at a time: no table, no buffer.
+pub(crate) fn say_number(number: usize, say: &mut dyn FnMut(&str)) {
+    static DIGITS: [&str; 10] = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
+    let mut unit = 1;
+    while number / unit >= 10 {
+        unit *= 10;
+    }
+    while unit > 0 {
+        say(DIGITS.get(number / unit % 10).copied().unwrap_or_default());
+        unit /= 10;
     }
 }
 

@@ -13,6 +13,7 @@ use core::str::FromStr;
 pub use error::EndpointError;
 use url::{any_host, parse, scheme};
 
+use crate::error::say_number;
 #[cfg(feature = "std")]
 use crate::transport::Tcp;
 #[cfg(feature = "tls")]
@@ -182,20 +183,28 @@ impl Endpoint {
     ///
     /// # Errors
     /// Where the endpoint takes none, or where it would travel in the clear.
-    pub fn with_token(self, token: Token) -> Result<Self, EndpointError> {
-        Ok(Self { token: Some(token), ..self.directed()? })
+    pub fn with_token(mut self, token: Token) -> Result<Self, EndpointError> {
+        self.form = self.directed_form()?;
+        self.token = Some(token);
+        Ok(self)
     }
 
     /// The same endpoint as one of direct ingestion, whose token somebody else has.
+    #[cfg(feature = "std")]
     pub(crate) fn directed(mut self) -> Result<Self, EndpointError> {
-        self.form = match self.form {
-            Form::ProxyTcp => return Err(EndpointError::TokenForProxy),
-            Form::Direct | Form::ProxyHttp if self.tls || self.plain_token || self.is_loopback() => Form::Direct,
-            Form::Direct | Form::ProxyHttp => return Err(EndpointError::PlainToken),
-            #[cfg(feature = "std")]
-            Form::Unix | Form::File { .. } | Form::Stdout => return Err(EndpointError::TokenForProxy),
-        };
+        self.form = self.directed_form()?;
         Ok(self)
+    }
+
+    /// How it is spoken to with a token.
+    fn directed_form(&self) -> Result<Form, EndpointError> {
+        match self.form {
+            Form::ProxyTcp => Err(EndpointError::TokenForProxy),
+            Form::Direct | Form::ProxyHttp if self.tls || self.plain_token || self.is_loopback() => Ok(Form::Direct),
+            Form::Direct | Form::ProxyHttp => Err(EndpointError::PlainToken),
+            #[cfg(feature = "std")]
+            Form::Unix | Form::File { .. } | Form::Stdout => Err(EndpointError::TokenForProxy),
+        }
     }
 
     /// The same endpoint with other ports for histograms and traces; for TCP lines only, HTTP has one port.
@@ -278,7 +287,8 @@ impl Endpoint {
             // The port of a proxy is worth seeing, also where it is the usual one.
             && (self.form == Form::ProxyTcp || scheme(name.as_bytes()).is_none_or(|scheme| scheme.port != port))
         {
-            [":", itoa::Buffer::new().format(port)].into_iter().for_each(|piece| base.push_str(piece));
+            base.push(':');
+            say_number(port.into(), &mut |digit| base.push_str(digit));
         }
         base.push_str(&self.path);
         base
@@ -295,16 +305,17 @@ impl Endpoint {
     /// # Ok::<(), wavefront_sdk::endpoint::EndpointError>(())
     /// ```
     pub fn request(&self, format: Format) -> Option<Request> {
-        let base = self.base();
-        let lines = |url| Request { url, content_type: report::LINES };
-        match (self.form, format, format.query()) {
-            (Form::ProxyTcp, ..) | (Form::Direct, Format::SourceTag, _) => None,
+        let (pieces, content_type) = match (self.form, format, format.query()) {
+            (Form::ProxyTcp, ..) | (Form::Direct, Format::SourceTag, _) => return None,
             #[cfg(feature = "std")]
-            (Form::Unix | Form::File { .. } | Form::Stdout, ..) => None,
-            (Form::Direct, Format::Event, _) => Some(Request { url: base + report::EVENT, content_type: report::JSON }),
-            (_, _, Some(query)) => Some(lines(base + report::REPORT + "?f=" + query)),
-            (_, _, None) => Some(lines(base + report::REPORT)),
-        }
+            (Form::Unix | Form::File { .. } | Form::Stdout, ..) => return None,
+            (Form::Direct, Format::Event, _) => ([report::EVENT, "", ""], report::JSON),
+            (_, _, Some(query)) => ([report::REPORT, "?f=", query], report::LINES),
+            (_, _, None) => ([report::REPORT, "", ""], report::LINES),
+        };
+        let mut url = self.base();
+        pieces.into_iter().for_each(|piece| url.push_str(piece));
+        Some(Request { url, content_type })
     }
 
     /// A transport to this endpoint's port for `kind`; over TLS with whoever the machine trusts.

@@ -37,7 +37,7 @@ pub(super) fn parse(url: &str, plain_token: bool) -> Result<Endpoint, EndpointEr
     let Some(Scheme { name, form, tls, port: usual }) = scheme(name) else {
         return Err(EndpointError::Scheme(harmless(&name.to_ascii_lowercase())));
     };
-    if rest.contains(&b'#') {
+    if rest.iter().any(|byte| *byte == b'#') {
         return Err(EndpointError::Fragment);
     }
     let (rest, query) = cut(rest, b'?').unwrap_or((rest, b""));
@@ -45,9 +45,10 @@ pub(super) fn parse(url: &str, plain_token: bool) -> Result<Endpoint, EndpointEr
     let (authority, path) = rest.split_at_checked(slash).unwrap_or_default();
     let at = authority.iter().rposition(|byte| *byte == b'@');
     let (secret, address) = match at.and_then(|at| Some((authority.get(..at)?, authority.get(at + 1..)?))) {
-        Some((secret, address)) => (Some(token_of(secret)?), address),
+        Some((secret, address)) => (Some(secret), address),
         None => (None, authority),
     };
+    // All is looked at before anything is made of it.
     let (host, port) = host_and_port(address, *usual)?;
     let path = checked_path(path)?;
     let ports = if *form == Form::ProxyTcp {
@@ -61,12 +62,17 @@ pub(super) fn parse(url: &str, plain_token: bool) -> Result<Endpoint, EndpointEr
         }
         Ports::all(port)
     };
-    let endpoint = Endpoint { form: *form, tls: *tls, host, ports, path, token: None, plain_token };
-    match secret {
-        Some(_) if *name == PROXY => Err(EndpointError::TokenForProxy),
-        Some(token) => endpoint.with_token(token),
-        None => Ok(endpoint),
+    let (host, path) = (in_small_letters(host), String::from_utf8(path.to_vec()).unwrap_or_default());
+    let mut endpoint = Endpoint { form: *form, tls: *tls, host, ports, path, token: None, plain_token };
+    if let Some(secret) = secret {
+        let token = token_of(secret)?;
+        if *name == PROXY {
+            return Err(EndpointError::TokenForProxy);
+        }
+        endpoint.form = endpoint.directed_form()?;
+        endpoint.token = Some(token);
     }
+    Ok(endpoint)
 }
 
 /// What stands before the first `at`, and what behind it.
@@ -101,14 +107,14 @@ pub(super) fn percent_decoded(text: &[u8]) -> Option<String> {
     String::from_utf8(decoded).ok()
 }
 
-fn host_and_port(address: &[u8], usual: u16) -> Result<(String, u16), EndpointError> {
+fn host_and_port(address: &[u8], usual: u16) -> Result<(&[u8], u16), EndpointError> {
     let (host, port) = match address.strip_prefix(b"[") {
         Some(bracketed) => {
             let (address, after) = cut(bracketed, b']').ok_or(EndpointError::Host)?;
             if ipv6(address).is_none() || !matches!(after, [] | [b':', ..]) {
                 return Err(EndpointError::Host);
             }
-            (in_small_letters(address), after.split_first().map(|(_, port)| port))
+            (address, after.split_first().map(|(_, port)| port))
         }
         None => match cut(address, b':') {
             Some((host, port)) => (checked_host(host)?, Some(port)),
@@ -126,11 +132,11 @@ fn port_of(text: &[u8]) -> Result<u16, EndpointError> {
 /// The host of a URL, in small letters: an IPv6 address with brackets or without, an IPv4 address or a name.
 pub(super) fn any_host(host: &[u8]) -> Result<String, EndpointError> {
     let address = host.strip_prefix(b"[").and_then(|host| host.strip_suffix(b"]")).unwrap_or(host);
-    if ipv6(address).is_some() { Ok(in_small_letters(address)) } else { checked_host(host) }
+    if ipv6(address).is_some() { Ok(in_small_letters(address)) } else { checked_host(host).map(in_small_letters) }
 }
 
-/// A host name (RFC 1123, and `_`, which is found in the field) or an IPv4 address, in small letters.
-fn checked_host(host: &[u8]) -> Result<String, EndpointError> {
+/// A host name (RFC 1123, and `_`, which is found in the field) or an IPv4 address.
+fn checked_host(host: &[u8]) -> Result<&[u8], EndpointError> {
     if host.is_empty() {
         return Err(EndpointError::NoHost);
     }
@@ -147,7 +153,7 @@ fn checked_host(host: &[u8]) -> Result<String, EndpointError> {
     if !well_formed || (number && ipv4(host).is_none()) {
         return Err(EndpointError::Host);
     }
-    Ok(in_small_letters(host))
+    Ok(host)
 }
 
 /// Text of ASCII.
@@ -156,15 +162,14 @@ fn in_small_letters(text: &[u8]) -> String {
 }
 
 /// A path without a `/` at its end, of the characters that a path may have (RFC 3986, 3.3).
-fn checked_path(path: &[u8]) -> Result<String, EndpointError> {
-    let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"/-._~!$&'()*+,;=:@%".contains(byte);
+fn checked_path(path: &[u8]) -> Result<&[u8], EndpointError> {
+    let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"/-._~!$&'()*+,;=:@%".iter().any(|other| other == byte);
     let dots = pieces(path, b'/').any(|segment| matches!(segment, b"." | b".."));
     if dots || !path.iter().all(allowed) || percent_decoded(path).is_none() {
         return Err(EndpointError::Path);
     }
-    let mut kept = path.to_vec();
-    while kept.pop_if(|last| *last == b'/').is_some() {}
-    Ok(String::from_utf8(kept).unwrap_or_default())
+    let kept = path.iter().rposition(|byte| *byte != b'/').map_or(0, |last| last + 1);
+    Ok(path.get(..kept).unwrap_or_default())
 }
 
 fn tcp_ports(port: u16, query: &[u8]) -> Result<Ports, EndpointError> {
@@ -192,6 +197,6 @@ fn pairs(query: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
 
 /// A word short and plain enough to be repeated in an error: a token that stands in a wrong place is not.
 fn harmless(word: &[u8]) -> Option<String> {
-    let plain = |byte: &u8| byte.is_ascii_lowercase() || b"_-+.".contains(byte);
+    let plain = |byte: &u8| byte.is_ascii_lowercase() || matches!(byte, b'_' | b'-' | b'+' | b'.');
     (matches!(word.len(), 1..=16) && word.iter().all(plain)).then(|| in_small_letters(word))
 }

@@ -3,8 +3,6 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use wavefront_sdk::line::Full;
-
 use crate::fault::Fault;
 use crate::pipe::Pipe;
 use crate::strings::Strings;
@@ -31,13 +29,19 @@ const LEAST: usize = 256;
 /// No line is longer, and there are two at most.
 pub(crate) const MOST_SCRATCH: usize = 4 << 20;
 
-/// Makes room for what did not fit, where there can be more.
-pub(crate) fn grow(scratch: &mut Vec<u8>, full: &Full) -> bool {
-    let more = scratch.len() < MOST_SCRATCH;
-    if more {
-        scratch.resize(full.needed.saturating_add(scratch.len()).saturating_mul(2), 0);
+/// Does what takes scratch, again where there can be more of it than there was.
+pub(crate) fn with_room(
+    scratch: &mut Vec<u8>,
+    work: &mut dyn FnMut(&mut [u8]) -> Result<i32, Fault>,
+) -> Result<i32, Fault> {
+    loop {
+        match work(scratch) {
+            Err(Fault::Scratch(full)) if scratch.len() < MOST_SCRATCH => {
+                scratch.resize(full.needed.saturating_add(scratch.len()).saturating_mul(2), 0);
+            }
+            result => return result,
+        }
     }
-    more
 }
 
 /// A reference of its own to each part: a call reads from some and writes to others.

@@ -1,6 +1,5 @@
 //! Data, put together from strings and numbers.
 
-use alloc::string::String;
 use alloc::vec::Vec;
 
 use wavefront_sdk::{
@@ -10,8 +9,6 @@ use wavefront_sdk::{
 
 use crate::fault::Fault;
 use crate::strings::{Merged, Strings};
-
-type Common<'a> = &'a [(String, String)];
 
 /// A whole number that is not negative; `-1` stands for none, other negative ones for what the caller gave.
 pub(crate) fn whole(number: f64, field: Field) -> Result<Option<u64>, InvalidInput> {
@@ -36,7 +33,7 @@ pub(crate) fn metric<'a>(
     mut strings: Strings<'a>,
     value: f64,
     time: f64,
-    common: Common<'a>,
+    common: Strings<'a>,
 ) -> Result<Metric<'a, Merged<'a>>, Fault> {
     let mut metric = Metric::new(strings.next(), value);
     metric.timestamp = whole(time, Field::Timestamp)?;
@@ -45,7 +42,7 @@ pub(crate) fn metric<'a>(
 }
 
 /// Name, source, tags.
-pub(crate) fn delta<'a>(mut strings: Strings<'a>, value: f64, common: Common<'a>) -> DeltaCounter<'a, Merged<'a>> {
+pub(crate) fn delta<'a>(mut strings: Strings<'a>, value: f64, common: Strings<'a>) -> DeltaCounter<'a, Merged<'a>> {
     let mut delta = DeltaCounter::new(strings.next(), value);
     delta.source = strings.given();
     delta.tags(Merged { own: strings, common })
@@ -67,7 +64,7 @@ pub(crate) fn histogram<'a>(
     centroids: &'a [(f64, u64)],
     granularities: u32,
     time: f64,
-    common: Common<'a>,
+    common: Strings<'a>,
 ) -> Result<Histogram<'a, Merged<'a>>, Fault> {
     let all = [Granularity::Minute, Granularity::Hour, Granularity::Day];
     let set = (0..).zip(all).filter(|(bit, _)| granularities >> bit & 1 == 1).map(|(_, granularity)| granularity);
@@ -94,6 +91,23 @@ pub(crate) struct SpanParts<'a> {
     duration: u64,
 }
 
+/// The next string as an id: 32 hexadecimal digits, with hyphens where they have their place or without.
+fn id(strings: &mut Strings<'_>, field: &'static str) -> Result<Uuid, Fault> {
+    let text = strings.next().as_bytes();
+    let (mut bits, mut digits) = (0_u128, 0);
+    for byte in text {
+        match (byte, digits) {
+            (b'-', 8 | 12 | 16 | 20) if text.len() == 36 => {}
+            _ => {
+                let digit = char::from(*byte).to_digit(16).ok_or(Fault::Id(field))?;
+                bits = bits << 4 | u128::from(digit);
+                digits += 1;
+            }
+        }
+    }
+    if digits == 32 { Ok(Uuid::from_u128(bits)) } else { Err(Fault::Id(field)) }
+}
+
 impl<'a> SpanParts<'a> {
     /// Name, source, trace id, span id, parents, follows-from, the fields of all logs, tags. The numbers are start,
     /// duration, the counts of parents, of follows-from and of logs, and for each of these its time and its count of
@@ -101,18 +115,20 @@ impl<'a> SpanParts<'a> {
     pub(crate) fn new(mut strings: Strings<'a>, numbers: &[f64]) -> Result<Self, Fault> {
         let [start, duration, parents, follows, logs, records @ ..] = numbers else { return Err(Fault::Gone) };
         let (name, source) = (strings.next(), strings.given());
-        let id = |text: &str, field| Uuid::try_parse(text).map_err(|_| Fault::Id(field));
-        let (trace_id, span_id) = (id(strings.next(), "trace id")?, id(strings.next(), "span id")?);
-        let (parents, follows) = (*parents as usize, *follows as usize);
-        let related = strings.take(parents).map(|text| id(text, "parent")).collect::<Result<Vec<_>, _>>()?;
-        let follows = strings.take(follows).map(|text| id(text, "follows-from"));
-        let related = related.into_iter().map(Ok).chain(follows).collect::<Result<Vec<_>, _>>()?;
-        let mut times = Vec::new();
-        let mut fields = Vec::new();
+        let (trace_id, span_id) = (id(&mut strings, "trace id")?, id(&mut strings, "span id")?);
+        let (mut related, mut fields, mut times) = (Vec::new(), Vec::new(), Vec::new());
+        let parents = strings.at_most(*parents);
+        for _ in 0..parents {
+            related.push(id(&mut strings, "parent")?);
+        }
+        for _ in 0..strings.at_most(*follows) {
+            related.push(id(&mut strings, "follows-from")?);
+        }
         for record in records.chunks_exact(2).take(*logs as usize) {
             let [time, count] = record else { continue };
-            times.push((needed(*time, Field::Timestamp)?, *count as usize));
-            for _ in 0..*count as usize {
+            let count = strings.at_most(*count);
+            times.push((needed(*time, Field::Timestamp)?, count));
+            for _ in 0..count {
                 fields.push((strings.next(), strings.next()));
             }
         }
@@ -142,7 +158,7 @@ impl<'a> SpanParts<'a> {
         logs.collect()
     }
 
-    pub(crate) fn span<'b>(&'b self, logs: &'b [SpanLog<'b>], common: Common<'b>) -> Span<'b, Merged<'b>> {
+    pub(crate) fn span<'b>(&'b self, logs: &'b [SpanLog<'b>], common: Strings<'b>) -> Span<'b, Merged<'b>> {
         let mut span = Span::new(self.name, self.start, self.duration, self.trace_id, self.span_id);
         span.source = self.source;
         (span.parents, span.follows_from) = self.related.split_at_checked(self.parents).unwrap_or_default();
@@ -164,13 +180,13 @@ impl<'a> EventParts<'a> {
     pub(crate) fn new(mut strings: Strings<'a>, tags: u32, start: f64, end: f64) -> Result<Self, Fault> {
         let (start, end) = (needed(start, Field::Timestamp)?, whole(end, Field::Timestamp)?);
         let (name, source) = (strings.next(), strings.given());
-        let tags = strings.take(tags as usize).collect();
+        let tags = (0..strings.at_most(tags.into())).map(|_| strings.next()).collect();
         Ok(Self { name, source, tags, annotations: strings, start, end })
     }
 
     pub(crate) fn event(&self) -> Event<'_, Merged<'_>> {
         let mut event = Event::new(self.name, self.start).tags(&self.tags);
         (event.end_millis, event.source) = (self.end, self.source);
-        event.annotations(Merged { own: self.annotations, common: &[] })
+        event.annotations(Merged { own: self.annotations, common: Strings::NONE })
     }
 }

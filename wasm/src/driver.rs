@@ -10,7 +10,7 @@ use wavefront_sdk::transport::{Failure, Token};
 use wavefront_sdk::uplink::Due;
 
 use crate::border::{Core, put};
-use crate::fault::Fault;
+use crate::fault::{ENDPOINT, Fault};
 use crate::pipe::{Pipe, Settings};
 
 pub(crate) fn duration(millis: f64) -> Duration {
@@ -33,13 +33,23 @@ impl Core {
         patience: f64,
         tcp: bool,
     ) -> i32 {
-        let settings = Settings { queue_lines, batch_lines, flush_interval, patience, tcp };
-        let pipe = self.parts(strings, 0).and_then(|parts| Pipe::new(parts.strings, &settings));
-        let opened = pipe.map(|pipe| {
-            self.pipes.push(Some(Box::new(pipe)));
-            self.pipes.len() as i32 - 1
-        });
-        self.done(opened)
+        let settings = Settings { queue_lines, batch_lines, flush_interval, patience };
+        let Ok(parts) = self.parts(strings, 0) else { return Fault::Gone.code() };
+        let opened = Pipe::new(parts.strings, &settings);
+        self.out.clear();
+        let mut say = |text: &str| self.out.extend_from_slice(text.as_bytes());
+        say("server\nmalformed\n");
+        match opened {
+            Err(error) => error.say(&mut say),
+            Ok(pipe) if pipe.endpoint.form() == Form::ProxyTcp && !tcp => {
+                say("there are no TCP sockets here: use https:// or http://");
+            }
+            Ok(pipe) => {
+                self.pipes.push(Some(Box::new(pipe)));
+                return self.pipes.len() as i32 - 1;
+            }
+        }
+        ENDPOINT
     }
 
     /// Where a batch of a kind goes. 1: URL, content type and the token of direct ingestion, a line each; 2: the host of a
@@ -116,14 +126,18 @@ impl Core {
         let code = status as u16;
         let retry_after = (retry_after >= 0.0).then(|| duration(retry_after));
         let outcome = match failure {
-            0 => Outcome::Delivered,
-            1 => Outcome::of_failure(Failure::Connect, 0),
-            2 => Outcome::of_failure(Failure::Timeout, 0),
-            4 => Outcome::of_failure(Failure::Status { code, retry_after }, 0),
-            5 => Outcome::of_failure(Failure::Unsupported, 0),
-            6 => Outcome::Written,
-            _ => Outcome::of_failure(Failure::Broken, 0),
+            0 => Some(Outcome::Delivered),
+            6 => Some(Outcome::Written),
+            _ => None,
         };
+        let failure = match failure {
+            1 => Failure::Connect,
+            2 => Failure::Timeout,
+            4 => Failure::Status { code, retry_after },
+            5 => Failure::Unsupported,
+            _ => Failure::Broken,
+        };
+        let outcome = outcome.unwrap_or_else(|| Outcome::of_failure(failure, 0));
         let (tag, lines) = (pipe.uplink.tag(number), pipe.uplink.batch(number).map(|batch| batch.lines));
         let Some(report) = pipe.uplink.answer(number, outcome, millis(now)) else { return 0 };
         let tag = tag.unwrap_or_default();

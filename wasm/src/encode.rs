@@ -1,12 +1,11 @@
 //! Data to the queue of a sender, or to lines without one.
 
-use alloc::string::String;
 use alloc::vec::Vec;
 
-use wavefront_sdk::line::Slice;
+use wavefront_sdk::line::{Full, Slice};
 use wavefront_sdk::{Encode, EncodeError, Field, Kind, Prepared, Rules};
 
-use crate::border::{Core, Parts, grow, put};
+use crate::border::{Core, Parts, put, with_room};
 use crate::data::{self, EventParts, SpanParts, centroids, whole};
 use crate::fault::Fault;
 use crate::pipe::Pipe;
@@ -26,8 +25,8 @@ struct Call<'a> {
     strings: Strings<'a>,
     numbers: &'a [f64],
     /// The sender's own tags.
-    common: &'a [(String, String)],
-    scratch: &'a mut Vec<u8>,
+    common: Strings<'a>,
+    scratch: &'a mut [u8],
 }
 
 impl<'a> Call<'a> {
@@ -44,43 +43,30 @@ impl<'a> Call<'a> {
         let Self { place, scratch, .. } = self;
         match place {
             Place::Queue(pipe) => datum.send(pipe, scratch).map(|lines| pipe.queued(lines)),
-            Place::Text(rules, out) => text(scratch, out, |slice| datum.lines(&rules, slice)),
-        }
-    }
-}
-
-/// What `write` writes, to `out`, by way of the scratch: that is what the encoders are compiled for.
-fn text(
-    scratch: &mut Vec<u8>,
-    out: &mut Vec<u8>,
-    write: impl Fn(&mut Slice<'_>) -> Result<u32, EncodeError<wavefront_sdk::line::Full>>,
-) -> Result<i32, Fault> {
-    loop {
-        let mut slice = Slice::new(scratch);
-        match write(&mut slice) {
-            Ok(lines) => {
+            Place::Text(rules, out) => {
+                // By way of the scratch: that is what the encoders are compiled for.
+                let mut slice = Slice::new(scratch);
+                let lines = datum.lines(&rules, &mut slice)?;
                 out.clear();
                 out.extend_from_slice(slice.as_bytes());
-                return Ok(lines as i32);
+                Ok(lines as i32)
             }
-            Err(EncodeError::Full(full)) if grow(scratch, &full) => {}
-            Err(error) => return Err(error.into()),
         }
     }
 }
 
 /// A datum of any type.
 trait Datum {
-    fn send(&self, pipe: &mut Pipe, scratch: &mut Vec<u8>) -> Result<i32, Fault>;
-    fn lines(&self, rules: &Rules<'_>, slice: &mut Slice<'_>) -> Result<u32, EncodeError<wavefront_sdk::line::Full>>;
+    fn send(&self, pipe: &mut Pipe, scratch: &mut [u8]) -> Result<i32, Fault>;
+    fn lines(&self, rules: &Rules<'_>, slice: &mut Slice<'_>) -> Result<u32, EncodeError<Full>>;
 }
 
 impl<D: Encode> Datum for D {
-    fn send(&self, pipe: &mut Pipe, scratch: &mut Vec<u8>) -> Result<i32, Fault> {
+    fn send(&self, pipe: &mut Pipe, scratch: &mut [u8]) -> Result<i32, Fault> {
         pipe.send(self, scratch)
     }
 
-    fn lines(&self, rules: &Rules<'_>, slice: &mut Slice<'_>) -> Result<u32, EncodeError<wavefront_sdk::line::Full>> {
+    fn lines(&self, rules: &Rules<'_>, slice: &mut Slice<'_>) -> Result<u32, EncodeError<Full>> {
         self.encode_compact(rules, slice)
     }
 }
@@ -89,11 +75,11 @@ impl<D: Encode> Datum for D {
 struct Logs<'a, D>(&'a D);
 
 impl<D: Encode> Datum for Logs<'_, D> {
-    fn send(&self, _: &mut Pipe, _: &mut Vec<u8>) -> Result<i32, Fault> {
+    fn send(&self, _: &mut Pipe, _: &mut [u8]) -> Result<i32, Fault> {
         Err(Fault::Gone)
     }
 
-    fn lines(&self, rules: &Rules<'_>, slice: &mut Slice<'_>) -> Result<u32, EncodeError<wavefront_sdk::line::Full>> {
+    fn lines(&self, rules: &Rules<'_>, slice: &mut Slice<'_>) -> Result<u32, EncodeError<Full>> {
         self.0.encode_companion_compact(rules, slice).map(|kind| u32::from(kind.is_some()))
     }
 }
@@ -110,18 +96,28 @@ impl Core {
         let result = self.parts(strings, numbers).and_then(|parts| {
             let Parts { mut strings, numbers, out, scratch, pipes } = parts;
             let source = strings.given();
-            let Ok(place) = usize::try_from(place) else {
-                let mut rules = Rules::new();
-                rules.default_source = source;
-                return work(Call { place: Place::Text(rules, out), strings, numbers, common: &[], scratch });
+            let mut pipe = match usize::try_from(place) {
+                Ok(place) => Some(pipes.get_mut(place).and_then(Option::as_deref_mut).ok_or(Fault::Gone)?),
+                Err(_) => None,
             };
-            let pipe = pipes.get_mut(place).and_then(Option::as_deref_mut).ok_or(Fault::Gone)?;
             // Apart while a datum borrows them.
-            let common = core::mem::take(&mut pipe.tags);
-            let sent = work(Call { place: Place::Queue(pipe), strings, numbers, common: &common, scratch });
-            pipe.tags = common;
-            pipe.next_tag = 0;
-            sent
+            let kept = pipe.as_mut().map(|pipe| core::mem::take(&mut pipe.tags)).unwrap_or_default();
+            let result = with_room(scratch, &mut |scratch| {
+                let place = match &mut pipe {
+                    Some(pipe) => Place::Queue(pipe),
+                    None => {
+                        let mut rules = Rules::new();
+                        rules.default_source = source;
+                        Place::Text(rules, out)
+                    }
+                };
+                work(Call { place, strings, numbers, common: kept.strings(), scratch })
+            });
+            if let Some(pipe) = pipe {
+                pipe.tags = kept;
+                pipe.next_tag = 0;
+            }
+            result
         });
         self.done(result)
     }
@@ -180,13 +176,8 @@ impl Core {
         self.call(place, strings, 0, &mut |call| {
             let Place::Queue(pipe) = call.place else { return Err(Fault::Gone) };
             let metric = data::metric(call.strings, 0.0, -1.0, call.common)?;
-            let series = loop {
-                match Prepared::metric_compact(&metric, &pipe.rules(), call.scratch) {
-                    Err(EncodeError::Full(full)) if grow(call.scratch, &full) => {}
-                    series => break series?,
-                }
-            };
-            Ok(put(&mut pipe.series, series.into_boxed()))
+            let series = Prepared::metric_compact(&metric, &pipe.rules(), call.scratch)?;
+            Ok(put(&mut pipe.series, series))
         })
     }
 

@@ -1,12 +1,31 @@
 //! What JavaScript calls: functions of numbers, and nothing more, so that they are the module's exports as they stand.
 
-use spin::Mutex;
+use core::cell::UnsafeCell;
+
 use wasm_bindgen::prelude::wasm_bindgen;
 
 use crate::border::Core;
 
-/// There is one of it, and one thread.
-static CORE: Mutex<Core> = Mutex::new(Core::NEW);
+#[cfg(target_feature = "atomics")]
+compile_error!("the module's state is for one thread");
+
+/// State without a lock.
+struct Single(UnsafeCell<Core>);
+
+// SAFETY: there is one thread.
+#[allow(unsafe_code)]
+unsafe impl Sync for Single {}
+
+static CORE: Single = Single(UnsafeCell::new(Core::NEW));
+
+fn core() -> &'static mut Core {
+    // SAFETY: only what JavaScript calls has it, for as long as the call lasts. None of them calls another one, and none calls
+    // JavaScript: the module imports nothing.
+    #[allow(unsafe_code)]
+    unsafe {
+        &mut *CORE.0.get()
+    }
+}
 
 /// Each is the method of [`Core`] of that name: what goes in and what comes out stands there.
 macro_rules! exports {
@@ -14,12 +33,11 @@ macro_rules! exports {
         $(
             #[wasm_bindgen]
             pub fn $name($($argument: $type),*) $(-> $result)? {
-                CORE.lock().$name($($argument),*)
+                core().$name($($argument),*)
             }
         )*
     };
 }
-
 exports! {
     text_area(len: u32) -> *const u8;
     word_area(len: u32) -> *const u32;

@@ -3,21 +3,22 @@
 use alloc::vec::Vec;
 
 use wavefront_sdk::delivery::Refused;
-use wavefront_sdk::endpoint::EndpointError;
 use wavefront_sdk::line::Full;
 use wavefront_sdk::uplink::Unsent;
 use wavefront_sdk::{EncodeError, InvalidInput, Problem};
 
+/// The number of a URL or a token that is wrong.
+pub(crate) const ENDPOINT: i32 = -7;
+
 /// Why a call did nothing.
+#[derive(Clone, Copy)]
 pub(crate) enum Fault {
     /// The caller's data cannot be said in a line.
     Invalid(InvalidInput),
     /// An id is none.
     Id(&'static str),
-    /// The URL or the token is wrong.
-    Endpoint(EndpointError),
-    /// The URL means TCP, which this runtime does not have.
-    Tcp,
+    /// The scratch has no room for the lines.
+    Scratch(Full),
     /// The queue does not take the lines.
     Refused(Refused),
     /// There is no such sender, or the call makes no sense: a mistake of ours.
@@ -31,10 +32,9 @@ impl Fault {
             Self::Invalid(_) | Self::Id(_) => -1,
             Self::Refused(Refused::Full) => -2,
             Self::Refused(Refused::StoreFull) => -3,
-            Self::Refused(Refused::TooLarge) => -4,
+            Self::Refused(Refused::TooLarge) | Self::Scratch(_) => -4,
             Self::Refused(Refused::Closed) => -5,
             Self::Refused(_) => -6,
-            Self::Endpoint(_) | Self::Tcp => -7,
             Self::Gone => -8,
         }
     }
@@ -42,23 +42,18 @@ impl Fault {
     /// Field, problem and message, a line each.
     pub(crate) fn describe(&self, out: &mut Vec<u8>) {
         let mut say = |text: &str| out.extend_from_slice(text.as_bytes());
+        let (field, problem, message) = match self {
+            Self::Invalid(invalid) => (invalid.field.as_str(), name_of(invalid.problem), ""),
+            Self::Id(field) => (*field, "malformed", *field),
+            Self::Refused(refused) => ("", "", refused.as_str()),
+            Self::Scratch(_) => ("", "", Refused::TooLarge.as_str()),
+            Self::Gone => ("", "", "the sender is gone"),
+        };
+        [field, "\n", problem, "\n", message].into_iter().for_each(&mut say);
         match self {
-            Self::Invalid(invalid) => {
-                [invalid.field.as_str(), "\n", name_of(invalid.problem), "\n"].into_iter().for_each(&mut say);
-                invalid.say(&mut say);
-            }
-            Self::Id(field) => {
-                [field, "\nmalformed\n", field, " is not a UUID"].into_iter().for_each(say);
-            }
-            Self::Endpoint(error) => {
-                say("server\nmalformed\n");
-                error.say(&mut say);
-            }
-            Self::Tcp => say("server\nmalformed\nthere are no TCP sockets here: use https:// or http://"),
-            Self::Refused(refused) => {
-                ["\n\n", refused.as_str()].into_iter().for_each(say);
-            }
-            Self::Gone => say("\n\nthe sender is gone"),
+            Self::Invalid(invalid) => invalid.say(&mut say),
+            Self::Id(_) => say(" is not a UUID"),
+            _ => {}
         }
     }
 }
@@ -87,17 +82,11 @@ impl From<InvalidInput> for Fault {
     }
 }
 
-impl From<EndpointError> for Fault {
-    fn from(error: EndpointError) -> Self {
-        Self::Endpoint(error)
-    }
-}
-
 impl From<EncodeError<Full>> for Fault {
     fn from(error: EncodeError<Full>) -> Self {
         match error {
             EncodeError::Invalid(invalid) => Self::Invalid(invalid),
-            EncodeError::Full(_) => Self::Refused(Refused::TooLarge),
+            EncodeError::Full(full) => Self::Scratch(full),
         }
     }
 }
@@ -106,7 +95,7 @@ impl From<Unsent> for Fault {
     fn from(unsent: Unsent) -> Self {
         match unsent {
             Unsent::Invalid(invalid) => Self::Invalid(invalid),
-            Unsent::Scratch(_) => Self::Refused(Refused::TooLarge),
+            Unsent::Scratch(full) => Self::Scratch(full),
             Unsent::Refused(refused) => Self::Refused(refused),
             _ => Self::Gone,
         }

@@ -13,13 +13,13 @@ use wavefront_sdk::delivery::{Buf, Config, Delivery, Lane, Slot, Ticket, Watch};
 use wavefront_sdk::endpoint::{Endpoint, EndpointError, Form};
 use wavefront_sdk::line::Slice;
 use wavefront_sdk::transport::Token;
-use wavefront_sdk::uplink::{Access, Requests, Unsent, Uplink};
-use wavefront_sdk::{Encode, EncodeError, EventForm, Kind, Prepared, Rules};
+use wavefront_sdk::uplink::{Access, Requests, Uplink};
+use wavefront_sdk::{Encode, EventForm, Kind, Prepared, Rules};
 
-use crate::border::grow;
+use crate::border::with_room;
 use crate::driver::duration;
 use crate::fault::Fault;
-use crate::strings::Strings;
+use crate::strings::{Kept, Strings};
 
 /// A batch is one: small enough for a page that goes away. With a store, two of them are: it takes whole ones only, and a
 /// part of what is there is to leave with the page.
@@ -59,14 +59,14 @@ impl Buf for Segment {
     }
 }
 
-type Queue = Delivery<Segment, Box<[Slot<Segment>]>, Box<[Lane<Account>]>>;
+type Queue = Delivery<Segment, Vec<Slot<Segment>>, Vec<Lane<Account>>>;
 
 pub(crate) struct Pipe {
     pub(crate) uplink: Uplink<Queue, Requests<Segment, IN_FLIGHT>>,
     source: Option<String>,
-    pub(crate) tags: Vec<(String, String)>,
+    pub(crate) tags: Kept,
     events: EventForm,
-    pub(crate) series: Vec<Option<Prepared<Box<[u8]>>>>,
+    pub(crate) series: Vec<Option<Prepared<Vec<u8>>>>,
     #[cfg(feature = "store")]
     pub(crate) keeper: Option<crate::keeper::Keeper>,
     pub(crate) endpoint: Endpoint,
@@ -87,31 +87,27 @@ pub(crate) struct Settings {
     pub(crate) batch_lines: u32,
     pub(crate) flush_interval: f64,
     pub(crate) patience: f64,
-    pub(crate) tcp: bool,
 }
 
 impl Pipe {
     /// Server, token, source, and tags for everything it sends.
-    pub(crate) fn new(mut strings: Strings<'_>, settings: &Settings) -> Result<Self, Fault> {
+    pub(crate) fn new(mut strings: Strings<'_>, settings: &Settings) -> Result<Self, EndpointError> {
         let mut endpoint = Endpoint::parse(strings.next())?;
         if let Some(token) = strings.given() {
             endpoint = endpoint.with_token(Token::new(token).map_err(EndpointError::Token)?)?;
-        }
-        if endpoint.form() == Form::ProxyTcp && !settings.tcp {
-            return Err(Fault::Tcp);
         }
         let mut config = Config::DEFAULT;
         (config.queue_lines, config.batch_lines) = (settings.queue_lines as usize, settings.batch_lines);
         (config.queue_bytes, config.segment_bytes) = (QUEUE_BYTES, SEGMENT);
         config.flush_interval = duration(settings.flush_interval);
         config.single = endpoint.single();
-        let lanes = Kind::ALL.into_iter().map(Lane::new).collect::<Box<[_]>>();
+        let lanes = Kind::ALL.into_iter().map(Lane::new).collect::<Vec<_>>();
         let slots = Kind::COUNT * (QUEUE_BYTES / SEGMENT + 2) + IN_FLIGHT + 2;
-        let slots = (0..slots).map(|_| Slot::empty()).collect::<Box<[_]>>();
+        let slots = (0..slots).map(|_| Slot::empty()).collect::<Vec<_>>();
         Ok(Self {
             uplink: Uplink::new(Delivery::new(config, slots, lanes), Requests::new(duration(settings.patience))),
             source: strings.given().map(Into::into),
-            tags: strings.pairs().map(|(key, value)| (key.into(), value.into())).collect(),
+            tags: strings.into(),
             events: endpoint.event_form(),
             series: Vec::new(),
             #[cfg(feature = "store")]
@@ -130,17 +126,10 @@ impl Pipe {
         rules(self.source.as_deref(), self.events)
     }
 
-    /// Queues a datum, with the next tag, if there is one; the scratch grows to what it needs.
-    pub(crate) fn send<D: Encode>(&mut self, datum: &D, scratch: &mut Vec<u8>) -> Result<i32, Fault> {
-        loop {
-            let rules = rules(self.source.as_deref(), self.events);
-            match self.uplink.queue().send_tagged(datum, &rules, scratch, self.next_tag) {
-                Ok(lines) => return Ok(lines as i32),
-                // The line, then that of its logs.
-                Err(Unsent::Scratch(full)) if grow(scratch, &full) => {}
-                Err(unsent) => return Err(unsent.into()),
-            }
-        }
+    /// Queues a datum, with the next tag, if there is one.
+    pub(crate) fn send<D: Encode>(&mut self, datum: &D, scratch: &mut [u8]) -> Result<i32, Fault> {
+        let rules = rules(self.source.as_deref(), self.events);
+        Ok(self.uplink.queue().send_tagged(datum, &rules, scratch, self.next_tag)? as i32)
     }
 
     /// After so many lines were queued: notes that somebody waits for them, or says whether there is enough for a batch.
@@ -154,7 +143,7 @@ impl Pipe {
         }
     }
 
-    /// Queues a value of a series.
+    /// Queues a value of a series; the scratch grows to what it needs.
     pub(crate) fn send_value(
         &mut self,
         series: u32,
@@ -163,22 +152,19 @@ impl Pipe {
         scratch: &mut Vec<u8>,
     ) -> Result<i32, Fault> {
         let Some(Some(series)) = self.series.get(series as usize) else { return Err(Fault::Gone) };
-        let queue = self.uplink.queue();
-        loop {
+        let (queue, mut bytes) = (self.uplink.queue(), 0);
+        with_room(scratch, &mut |scratch| {
             let mut slice = Slice::new(scratch);
-            match series.encode_compact(value, time, &mut slice) {
-                Ok(lines) => {
-                    Access::push(queue, series.kind(), slice.as_bytes(), lines)?;
-                    let bytes = slice.len();
-                    return Ok(self.sent(bytes));
-                }
-                Err(EncodeError::Full(full)) if grow(scratch, &full) => {}
-                Err(error) => {
+            let lines = series.encode_compact(value, time, &mut slice).map_err(Fault::from).inspect_err(|fault| {
+                if let Fault::Invalid(_) = fault {
                     queue.view().note(series.kind(), 1, 0);
-                    return Err(error.into());
                 }
-            }
-        }
+            })?;
+            bytes = slice.len();
+            Access::push(queue, series.kind(), slice.as_bytes(), lines)?;
+            Ok(0)
+        })?;
+        Ok(self.sent(bytes))
     }
 
     /// Counts a datum that could not be put together.

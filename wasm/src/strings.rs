@@ -1,6 +1,7 @@
 //! The strings of a call.
 
 use alloc::string::String;
+use alloc::vec::Vec;
 
 use wavefront_sdk::Tags;
 
@@ -12,6 +13,9 @@ pub(crate) struct Strings<'a> {
 }
 
 impl<'a> Strings<'a> {
+    /// None.
+    pub(crate) const NONE: Self = Self { text: "", lengths: &[] };
+
     /// As many strings as there are lengths, at the beginning of `text`; none if that is not what is there.
     pub(crate) fn new(text: &'a [u8], lengths: &'a [u32]) -> Option<Self> {
         let len = lengths.iter().try_fold(0, |sum: usize, len| sum.checked_add(*len as usize))?;
@@ -31,27 +35,67 @@ impl<'a> Strings<'a> {
         Some(self.next()).filter(|text| !text.is_empty())
     }
 
-    /// The next `count`, or all that there are.
-    pub(crate) fn take(&mut self, count: usize) -> impl Iterator<Item = &'a str> {
-        (0..count.min(self.lengths.len())).map(|_| self.next())
+    /// Of `count`, as many as there are.
+    pub(crate) fn at_most(&self, count: f64) -> usize {
+        // A cast of a double ends at the bounds, and makes 0 of NaN.
+        (count as usize).min(self.lengths.len())
     }
 
-    /// The next ones, two by two; what is odd at the end is left out.
-    pub(crate) fn pairs(mut self) -> impl Iterator<Item = (&'a str, &'a str)> {
-        (0..self.lengths.len() / 2).map(move |_| (self.next(), self.next()))
+    /// The next two; none where there is not more than one. What is odd at the end is left out.
+    pub(crate) fn pair(&mut self) -> Option<(&'a str, &'a str)> {
+        (self.lengths.len() > 1).then(|| (self.next(), self.next()))
+    }
+}
+
+/// Strings that are kept.
+#[derive(Default)]
+pub(crate) struct Kept {
+    text: String,
+    lengths: Vec<u32>,
+}
+
+impl Kept {
+    pub(crate) fn strings(&self) -> Strings<'_> {
+        Strings { text: &self.text, lengths: &self.lengths }
+    }
+}
+
+impl From<Strings<'_>> for Kept {
+    fn from(strings: Strings<'_>) -> Self {
+        Self { text: strings.text.into(), lengths: strings.lengths.into() }
     }
 }
 
 /// The tags of a datum, then those of the sender that it does not have itself.
 pub(crate) struct Merged<'a> {
     pub(crate) own: Strings<'a>,
-    pub(crate) common: &'a [(String, String)],
+    pub(crate) common: Strings<'a>,
+}
+
+impl Merged<'_> {
+    fn has(&self, key: &str) -> bool {
+        let mut own = self.own;
+        while let Some((other, _)) = own.pair() {
+            if other == key {
+                return true;
+            }
+        }
+        false
+    }
 }
 
 impl Tags for Merged<'_> {
     fn try_each<E>(&self, each: &mut impl FnMut(&str, &str) -> Result<(), E>) -> Result<(), E> {
-        self.own.pairs().try_for_each(|(key, value)| each(key, value))?;
-        let mut more = self.common.iter().filter(|(common, _)| !self.own.pairs().any(|(key, _)| key == common));
-        more.try_for_each(|(key, value)| each(key, value))
+        let (mut own, mut common) = (self.own, self.common);
+        loop {
+            if let Some((key, value)) = own.pair() {
+                each(key, value)?;
+                continue;
+            }
+            let Some((key, value)) = common.pair() else { return Ok(()) };
+            if !self.has(key) {
+                each(key, value)?;
+            }
+        }
     }
 }
