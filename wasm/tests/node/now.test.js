@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
-import { Sender, WavefrontError } from '../../js/node.js';
+import { Sender, WavefrontError } from 'wavefront-sdk';
 import { startCollector } from '../runtimes/lib/collector.js';
 import { balanced, receiver } from './receiver.js';
 
