@@ -371,6 +371,8 @@ mod unix {
                         return;
                     }
                     let mut reads = stream.try_clone().unwrap();
+                    // It is known before it can have ended.
+                    let mut known = known.lock().unwrap();
                     let reader = thread::spawn(move || {
                         let mut bytes = Vec::new();
                         let _ = reads.read_to_end(&mut bytes);
@@ -378,7 +380,7 @@ mod unix {
                         let _ = reads.shutdown(std::net::Shutdown::Both);
                         bytes
                     });
-                    known.lock().unwrap().push((stream, reader));
+                    known.push((stream, reader));
                 }
             });
             Self { listener, connections, stops, thread }
