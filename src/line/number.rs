@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::compact::{SHORTCUTS};
+use super::compact::SHORTCUTS;
 use super::out::Put;
 use super::shortest::Shortest;
 
