@@ -99,6 +99,11 @@ pub use prepared::Prepared;
 pub use sender::{MultiSender, Overflow, Sender, WavefrontDirectClient, WavefrontProxyClient};
 pub use uuid::Uuid;
 
+/// A guide: nothing is compiled but its examples.
+#[cfg(all(any(doc, doctest), feature = "cli"))]
+#[doc = include_str!("going_to_production.md")]
+pub mod going_to_production {}
+
 /// The README's code, so that `cargo test` runs it.
 #[cfg(all(doctest, feature = "collector", feature = "http"))]
 #[doc = include_str!("../README.md")]

@@ -11,6 +11,7 @@ mod chance;
 mod receiver;
 
 mod all;
+mod endpoints;
 mod env;
 mod fail_over;
 mod local;
