@@ -4,7 +4,9 @@ use std::fmt::Write;
 use std::fs;
 use std::process::Command;
 
-use super::rows::{HEADING, Row};
+use super::charts::draw;
+use super::growth::{Growth, STRAIGHT};
+use super::rows::{Better, HEADING, Row};
 
 /// What stands in README.md before the table is written by hand, up to this line.
 const BEGIN: &str = "<!-- From here on `benches/table` wrote it. -->\n";
@@ -33,6 +35,30 @@ impl Report {
         }
         println!("{section}");
         self.text.push_str(&section);
+    }
+
+    /// The curves, and a picture of each.
+    pub fn growth(&mut self, all: Vec<Growth>) {
+        let rows = all.iter().map(|growth| {
+            let (first, last) = (growth.points[0], growth.points[growth.points.len() - 1]);
+            Row {
+                what: growth.title.into(),
+                better: Better::Less,
+                goal: STRAIGHT,
+                floor: STRAIGHT,
+                unit: "× a straight line",
+                measured: growth.bend,
+                figures: format!(
+                    "{:.3} {} at {} {}, {:.3} at {}",
+                    first.1, growth.unit, first.0, growth.over, last.1, last.0
+                ),
+            }
+        });
+        self.section("Growth", rows.collect());
+        for growth in &all {
+            draw(growth).unwrap();
+            writeln!(self.text, "\n![{}](charts/{}.svg)", growth.title.replace('`', ""), growth.file).unwrap();
+        }
     }
 
     /// Writes it to README.md, and ends with 1 where a floor was missed.
