@@ -37,7 +37,7 @@ pub(super) fn parse(url: &str, plain_token: bool) -> Result<Endpoint, EndpointEr
     let Some(Scheme { name, form, tls, port: usual }) = scheme(name) else {
         return Err(EndpointError::Scheme(harmless(&name.to_ascii_lowercase())));
     };
-    if rest.iter().any(|byte| *byte == b'#') {
+    if rest.contains(&b'#') {
         return Err(EndpointError::Fragment);
     }
     let (rest, query) = cut(rest, b'?').unwrap_or((rest, b""));

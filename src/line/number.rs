@@ -91,7 +91,7 @@ fn take_digit(value: &mut u64) -> u8 {
     let (high, low) = ((*value >> 32) as u32, *value as u32);
     let middle = (high % 10) << 16 | low >> 16;
     let last = (middle % 10) << 16 | low & 0xFFFF;
-    *value = u64::from(high / 10) << 32 | u64::from((middle / 10) << 16 | last / 10);
+    *value = u64::from(high / 10) << 32 | u64::from(((middle / 10) << 16) | (last / 10));
     (last % 10) as u8
 }
 

@@ -124,12 +124,13 @@ fn a_fallback_stands_in() {
 /// The variable is named, and its value is not repeated.
 #[test]
 fn what_is_wrong_names_its_variable() {
+    type Variables<'a> = &'a [(&'a str, &'a str)];
     let url = ("WAVEFRONT_URL", "https://127.0.0.1:1");
     let token = ("WAVEFRONT_TOKEN", SECRET);
     let broken = format!("{SECRET} x");
     let with_secret = format!("https://{SECRET}:x@h");
     let in_place_of_a_url = SECRET.to_owned();
-    let cases: &[(&[(&str, &str)], &str, &str)] = &[
+    let cases: &[(Variables<'_>, &str, &str)] = &[
         (&[], "WAVEFRONT_URL", "set it to where lines go"),
         (&[("WAVEFRONT_URL", " ")], "WAVEFRONT_URL", "set it to where lines go"),
         (&[("WAVEFRONT_URL", &with_secret)], "WAVEFRONT_URL", "what stands before the @"),
