@@ -121,6 +121,8 @@ fn a_fallback_stands_in() {
     receiver.kill();
 }
 
+type Variables<'a> = &'a [(&'a str, &'a str)];
+
 /// The variable is named, and its value is not repeated.
 #[test]
 fn what_is_wrong_names_its_variable() {
@@ -129,7 +131,7 @@ fn what_is_wrong_names_its_variable() {
     let broken = format!("{SECRET} x");
     let with_secret = format!("https://{SECRET}:x@h");
     let in_place_of_a_url = SECRET.to_owned();
-    let cases: &[(&[(&str, &str)], &str, &str)] = &[
+    let cases: &[(Variables<'_>, &str, &str)] = &[
         (&[], "WAVEFRONT_URL", "set it to where lines go"),
         (&[("WAVEFRONT_URL", " ")], "WAVEFRONT_URL", "set it to where lines go"),
         (&[("WAVEFRONT_URL", &with_secret)], "WAVEFRONT_URL", "what stands before the @"),

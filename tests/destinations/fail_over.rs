@@ -97,7 +97,8 @@ fn the_first_is_gone_back_to_once_it_is_there() {
         }
         let ledger = sender.close(LONG);
         until("the first to have it", || first.text().contains(&format!("m{}\"", sent - 1)));
-        (first.kill(), second.kill());
+        first.kill();
+        second.kill();
         assert_eq!(second.text(), before);
         let text = before + &first.text();
         let account = Account::whole(names(sent), text.lines(), &ledger);
