@@ -148,6 +148,7 @@ impl Access {
     }
 
     /// The same for a proxy beside the endpoint, which takes no tokens.
+    #[allow(clippy::needless_update)] // Without HTTP there is nothing else.
     pub(super) fn of_another(&self) -> Self {
         Self {
             #[cfg(feature = "tls")]

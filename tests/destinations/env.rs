@@ -121,6 +121,8 @@ fn a_fallback_stands_in() {
     receiver.kill();
 }
 
+type Variables<'a> = &'a [(&'a str, &'a str)];
+
 /// The variable is named, and its value is not repeated.
 #[test]
 fn what_is_wrong_names_its_variable() {
