@@ -6,6 +6,7 @@ use super::{
     number,
     text::{Chars, Scan, Text},
 };
+use crate::line::compact::ROOMY;
 
 /// A token and where it stands.
 #[derive(Debug, Clone, Copy)]
@@ -76,6 +77,12 @@ impl<'a> Cursor<'a> {
     pub(super) fn next(&mut self) -> Result<Option<Token<'a>>, Fault> {
         #[cfg(test)]
         super::steps::one();
+        if ROOMY
+            && !self.scan.is_json()
+            && let Some(rest) = self.scan.rest.strip_prefix(' ')
+        {
+            self.scan = Scan::new(rest, false);
+        }
         let (first, start, at) = loop {
             let (start, at) = (self.scan.rest, self.at());
             match self.scan.next() {
@@ -87,8 +94,8 @@ impl<'a> Cursor<'a> {
         let json = self.scan.is_json();
         if let '"' | '\'' = first {
             let inner = self.at();
-            let raw = self.quoted(first).ok_or(Fault::new(at, Reason::UnclosedQuote))?;
-            return Ok(Some(Token { text: Text::token(raw, Some(first), json), at, inner }));
+            let (raw, backslash) = self.quoted(first).ok_or(Fault::new(at, Reason::UnclosedQuote))?;
+            return Ok(Some(Token { text: Text::quoted(raw, first, json, backslash), at, inner }));
         }
         if first != '=' && first != '#' {
             self.unquoted();
@@ -145,20 +152,23 @@ impl<'a> Cursor<'a> {
         Ok(Some(number::milliseconds(number)))
     }
 
-    /// The inside of a quoted token, its first quote already taken.
-    fn quoted(&mut self, quote: char) -> Option<&'a str> {
+    /// The inside of a quoted token, its first quote already taken, and whether there is a backslash in it.
+    fn quoted(&mut self, quote: char) -> Option<(&'a str, bool)> {
         let start = self.scan.rest;
         if !self.scan.is_json() {
             // A quote is one byte, and no byte of another character is like it.
             let bytes = start.as_bytes();
-            let mut from = 0;
+            let (mut from, mut backslash) = (0, false);
             loop {
-                let at = from + bytes.get(from..)?.iter().position(|&byte| char::from(byte) == quote)?;
+                let at = from + first_of(bytes.get(from..)?, [quote as u8, b'\\', b'\\'])?;
                 from = at + 1;
-                if at == 0 || bytes.get(at - 1) != Some(&b'\\') {
+                if bytes.get(at) != Some(&b'\\') {
                     self.scan.rest = start.get(from..)?;
-                    return start.get(..at);
+                    return Some((start.get(..at)?, backslash));
                 }
+                backslash = true;
+                // Whatever stands before it: a quote behind a backslash ends nothing.
+                from += usize::from(bytes.get(from).is_some_and(|&byte| char::from(byte) == quote));
             }
         }
         let mut last = quote;
@@ -166,7 +176,8 @@ impl<'a> Cursor<'a> {
             let end = start.len() - self.scan.rest.len();
             let c = self.scan.next()?;
             if c == quote && last != '\\' {
-                return start.get(..end);
+                let raw = start.get(..end)?;
+                return Some((raw, raw.contains('\\')));
             }
             last = c;
         }
@@ -176,7 +187,7 @@ impl<'a> Cursor<'a> {
     fn unquoted(&mut self) {
         let rest = self.scan.rest;
         if !self.scan.is_json() {
-            let end = rest.bytes().position(|byte| matches!(byte, b' ' | b'\t' | b'='));
+            let end = first_of(rest.as_bytes(), [b' ', b'=', b'\t']);
             self.scan.rest = end.and_then(|end| rest.get(end..)).unwrap_or_default();
             return;
         }
@@ -188,6 +199,30 @@ impl<'a> Cursor<'a> {
             }
         }
     }
+}
+
+/// Where the first of these bytes, which are ASCII, stands. Eight bytes are looked at together, where there is room for it.
+fn first_of(bytes: &[u8], wanted: [u8; 3]) -> Option<usize> {
+    const LOW: u64 = u64::MAX / 0xFF;
+    let rest = if ROOMY {
+        let (words, rest) = bytes.as_chunks();
+        for (index, word) in words.iter().enumerate() {
+            let word = u64::from_le_bytes(*word);
+            // The high bit of each byte that is wanted; above the first there may be others.
+            let found = wanted.iter().fold(0, |found, byte| {
+                let zero = word ^ (LOW * u64::from(*byte));
+                found | zero.wrapping_sub(LOW) & !zero
+            });
+            if found & (LOW << 7) != 0 {
+                return Some(index * 8 + (found & (LOW << 7)).trailing_zeros() as usize / 8);
+            }
+        }
+        rest
+    } else {
+        bytes
+    };
+    let at = rest.iter().position(|byte| wanted.contains(byte))?;
+    Some(bytes.len() - rest.len() + at)
 }
 
 #[cfg(test)]

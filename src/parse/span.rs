@@ -180,14 +180,18 @@ enum Field {
 
 impl Field {
     fn of(key: &Text<'_>) -> Option<Self> {
-        if *key == "source" || *key == "host" {
-            Some(Self::Source)
-        } else if *key == "traceId" {
-            Some(Self::TraceId)
-        } else if *key == "spanId" {
-            Some(Self::SpanId)
-        } else {
-            None
+        // The longest of them.
+        const TRACE_ID: &str = "traceId";
+        let by_name = |name: &str| match name {
+            "source" | "host" => Some(Self::Source),
+            TRACE_ID => Some(Self::TraceId),
+            "spanId" => Some(Self::SpanId),
+            _ => None,
+        };
+        match key.as_str() {
+            Some(name) => by_name(name),
+            // Rarely: with an escape in it.
+            None => ["source", "host", TRACE_ID, "spanId"].into_iter().find(|name| *key == **name).and_then(by_name),
         }
     }
 }

@@ -107,6 +107,11 @@ impl<'a> Text<'a> {
         Self { raw, quote, json, escaped, dashed: false, cut: false }
     }
 
+    /// The inside of a token in quotes; `backslash` if there is one in it.
+    pub(super) const fn quoted(raw: &'a str, quote: char, json: bool, backslash: bool) -> Self {
+        Self { raw, quote: Some(quote), json, escaped: backslash, dashed: false, cut: false }
+    }
+
     /// The inside of a JSON string.
     pub(super) fn json(raw: &'a str) -> Self {
         Self::token(raw, None, true)
@@ -164,6 +169,10 @@ impl<'a> Text<'a> {
 
     /// Whether nothing is in it that the receiver's `isBlank` does not take for white space.
     pub fn is_blank(&self) -> bool {
+        // As nearly all are: what starts like this is not.
+        if !self.escaped && matches!(self.raw.as_bytes().first(), Some(b'!'..=b'~')) {
+            return false;
+        }
         self.chars().all(super::character::is_whitespace)
     }
 

@@ -68,6 +68,10 @@ pub(super) fn uuid(token: &Token<'_>, part: Part) -> Result<(), Fault> {
 }
 
 fn is_uuid(text: &Text<'_>) -> bool {
+    // As nearly all are written. The groups are all shorter than 63 bits.
+    if text.as_str().and_then(|text| text.as_bytes().try_into().ok()).is_some_and(is_usual) {
+        return true;
+    }
     let (mut units, mut groups, mut digits, mut signed, mut value) = (0, 1, 0, false, 0_u64);
     for c in text.chars() {
         units += c.len_utf16();
@@ -87,6 +91,12 @@ fn is_uuid(text: &Text<'_>) -> bool {
         }
     }
     groups == 5 && digits > 0
+}
+
+/// 8, 4, 4, 4 and 12 digits with hyphens between them.
+fn is_usual(text: &[u8; 36]) -> bool {
+    let hyphens = [8, 13, 18, 23].into_iter().all(|at: usize| text.get(at) == Some(&b'-'));
+    hyphens && text.iter().filter(|byte| byte.is_ascii_hexdigit()).count() == 32
 }
 
 #[cfg(test)]
