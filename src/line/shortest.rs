@@ -1,8 +1,8 @@
 //! The shortest text of a double, in little code: for devices, where flash is dearer than time.
 //!
-//! Steele's and White's way with whole numbers (Dragon4, "How to print floating-point numbers accurately", 1990): digits
-//! are taken off one by one until what is left is nearer to the double than to any other. It takes no table, no division
-//! and no arithmetic of doubles. Short decimals take few steps; 1e-300 takes a thousand times as long as 0.5.
+//! Steele's and White's way with whole numbers (Dragon4, "How to print floating-point numbers accurately", 1990):
+//! digits are taken off one by one until what is left is nearer to the double than to any other. It takes no table, no
+//! division and no arithmetic of doubles. Short decimals take few steps; 1e-300 takes hundreds of times as long as 0.5.
 
 /// For 2^1076, the denominator of the least doubles, times a hundred. The numerator of the greatest has fewer bits.
 const PLACES: usize = 36;

@@ -183,8 +183,11 @@ impl Footprint {
 
     /// What a record with `bytes` bytes of lines takes.
     pub const fn of(self, bytes: u32) -> u64 {
-        let block = if self.block == 0 { 1 } else { self.block as u64 };
-        (bytes as u64 + self.overhead as u64).div_ceil(block) * block
+        let block = if self.block == 0 { 1 } else { self.block };
+        // Block by block of either: devices have no division of 64 bits.
+        let rest = (bytes % block) as u64 + (self.overhead % block) as u64;
+        let blocks = (bytes / block) as u64 + (self.overhead / block) as u64;
+        (blocks + (rest > 0) as u64 + (rest > block as u64) as u64) * block as u64
     }
 }
 
@@ -277,5 +280,22 @@ impl<S: AsyncStore + ?Sized> AsyncStore for &mut S {
 
     fn set_aside(&self) -> usize {
         (**self).set_aside()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_takes_whole_blocks() {
+        let sizes = [0, 1, 2, 3, 7, 8, 9, 36, 4095, 4096, 4097, u32::MAX - 1, u32::MAX];
+        for (bytes, overhead, block) in
+            sizes.iter().flat_map(|a| sizes.iter().flat_map(move |b| sizes.map(|c| (*a, *b, c))))
+        {
+            let all = u64::from(bytes) + u64::from(overhead);
+            let whole = all.div_ceil(u64::from(block.max(1))) * u64::from(block.max(1));
+            assert_eq!(Footprint { overhead, block }.of(bytes), whole, "{bytes} + {overhead} by {block}");
+        }
     }
 }

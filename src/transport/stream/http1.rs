@@ -166,7 +166,7 @@ impl<S: Read + Write, L: Link<S>> Http1<'_, S, L> {
         }
         self.state = State::Closed;
         let mut digits = itoa::Buffer::new();
-        let head = self.receiver.head(call, digits.format(body.len() as u64));
+        let head = self.receiver.head(call, digits.format(body.len()));
         let answered = exchange(&mut self.stream, head, body);
         self.conclude(answered)
     }
@@ -248,7 +248,7 @@ impl<S: embedded_io_async::Read + embedded_io_async::Write, L: AsyncLink<S>> Htt
             connected.map_err(|failure| Http1Error::of(What::Connect(failure)))?;
         }
         let mut digits = itoa::Buffer::new();
-        let head = self.receiver.head(call, digits.format(body.len() as u64));
+        let head = self.receiver.head(call, digits.format(body.len()));
         let answered = exchange_async(&mut self.stream, head, body).await;
         self.conclude(answered)
     }
