@@ -190,7 +190,7 @@ impl Endpoint {
     }
 
     /// The same endpoint as one of direct ingestion, whose token somebody else has.
-    #[cfg(feature = "std")]
+    #[cfg(feature = "http")]
     pub(crate) fn directed(mut self) -> Result<Self, EndpointError> {
         self.form = self.directed_form()?;
         Ok(self)

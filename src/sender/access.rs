@@ -150,11 +150,13 @@ impl Access {
     /// The same for a proxy beside the endpoint, which takes no tokens.
     #[allow(clippy::needless_update)] // Without HTTP there is nothing else.
     pub(super) fn of_another(&self) -> Self {
-        Self {
-            #[cfg(feature = "tls")]
-            tls: self.tls.clone(),
-            ..Self::default()
-        }
+        #[cfg(feature = "tls")]
+        let mut other = Self::default();
+        #[cfg(not(feature = "tls"))]
+        let other = Self::default();
+        #[cfg(feature = "tls")]
+        other.tls.clone_from(&self.tls);
+        other
     }
 }
 
