@@ -57,6 +57,11 @@ const WRONG: &[Wrong] = &[
     }),
     ("heartbeat_interval", |builder| builder.heartbeat_interval(Duration::ZERO)),
     ("request_timeout", |builder| builder.request_timeout(Duration::ZERO)),
+    ("tags", |builder| builder.tags([("", "value")])),
+    ("tags", |builder| builder.tags([("key", " ")])),
+    ("tags", |builder| builder.tags([("source", "s")])),
+    ("tags", |builder| builder.tags([("a b", "1"), ("a-b", "2")])),
+    ("recovery", |builder| builder.recovery(Duration::ZERO)),
 ];
 
 /// Options of which every value makes sense.
@@ -82,11 +87,12 @@ fn each_wrong_value_is_an_error_that_names_its_option() {
 /// An option that is added to the builder has to be added here too.
 #[test]
 fn every_option_is_walked() {
-    let source = include_str!("../src/sender/builder.rs");
+    let source = [include_str!("../src/sender/builder.rs"), include_str!("../src/sender/routes.rs")].concat();
     let options = source.lines().filter_map(|line| line.trim().strip_prefix("pub fn ")?.split_once("(mut self"));
     let options: Vec<_> = options.map(|(name, _)| name.split('<').next().unwrap_or(name)).collect();
     assert!(options.contains(&"batch_size") && options.len() > 15, "{options:?}");
-    for option in options.into_iter().filter(|option| !matches!(*option, "build" | "token")) {
+    // What is wrong with a token or a fallback is wrong with an endpoint, and walked with those.
+    for option in options.into_iter().filter(|option| !matches!(*option, "build" | "token" | "fallback")) {
         let walked = WRONG.iter().any(|(name, _)| name.split(' ').next() == Some(option));
         assert_ne!(walked, ANYTHING.contains(&option), "{option}");
     }
