@@ -79,9 +79,9 @@ impl<'a> Cursor<'a> {
         super::steps::one();
         if ROOMY
             && !self.scan.is_json()
-            && let Some(rest) = self.scan.rest.strip_prefix(' ')
+            && let Some(token) = self.ordinary()
         {
-            self.scan = Scan::new(rest, false);
+            return Ok(Some(token));
         }
         let (first, start, at) = loop {
             let (start, at) = (self.scan.rest, self.at());
@@ -102,6 +102,27 @@ impl<'a> Cursor<'a> {
         }
         let raw = start.get(..start.len() - self.scan.rest.len()).unwrap_or_default();
         Ok(Some(Token { text: Text::token(raw, None, json), at, inner: at }))
+    }
+
+    /// The next token, if at most one space is before it, and it is closed by quotes or starts with a letter or digit.
+    fn ordinary(&mut self) -> Option<Token<'a>> {
+        let start = self.scan.rest.strip_prefix(' ').unwrap_or(self.scan.rest);
+        let at = self.base + self.whole.len() - start.len();
+        match start.as_bytes().first()? {
+            b'"' => {
+                let mut inside = Self { scan: Scan::new(start.get(1..)?, false), ..*self };
+                let (raw, backslash) = inside.quoted('"')?;
+                *self = inside;
+                Some(Token { text: Text::quoted(raw, '"', false, backslash), at, inner: at + 1 })
+            }
+            b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => {
+                let end = first_of(start.as_bytes(), [b' ', b'=', b'\t']).unwrap_or(start.len());
+                let (raw, rest) = start.split_at_checked(end)?;
+                self.scan = Scan::new(rest, false);
+                Some(Token { text: Text::plain(raw), at, inner: at })
+            }
+            _ => None,
+        }
     }
 
     /// The next token, without going past it.

@@ -201,21 +201,27 @@ pub(super) struct Decoded<'a> {
     pub(super) span: Span<'a>,
     name: Token<'a>,
     source: Option<Token<'a>>,
-    first_pair: Cursor<'a>,
-    start: Token<'a>,
+    /// The first fault that the validator finds in a tag.
+    tag: Result<(), Fault>,
 }
 
 pub(super) fn read<'a>(cursor: Cursor<'a>, limits: &Limits) -> Result<Span<'a>, Fault> {
-    let decoded = decode(cursor)?;
+    let decoded = decode_by(cursor, Some(limits))?;
     validate(&decoded, limits)?;
     Ok(decoded.span)
 }
 
 /// What the decoder and the sampler ask for: without that a span log is not taken either.
-pub(super) fn decode(mut cursor: Cursor<'_>) -> Result<Decoded<'_>, Fault> {
+pub(super) fn decode(cursor: Cursor<'_>) -> Result<Decoded<'_>, Fault> {
+    decode_by(cursor, None)
+}
+
+/// [`decode`], and with `limits` what the validator says of the tags, which counts only when everything was decoded.
+fn decode_by<'a>(mut cursor: Cursor<'a>, limits: Option<&Limits>) -> Result<Decoded<'a>, Fault> {
     let name = cursor.expect(Part::SpanName)?;
     let first_pair = cursor;
     let (mut source, mut trace_id, mut span_id, mut cut) = (None, None, None, false);
+    let (mut count, mut tag) = (0, Ok(()));
     let (start_at, pairs) = loop {
         let before = cursor.at();
         let key = cursor.expect(Part::Start)?;
@@ -228,7 +234,13 @@ pub(super) fn decode(mut cursor: Cursor<'_>) -> Result<Decoded<'_>, Fault> {
             Some(Field::Source) => source = Some(value),
             Some(Field::TraceId) => trace_id = Some(value),
             Some(Field::SpanId) => span_id = Some(value),
-            None => cut |= value.text.as_raw().len() > Text::CUT && value.text.len_utf16() > Text::CUT,
+            None => {
+                cut |= value.text.as_raw().len() > Text::CUT && value.text.len_utf16() > Text::CUT;
+                count += 1;
+                if let (Some(limits), Ok(())) = (limits, &tag) {
+                    tag = check_tag(&key, &value, count, limits);
+                }
+            }
         }
     };
     let start = whole(&start_at, Part::Start)?;
@@ -253,7 +265,7 @@ pub(super) fn decode(mut cursor: Cursor<'_>) -> Result<Decoded<'_>, Fault> {
         unit: Unit::of(start),
         has_end: duration >= start,
     };
-    Ok(Decoded { span, name, source, first_pair, start: start_at })
+    Ok(Decoded { span, name, source, tag })
 }
 
 fn validate(decoded: &Decoded<'_>, limits: &Limits) -> Result<(), Fault> {
@@ -262,21 +274,17 @@ fn validate(decoded: &Decoded<'_>, limits: &Limits) -> Result<(), Fault> {
         validate::not_blank(source, Part::Source)?;
         validate::length(source, Part::Source, limits.source)?;
     }
-    let mut count = 0;
-    let mut cursor = decoded.first_pair.up_to(decoded.start.at);
-    while let Some((key, value)) = cursor.pair()? {
-        if Field::of(&key.text).is_some() {
-            continue;
-        }
-        count += 1;
-        if count > limits.span_tags {
-            return Err(key.fault(Reason::TooMany { part: Part::Tags, limit: limits.span_tags, count }));
-        }
-        validate::length(&key, Part::TagKey, limits.span_tag_key)?;
-        validate::name(&key, Part::TagKey)?;
-        validate::not_blank(&value, Part::TagValue)?;
+    decoded.tag
+}
+
+/// Checks the tag that is the `count`th.
+fn check_tag(key: &Token<'_>, value: &Token<'_>, count: usize, limits: &Limits) -> Result<(), Fault> {
+    if count > limits.span_tags {
+        return Err(key.fault(Reason::TooMany { part: Part::Tags, limit: limits.span_tags, count }));
     }
-    Ok(())
+    validate::length(key, Part::TagKey, limits.span_tag_key)?;
+    validate::name(key, Part::TagKey)?;
+    validate::not_blank(value, Part::TagValue)
 }
 
 /// A time of a span: a number that starts with a digit, cut to a whole one.

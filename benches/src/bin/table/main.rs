@@ -21,12 +21,15 @@ fn main() {
         ["limit"] => {
             Report::new().section("Against the limit", encoders::against_the_limit(&Input::new()));
         }
+        ["reader"] => {
+            Report::new().section("The reader", encoders::reader(&Input::new()));
+        }
         ["network"] => {
             Report::new().section("End to end", network::rows(&Input::new()));
         }
         ["growth"] => Report::new().growth(growth::all(&Input::new())),
         [python] => table(python),
-        _ => eprintln!("table PYTHON | table limit | table network | table growth"),
+        _ => eprintln!("table PYTHON | table limit | table reader | table network | table growth"),
     }
 }
 
