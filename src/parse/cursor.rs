@@ -6,7 +6,7 @@ use super::{
     number,
     text::{Chars, Scan, Text},
 };
-use crate::line::compact::ROOMY;
+use crate::line::compact::SHORTCUTS;
 
 /// A token and where it stands.
 #[derive(Debug, Clone, Copy)]
@@ -77,7 +77,7 @@ impl<'a> Cursor<'a> {
     pub(super) fn next(&mut self) -> Result<Option<Token<'a>>, Fault> {
         #[cfg(test)]
         super::steps::one();
-        if ROOMY
+        if SHORTCUTS
             && !self.scan.is_json()
             && let Some(token) = self.ordinary()
         {
@@ -225,7 +225,7 @@ impl<'a> Cursor<'a> {
 /// Where the first of these bytes, which are ASCII, stands. Eight bytes are looked at together, where there is room for it.
 fn first_of(bytes: &[u8], wanted: [u8; 3]) -> Option<usize> {
     const LOW: u64 = u64::MAX / 0xFF;
-    let rest = if ROOMY {
+    let rest = if SHORTCUTS {
         let (words, rest) = bytes.as_chunks();
         for (index, word) in words.iter().enumerate() {
             let word = u64::from_le_bytes(*word);
