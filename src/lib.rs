@@ -14,8 +14,8 @@
 //! data::Metric … ──▶ line::Encode ─────▶ delivery::Delivery ──────────▶ transport::Transport
 //! ```
 //!
-//! Everything left of the transport is a pure function of its inputs: time, randomness and I/O are arguments. With `std`,
-//! `Sender` drives the pipe from threads of its own:
+//! Everything left of the transport is a pure function of its inputs: time, randomness and I/O are arguments. With
+//! `std`, `Sender` drives the pipe from threads of its own:
 //!
 #![cfg_attr(feature = "http", doc = "```")]
 #![cfg_attr(not(feature = "http"), doc = "```ignore")]
@@ -33,20 +33,21 @@
 //!
 //! They only add; none changes what another one does.
 //!
-//! - None of them: the core. [`data`], [mod@line], [`parse`], [`delivery`], [`uplink`], [`vitals`], [`Prepared`] and the traits of
-//!   [`transport`] and [`store`].
-//! - `alloc`: segments in boxes, lines in a `Vec`, and the `Endpoint` that a URL speaks of, where there is an allocator.
+//! - None of them: the core. [`data`], [mod@line], [`parse`], [`delivery`], [`uplink`], [`vitals`], [`Prepared`] and
+//!   the traits of [`transport`] and [`store`].
+//! - `alloc`: segments in boxes, lines in a `Vec`, and the `Endpoint` that a URL speaks of, where there is an
+//!   allocator.
 //! - `std` (default): `Sender` with its background driver, TCP lines, in-memory transports for tests.
 //! - `tls` (default): TCP lines over TLS, on `rustls`, and the options of TLS that HTTP shares.
-//! - `ring` (default): the cryptography of TLS where no other is given. Without it, one has to be given, or installed for the
-//!   process; that goes for all of `http`, too.
+//! - `ring` (default): the cryptography of TLS where no other is given. Without it, one has to be given, or installed
+//!   for the process; that goes for all of `http`, too.
 //! - `http` (default): direct ingestion, and proxies over HTTP(S), on `reqwest` and `rustls`.
 //! - `gzip` (default): bodies from 1 KiB are compressed.
 //! - `log`, `tracing`: what goes wrong is said to the crate of that name, a few lines however much fails.
 //! - `defmt`: errors, enums and the ledger implement `defmt::Format`, for the logs of devices.
 //! - `spool`: a store in a directory, for what an outage or a crash would lose.
-//! - `embedded-io-v0_7`, `embedded-io-async-v0_7`: lines and HTTP/1.1 over any stream with the traits of that crate: a UART, a
-//!   socket, TLS. No `std`, no allocator.
+//! - `embedded-io-v0_7`, `embedded-io-async-v0_7`: lines and HTTP/1.1 over any stream with the traits of that crate: a
+//!   UART, a socket, TLS. No `std`, no allocator.
 //! - `flash`: a store in NOR flash, for machines that have neither files nor an allocator.
 //! - `collector`: a local receiver of everything this crate sends, for development, tests and demos.
 //! - `cli`: all that the `wavefront` command needs.

@@ -79,12 +79,12 @@ impl<B: AsRef<[u8]>> Prepared<B> {
         self.kind
     }
 
-    /// Writes a line with `value` and `timestamp` (s, ms, µs or ns since 1970; the receiver's clock if none), and returns
-    /// how many: 1, or 0 for an increment of zero.
+    /// Writes a line with `value` and `timestamp` (s, ms, µs or ns since 1970; the receiver's clock if none), and
+    /// returns how many: 1, or 0 for an increment of zero.
     ///
     /// # Errors
-    /// [`EncodeError::Invalid`] for a value that is not finite, an increment below zero, or a line that gets longer than
-    /// the receiver takes; [`EncodeError::Full`] where the sink has no room. The sink is as it was before.
+    /// [`EncodeError::Invalid`] for a value that is not finite, an increment below zero, or a line that gets longer
+    /// than the receiver takes; [`EncodeError::Full`] where the sink has no room. The sink is as it was before.
     #[inline]
     pub fn encode<S: Sink + ?Sized>(
         &self,
@@ -126,8 +126,8 @@ impl<B: AsRef<[u8]>> Prepared<B> {
 
 #[cfg(feature = "alloc")]
 impl Prepared<alloc::vec::Vec<u8>> {
-    /// As [`metric`](Self::metric), by the code of [`Encode::encode_compact`](crate::Encode::encode_compact) and by way of
-    /// `scratch`, which must have room for a line.
+    /// As [`metric`](Self::metric), by the code of [`Encode::encode_compact`](crate::Encode::encode_compact) and by way
+    /// of `scratch`, which must have room for a line.
     ///
     /// # Errors
     /// Where no line can say it, or it does not fit in the scratch.

@@ -62,8 +62,8 @@ impl Builder {
         }
     }
 
-    /// Listens on `address` as a metrics port ([`Port::Metrics`]), which over HTTP takes everything. `127.0.0.1:0` takes
-    /// any free port: [`Collector::addr`] says which.
+    /// Listens on `address` as a metrics port ([`Port::Metrics`]), which over HTTP takes everything. `127.0.0.1:0`
+    /// takes any free port: [`Collector::addr`] says which.
     pub fn listen(self, address: impl ToSocketAddrs + fmt::Display) -> Self {
         self.port(Port::Metrics, address)
     }

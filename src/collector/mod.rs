@@ -20,8 +20,8 @@
 //! | 413 | more than 16 MiB uncompressed |
 //! | 503 | the lines could not be written to the file, or too many large requests came at a time |
 //!
-//! What `f` says is taken literally: under `f=wavefront` a histogram is rejected. Without `f`, the kind is told from the
-//! beginning of the line, but for spans: they need `f=trace`, or a trace port.
+//! What `f` says is taken literally: under `f=wavefront` a histogram is rejected. Without `f`, the kind is told from
+//! the beginning of the line, but for spans: they need `f=trace`, or a trace port.
 //!
 //! Memory is bounded whatever comes: half lines and bodies of all connections share 20 MiB. It is no proxy: it
 //! forwards nothing, keeps nothing (but in the file of [`Builder::out`]), and does not look at how old a point is.

@@ -132,8 +132,8 @@ impl Collector {
         lock(&self.shared.kept).iter().cloned().collect()
     }
 
-    /// Stops accepting, reads and writes what has arrived, answers the requests that were begun, closes, and returns the
-    /// final summary. Takes 0.1 s, 3 s at most where connections go on sending.
+    /// Stops accepting, reads and writes what has arrived, answers the requests that were begun, closes, and returns
+    /// the final summary. Takes 0.1 s, 3 s at most where connections go on sending.
     pub fn stop(mut self) -> Summary {
         self.end();
         self.snapshot()

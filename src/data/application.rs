@@ -7,8 +7,8 @@ use alloc::vec::Vec;
 
 use super::{Metric, Tags};
 
-/// The tags of an application: `application` and `service`, `cluster` and `shard` (`none` where they are not given), then
-/// tags of your own. The service finds an application's data by them.
+/// The tags of an application: `application` and `service`, `cluster` and `shard` (`none` where they are not given),
+/// then tags of your own. The service finds an application's data by them.
 ///
 /// They are [`Tags`], so metrics, histograms and spans take them as they are, and further ones after them.
 ///
@@ -74,9 +74,9 @@ impl<S, C> ApplicationTags<S, C> {
 }
 
 impl<S: AsRef<str>, C: Tags> ApplicationTags<S, C> {
-    /// The heartbeat of a component of the service, to be sent every five minutes: `~component.heartbeat` 1, with the tags
-    /// `application`, `cluster`, `service`, `shard` and `component`, then those of your own. `SenderBuilder::heartbeat`
-    /// does it.
+    /// The heartbeat of a component of the service, to be sent every five minutes: `~component.heartbeat` 1, with the
+    /// tags `application`, `cluster`, `service`, `shard` and `component`, then those of your own.
+    /// `SenderBuilder::heartbeat` does it.
     pub const fn heartbeat<'a>(&'a self, component: &'a str) -> Metric<'a, Heartbeat<'a, S, C>> {
         let Metric { name, value, timestamp, source, .. } = Metric::new(HEARTBEAT, 1.0);
         Metric { name, value, timestamp, source, tags: Heartbeat { tags: self, component } }
@@ -176,8 +176,8 @@ impl OwnedApplicationTags {
         })
     }
 
-    /// One more tag of your own, from an environment variable; none where that is not set or blank. (`tagFromEnv` of the
-    /// SDK for Java, `add_custom_tag_from_env` of that for Python.)
+    /// One more tag of your own, from an environment variable; none where that is not set or blank. (`tagFromEnv` of
+    /// the SDK for Java, `add_custom_tag_from_env` of that for Python.)
     #[must_use]
     pub fn tag_from_env(mut self, variable: &str, key: &str) -> Self {
         let value = std::env::var(variable).ok().filter(|value| !value.trim().is_empty());
@@ -185,8 +185,8 @@ impl OwnedApplicationTags {
         self
     }
 
-    /// One more tag of your own for each environment variable whose name `takes` likes and that is not blank, with the name
-    /// for a key. (`tagsFromEnv`, `add_custom_tags_from_env`.)
+    /// One more tag of your own for each environment variable whose name `takes` likes and that is not blank, with the
+    /// name for a key. (`tagsFromEnv`, `add_custom_tags_from_env`.)
     #[must_use]
     pub fn tags_from_env(mut self, takes: impl Fn(&str) -> bool) -> Self {
         let texts =

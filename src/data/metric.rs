@@ -6,8 +6,8 @@ use super::{Tagged, Tags};
 ///
 /// ```
 /// use wavefront_sdk::Metric;
-/// let power = Metric::new("new-york.power.usage", 42422.0).timestamp(1493773500).source("localhost").tag("datacenter", "dc1");
-/// assert_eq!(power.line().unwrap(), "\"new-york.power.usage\" 42422.0 1493773500 source=\"localhost\" \"datacenter\"=\"dc1\"\n");
+/// let power = Metric::new("power.usage", 42422.0).timestamp(1493773500).source("localhost").tag("phase", "L1");
+/// assert_eq!(power.line().unwrap(), "\"power.usage\" 42422.0 1493773500 source=\"localhost\" \"phase\"=\"L1\"\n");
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
@@ -16,7 +16,8 @@ pub struct Metric<'a, T: ?Sized = ()> {
     pub name: &'a str,
     /// A finite value.
     pub value: f64,
-    /// When it was so, in s, ms, µs or ns since 1970 (the reader tells them apart by magnitude); the receiver's clock if none.
+    /// When it was so, in s, ms, µs or ns since 1970 (the reader tells them apart by magnitude); the receiver's clock
+    /// if none.
     pub timestamp: Option<u64>,
     /// What it is about; the default source if none or blank.
     pub source: Option<&'a str>,

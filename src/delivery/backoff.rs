@@ -75,7 +75,8 @@ impl Moment {
     }
 }
 
-/// How long to wait before trying again: a random time up to `first` × 2ⁿ after the n-th failure in a row, at most `most`.
+/// How long to wait before trying again: a random time up to `first` × 2ⁿ after the n-th failure in a row, at most
+/// `most`.
 ///
 /// Full jitter, after M. Brooker, *Exponential Backoff and Jitter* (AWS Architecture Blog, 2015): a receiver that comes
 /// back is not met by all its clients at once.
@@ -164,7 +165,8 @@ const STEPS: u8 = 0x7f;
 impl Gate {
     pub(super) const OPEN: Self = Self { until: Moment::of(Millis(0)), state: 0, epoch: 0 };
 
-    /// Whether something may leave at `now`; else how long to wait (`None`: until the probe is back), `longest` at most.
+    /// Whether something may leave at `now`; else how long to wait (`None`: until the probe is back), `longest` at
+    /// most.
     pub(super) fn open(&mut self, now: Moment, longest: u32) -> Result<(), Option<u32>> {
         if !self.is_shut() {
             return Ok(());

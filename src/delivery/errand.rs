@@ -147,7 +147,8 @@ pub struct Loss {
     pub kind: Kind,
     /// How many.
     pub lines: usize,
-    /// Why: [`Full`](StoreFailure::Full) to make room, [`Damaged`](StoreFailure::Damaged); none where they were too old.
+    /// Why: [`Full`](StoreFailure::Full) to make room, [`Damaged`](StoreFailure::Damaged); none where they were too
+    /// old.
     pub failure: Option<StoreFailure>,
 }
 
@@ -190,7 +191,8 @@ impl<B: Buf> Job<B> {
     /// Asks a store.
     ///
     /// # Errors
-    /// What the store says; [`Spool::settle`](super::Spool::settle) wants to know its [`kind`](crate::store::StoreError::kind).
+    /// What the store says; [`Spool::settle`](super::Spool::settle) wants to know its
+    /// [`kind`](crate::store::StoreError::kind).
     pub fn run<S: Store + ?Sized>(&mut self, store: &mut S) -> Result<Reply, S::Error> {
         match self.request() {
             Request::Put(head, lines) => store.put(head, lines).map(|()| Reply::Done),
@@ -202,7 +204,8 @@ impl<B: Buf> Job<B> {
 
     /// Asks a store that answers later.
     ///
-    /// Whoever drops the future before its end still has the job, and may run it again: a record that is put twice is one.
+    /// Whoever drops the future before its end still has the job, and may run it again: a record that is put twice is
+    /// one.
     ///
     /// # Errors
     /// What the store says, as of [`run`](Self::run).

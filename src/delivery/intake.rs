@@ -30,8 +30,8 @@ pub(crate) trait Intake {
 }
 
 impl Encoded {
-    /// Queues the lines, which are all that is in `bytes`: first the datum's own, then its companion's. Where there is no
-    /// room for the first, the companion is of no use, and lost like it. Returns how many lines were queued.
+    /// Queues the lines, which are all that is in `bytes`: first the datum's own, then its companion's. Where there is
+    /// no room for the first, the companion is of no use, and lost like it. Returns how many lines were queued.
     pub(crate) fn queue<I: Intake>(&self, bytes: &[u8], queue: &mut I) -> Result<u32, I::Error> {
         let (first, second) = bytes.split_at_checked(self.end).unwrap_or((bytes, &[]));
         let pushed = queue.push(self.kind, first, self.lines);
@@ -51,8 +51,8 @@ impl Encoded {
 impl<B: Buf> View<'_, B> {
     /// Queues `count` whole lines of `kind`, each ended by its LF: all of them or none, together and in order.
     ///
-    /// `count` is not verified. A wrong one is counted as it stands, and lines without their LF run into the next ones; it
-    /// does no other harm. No lines, or no bytes, are nothing to do.
+    /// `count` is not verified. A wrong one is counted as it stands, and lines without their LF run into the next ones;
+    /// it does no other harm. No lines, or no bytes, are nothing to do.
     ///
     /// # Errors
     /// [`Refused`] says why not, and what the ledger holds of it.
@@ -92,7 +92,8 @@ impl<B: Buf> View<'_, B> {
         }
     }
 
-    /// Counts `count` lines of `kind` as accepted and dropped for want of room: in the queue, or in the store behind it.
+    /// Counts `count` lines of `kind` as accepted and dropped for want of room: in the queue, or in the store behind
+    /// it.
     pub fn refuse(&mut self, kind: Kind, count: u32) -> Refused {
         let by_store = self.core.storing().refuses;
         if let Some(lane) = self.lane(kind) {
@@ -291,8 +292,8 @@ impl<B: Buf<Scale = Large>> View<'_, B> {
     /// after `close`.
     ///
     /// # Errors
-    /// [`Refused::Full`] where no slot is left, [`Refused::Closed`] where everything was abandoned; the lines are counted
-    /// as dropped.
+    /// [`Refused::Full`] where no slot is left, [`Refused::Closed`] where everything was abandoned; the lines are
+    /// counted as dropped.
     pub fn deposit(&mut self, kind: Kind, lines: &[u8], count: u32, lease: Lease) -> Result<(), Refused> {
         self.give_back(kind, lease);
         if count == 0 || lines.is_empty() {

@@ -103,7 +103,8 @@ impl<S: Scale> Lane<S> {
 }
 
 impl Lane<Large> {
-    /// An empty lane for `kind`, on the connection number `route` (0 to 2) of the driver's. Every higher number means 2.
+    /// An empty lane for `kind`, on the connection number `route` (0 to 2) of the driver's. Every higher number means
+    /// 2.
     pub const fn on_route(kind: Kind, route: u8) -> Self {
         Self { route: With::new(if route > 2 { 2 } else { route }), ..Self::new(kind) }
     }
@@ -115,7 +116,8 @@ impl<S: Scale> core::fmt::Debug for Lane<S> {
     }
 }
 
-/// Whether the line number `a` comes before `b`. Numbers wrap around: those that are compared must be less than 2³¹ apart.
+/// Whether the line number `a` comes before `b`. Numbers wrap around: those that are compared must be less than 2³¹
+/// apart.
 pub(super) const fn is_before(a: u32, b: u32) -> bool {
     (a.wrapping_sub(b) as i32) < 0
 }

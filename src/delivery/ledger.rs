@@ -4,8 +4,8 @@ use crate::{Kind, KindSet};
 
 /// What became of the lines of one kind.
 ///
-/// At every instant `accepted + recovered = delivered + doubtful + dropped + queued + in_flight + written + stored`. Counts
-/// are of lines, and wrap around at the size of `usize`.
+/// At every instant `accepted + recovered = delivered + doubtful + dropped + queued + in_flight + written + stored`.
+/// Counts are of lines, and wrap around at the size of `usize`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
@@ -24,7 +24,8 @@ pub struct Row {
     pub queued: usize,
     /// With a transport.
     pub in_flight: usize,
-    /// With our kernel or the peer's, as far as is known, and kept in case the connection breaks. 0 where receivers answer.
+    /// With our kernel or the peer's, as far as is known, and kept in case the connection breaks. 0 where receivers
+    /// answer.
     pub written: usize,
     /// Only in the store. A line that waits in memory counts there, also while the store has it too.
     pub stored: usize,

@@ -23,8 +23,8 @@ impl<B: Buf> View<'_, B> {
         self.lanes.get_mut(at)
     }
 
-    /// A free slot for a lane: one that is free, else one that only holds written lines which the peer's kernel has, else one that two small
-    /// segments can do without, else, by policy, the lane's oldest.
+    /// A free slot for a lane: one that is free, else one that only holds written lines which the peer's kernel has,
+    /// else one that two small segments can do without, else, by policy, the lane's oldest.
     pub(super) fn take_free(&mut self, at: usize) -> Option<u16> {
         loop {
             let index = self.core.free;
@@ -205,8 +205,8 @@ impl<B: Buf> View<'_, B> {
         self.evict(at, index, bytes, lines)
     }
 
-    /// The first segment of a lane whose lines can be dropped; better one that needs no written lines to be settled, and
-    /// none that holds lines which the peer's kernel does not have.
+    /// The first segment of a lane whose lines can be dropped; better one that needs no written lines to be settled,
+    /// and none that holds lines which the peer's kernel does not have.
     pub(super) fn evictable(&self, at: usize) -> Option<u16> {
         let mut here = self.lanes.get(at)?.head;
         let mut behind_held = None;

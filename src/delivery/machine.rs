@@ -54,9 +54,9 @@ pub struct Config {
     pub replay: KindSet,
     /// How long written lines are kept in case the connection breaks, from when the peer's kernel had them.
     pub replay_for: Duration,
-    /// How many bytes of written lines are kept, at most; 0 takes for delivered what the peer's kernel has. Lines that it
-    /// does not have count too, but are kept in any case: there are no more of them than the own kernel's send buffer
-    /// holds.
+    /// How many bytes of written lines are kept, at most; 0 takes for delivered what the peer's kernel has. Lines that
+    /// it does not have count too, but are kept in any case: there are no more of them than the own kernel's send
+    /// buffer holds.
     pub replay_bytes: usize,
     /// Where the jitter starts: different for each client.
     pub seed: u32,
@@ -220,7 +220,8 @@ impl Initial for Statuses {
 /// The queue, the ledger and the state machine of one endpoint.
 ///
 /// `S` holds the slots and `L` the lanes: arrays or slices on a microcontroller, boxes on a server. There should be two
-/// slots more than batches can be in flight, and a third where there is a store: it is kept for what that has. All the logic is in [`View`], of which there is one body a buffer type.
+/// slots more than batches can be in flight, and a third where there is a store: it is kept for what that has. All the
+/// logic is in [`View`], of which there is one body a buffer type.
 pub struct Delivery<B: Buf, S, L> {
     core: Core<B::Scale>,
     slots: S,
@@ -250,8 +251,8 @@ pub(super) struct Core<S: Scale> {
 }
 
 impl<B: Buf, S: AsMut<[Slot<B>]>, L: AsMut<[Lane<B::Scale>]>> Delivery<B, S, L> {
-    /// An empty queue in `slots`, one queue for each of `lanes`, which should be of different kinds: of two for one kind
-    /// only one is used. More than 65,535 slots and 255 lanes are not used.
+    /// An empty queue in `slots`, one queue for each of `lanes`, which should be of different kinds: of two for one
+    /// kind only one is used. More than 65,535 slots and 255 lanes are not used.
     pub fn new(config: Config, mut slots: S, lanes: L) -> Self {
         let mut free = NONE;
         let mut segment = None;

@@ -13,8 +13,8 @@ pub enum Outcome {
     Delivered,
     /// It was written to a stream without answers, and counts as received by the peer's kernel.
     Written,
-    /// It was written to a stream without answers, of which the peer's kernel has not acknowledged the last so many bytes:
-    /// of everything written on the connection, not only of this batch. Such lines are kept until
+    /// It was written to a stream without answers, of which the peer's kernel has not acknowledged the last so many
+    /// bytes: of everything written on the connection, not only of this batch. Such lines are kept until
     /// [`acknowledged`](super::View::acknowledged) says more.
     ///
     /// For connections that carry one batch at a time; with more, some lines may be kept for not acknowledged that are.
@@ -42,8 +42,8 @@ pub(super) const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(300);
 impl Outcome {
     /// What the result of a transport's `send` means.
     ///
-    /// 2xx is delivered; 413 is too large; 401 and 403 are the token's; 406 (the proxy's push-back), 408, 429 and 5xx are
-    /// tried again, as are timeouts and broken connections; every other status is final.
+    /// 2xx is delivered; 413 is too large; 401 and 403 are the token's; 406 (the proxy's push-back), 408, 429 and 5xx
+    /// are tried again, as are timeouts and broken connections; every other status is final.
     pub fn of<E: TransportError>(result: &Result<Accepted, E>) -> Self {
         match result {
             Ok(Accepted::Delivered) => Self::Delivered,

@@ -1,5 +1,5 @@
-//! For the tests of the spool: a disk that outlives the process, a process that can die at any moment, and what must hold
-//! whatever happens.
+//! For the tests of the spool: a disk that outlives the process, a process that can die at any moment, and what must
+//! hold whatever happens.
 
 extern crate std;
 

@@ -17,8 +17,8 @@ use crate::{Kind, KindSet};
 pub enum Replay {
     /// Everything. Nothing becomes doubtful; deltas and histograms may count twice.
     All,
-    /// The kinds that a repeat does not falsify: a point, a span or an event that comes twice is the same one. Deltas and
-    /// histograms become doubtful, as they would count twice.
+    /// The kinds that a repeat does not falsify: a point, a span or an event that comes twice is the same one. Deltas
+    /// and histograms become doubtful, as they would count twice.
     #[default]
     Idempotent,
     /// Nothing: no duplicates of what was acknowledged; lines of every kind become doubtful, and some of them will not
@@ -70,9 +70,9 @@ impl<B: Buf> View<'_, B> {
     /// what it had, unless a repeat would falsify it: such lines become doubtful. The next connection is made after a
     /// backoff.
     ///
-    /// To be called after the outcomes of the batches it carried last, and after [`acknowledged`](Self::acknowledged) if
-    /// the connection told at its end. A batch that is still out, behind lines of its segment that were written before,
-    /// may be sent again with them, and what becomes of these is not in the answer.
+    /// To be called after the outcomes of the batches it carried last, and after [`acknowledged`](Self::acknowledged)
+    /// if the connection told at its end. A batch that is still out, behind lines of its segment that were written
+    /// before, may be sent again with them, and what becomes of these is not in the answer.
     pub fn lost(&mut self, kinds: KindSet, now: Millis) -> Lost {
         let now = Moment::of(now);
         let mut lost = Lost::default();
@@ -107,7 +107,8 @@ impl<B: Buf> View<'_, B> {
         lost
     }
 
-    /// As [`lost`](Self::lost), of a connection that told at its end how many bytes its peer's kernel had not acknowledged.
+    /// As [`lost`](Self::lost), of a connection that told at its end how many bytes its peer's kernel had not
+    /// acknowledged.
     pub fn broke(&mut self, kinds: KindSet, unacknowledged: Option<u32>, now: Millis) -> Lost {
         if let Some(last) = unacknowledged {
             self.acknowledged(kinds, last, now);
@@ -115,10 +116,11 @@ impl<B: Buf> View<'_, B> {
         self.lost(kinds, now)
     }
 
-    /// Of everything that was written to the connection that carries `kinds`, the peer's kernel has not acknowledged the
-    /// last `last` bytes (`SIOCOUTQ` on Linux); a later call never takes an acknowledgement back.
+    /// Of everything that was written to the connection that carries `kinds`, the peer's kernel has not acknowledged
+    /// the last `last` bytes (`SIOCOUTQ` on Linux); a later call never takes an acknowledgement back.
     ///
-    /// The kinds are those of one connection, and have a route of their own ([`Lane::on_route`](super::Lane::on_route)).
+    /// The kinds are those of one connection, and have a route of their own
+    /// ([`Lane::on_route`](super::Lane::on_route)).
     pub fn acknowledged(&mut self, kinds: KindSet, last: u32, now: Millis) {
         self.note_acks(kinds, last, Moment::of(now));
         self.trim_held();
@@ -148,8 +150,8 @@ impl<B: Buf> View<'_, B> {
         }
     }
 
-    /// The connection that carries `kinds` was also written `bytes` bytes that never were in the queue: what its peer has
-    /// not [`acknowledged`](Self::acknowledged) is counted from behind them.
+    /// The connection that carries `kinds` was also written `bytes` bytes that never were in the queue: what its peer
+    /// has not [`acknowledged`](Self::acknowledged) is counted from behind them.
     pub(crate) fn wrote_aside(&mut self, kinds: KindSet, bytes: usize) {
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
         for number in 0..self.core.routes.as_ref().len() {
@@ -204,8 +206,8 @@ impl<B: Buf> View<'_, B> {
         core::iter::successors(first, |slot| self.slots.get(usize::from(slot.next)))
     }
 
-    /// Keeps lines that were written, at the front of those of their segment that wait. `last`: so many bytes at the end
-    /// of what the route wrote are not acknowledged, where that is known.
+    /// Keeps lines that were written, at the front of those of their segment that wait. `last`: so many bytes at the
+    /// end of what the route wrote are not acknowledged, where that is known.
     pub(super) fn hold(&mut self, at: usize, index: u16, lines: u32, bytes: u32, last: Option<u32>, now: Moment) {
         let Some(slot) = self.slots.get_mut(usize::from(index)) else { return };
         let Some(lane) = self.lanes.get_mut(at) else { return };

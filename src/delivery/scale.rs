@@ -18,8 +18,8 @@ pub struct Large(());
 
 /// One connection and nothing of the rest: the scale of arrays and of `&mut [u8]`.
 ///
-/// A segment has up to 65,535 bytes, of a larger buffer the rest is not used; and there are up to 65,535 lines of a kind
-/// that are not settled.
+/// A segment has up to 65,535 bytes, of a larger buffer the rest is not used; and there are up to 65,535 lines of a
+/// kind that are not settled.
 #[derive(Debug)]
 pub struct Small(());
 

@@ -410,8 +410,8 @@ impl Cut {
 
 /// A batch on its way: its lines, moved out of the queue, and the place they come back to.
 ///
-/// Hand it to [`Delivery::outcome`](super::Delivery::outcome) of the delivery it came from, exactly once. A token that is
-/// lost blocks its lines for ever, so drivers keep it where no future or thread can die with it.
+/// Hand it to [`Delivery::outcome`](super::Delivery::outcome) of the delivery it came from, exactly once. A token that
+/// is lost blocks its lines for ever, so drivers keep it where no future or thread can die with it.
 #[must_use = "a token that does not come back blocks its lines for ever"]
 pub struct InFlight<B> {
     pub(super) buf: B,

@@ -24,8 +24,8 @@ pub(super) enum Next {
 impl<B: Buf> View<'_, B> {
     /// What to do at `now` for somebody who can carry `kinds`, in batches of at most `limits`.
     ///
-    /// A full segment leaves at once, others after the flush interval or when a flush asks for it. A line that is larger
-    /// than `limits` stays, as if it were not there, for whoever polls with wider ones.
+    /// A full segment leaves at once, others after the flush interval or when a flush asks for it. A line that is
+    /// larger than `limits` stays, as if it were not there, for whoever polls with wider ones.
     pub fn poll(&mut self, now: Millis, kinds: KindSet, limits: Cut) -> Action<B> {
         let moment = Moment::of(now);
         let flush_in = self.tick(moment);

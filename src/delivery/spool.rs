@@ -68,7 +68,8 @@ pub struct Spool {
     pub(super) hurry: bool,
 }
 
-/// The next record that is to be read, as it was found when everything below `from` was read, in that turn of the shelf.
+/// The next record that is to be read, as it was found when everything below `from` was read, in that turn of the
+/// shelf.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Next {
     pub(super) from: u32,
@@ -280,8 +281,8 @@ impl Spool {
         let gap = view.is_behind(lane).then_some(lane.gap());
         let pressed = view.is_pressed(at);
         let always = self.keep.mode == Mode::Always;
-        // Whether a record stands before, or a key that is kept for one; of what can be stored, the first and the newest
-        // that is full, the last before all records and the first behind one.
+        // Whether a record stands before, or a key that is kept for one; of what can be stored, the first and the
+        // newest that is full, the last before all records and the first behind one.
         let mut beyond = gap == Some(NONE);
         let mut recorded = beyond;
         let (mut first, mut newest, mut front, mut back) = (None, None, None, None);

@@ -1,4 +1,5 @@
-//! Addresses of machines, as the text of a URL has them: bytes to numbers, without the standard library's machinery for it.
+//! Addresses of machines, as the text of a URL has them: bytes to numbers, without the standard library's machinery for
+//! it.
 
 use super::url::{cut, pieces};
 

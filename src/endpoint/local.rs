@@ -8,8 +8,8 @@ use super::{Endpoint, EndpointError, Form, Ports};
 
 /// What the URL says, if it is one of these.
 ///
-/// `//` may stand before an absolute path, as other programs write it. The path is percent-decoded, so that one may have a
-/// `?`, a `#` or a space at its end.
+/// `//` may stand before an absolute path, as other programs write it. The path is percent-decoded, so that one may
+/// have a `?`, a `#` or a space at its end.
 pub(super) fn parse(url: &str) -> Option<Result<Endpoint, EndpointError>> {
     let (scheme, rest) = url.trim().split_once(':')?;
     let is = |name: &str| scheme.eq_ignore_ascii_case(name);

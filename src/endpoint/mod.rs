@@ -294,7 +294,8 @@ impl Endpoint {
         base
     }
 
-    /// Where lines of `format` are posted to, and as what; none where the endpoint takes no such lines, or none over HTTP.
+    /// Where lines of `format` are posted to, and as what; none where the endpoint takes no such lines, or none over
+    /// HTTP.
     ///
     /// ```
     /// use wavefront_sdk::{Format, endpoint::Endpoint};
@@ -321,8 +322,9 @@ impl Endpoint {
     /// A transport to this endpoint's port for `kind`; over TLS with whoever the machine trusts.
     ///
     /// # Errors
-    /// [`EndpointError::PortMissing`] where the port of that kind was left out; [`EndpointError::NotTcp`] where the endpoint
-    /// speaks HTTP; [`EndpointError::NeedsTls`] without that feature, and where the machine has no certificates to trust.
+    /// [`EndpointError::PortMissing`] where the port of that kind was left out; [`EndpointError::NotTcp`] where the
+    /// endpoint speaks HTTP; [`EndpointError::NeedsTls`] without that feature, and where the machine has no
+    /// certificates to trust.
     #[cfg(feature = "std")]
     pub fn tcp(&self, kind: Kind) -> Result<Tcp, EndpointError> {
         let tcp = self.tcp_port(kind)?;
@@ -373,8 +375,8 @@ impl Endpoint {
     /// Whether this build can speak to the endpoint.
     ///
     /// # Errors
-    /// [`EndpointError::NeedsTls`] and [`EndpointError::NeedsHttp`] without these features; [`EndpointError::NeedsUnix`]
-    /// elsewhere.
+    /// [`EndpointError::NeedsTls`] and [`EndpointError::NeedsHttp`] without these features;
+    /// [`EndpointError::NeedsUnix`] elsewhere.
     #[cfg(feature = "std")]
     pub const fn supported(&self) -> Result<(), EndpointError> {
         match self.form {

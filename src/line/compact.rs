@@ -4,8 +4,8 @@ use super::out::{Out, Put};
 use super::{Full, Slice};
 use crate::{EncodeError, InvalidInput, Tags};
 
-/// Whether what is ordinary has a shorter way of its own, beside the one that all can go. On bare metal these ways cost more
-/// flash than the time is worth, and in WebAssembly more bytes that a page has to load. (With `--cfg no_shortcuts`
+/// Whether what is ordinary has a shorter way of its own, beside the one that all can go. On bare metal these ways cost
+/// more flash than the time is worth, and in WebAssembly more bytes that a page has to load. (With `--cfg no_shortcuts`
 /// everything goes the long way elsewhere too: for tests.)
 pub(crate) const SHORTCUTS: bool = !cfg!(any(target_os = "none", target_arch = "wasm32", no_shortcuts));
 

@@ -6,8 +6,8 @@ use std::vec::Vec;
 
 use crate::{InvalidInput, Metric, Tags};
 
-/// Tags for data that have none of their keys: `SenderBuilder::tags` gives them to each metric, delta counter, histogram and
-/// span of a sender. Keys are compared as they stand in a line.
+/// Tags for data that have none of their keys: `SenderBuilder::tags` gives them to each metric, delta counter,
+/// histogram and span of a sender. Keys are compared as they stand in a line.
 ///
 /// ```
 /// use wavefront_sdk::{Metric, line::DefaultTags};

@@ -51,12 +51,12 @@ pub trait Encode {
     /// histogram, else 1.
     ///
     /// # Errors
-    /// [`EncodeError::Invalid`] where the input cannot be said in a line the receiver takes, [`EncodeError::Full`] where
-    /// the sink has no room.
+    /// [`EncodeError::Invalid`] where the input cannot be said in a line the receiver takes, [`EncodeError::Full`]
+    /// where the sink has no room.
     fn encode<S: Sink + ?Sized>(&self, rules: &Rules<'_>, sink: &mut S) -> Result<u32, EncodeError<S::Full>>;
 
-    /// As [`encode`](Self::encode), to a slice, by code that is in a program once, whatever the tags are: for devices, where
-    /// flash is dearer than time. The data of this crate have such code; what is given here calls `encode`.
+    /// As [`encode`](Self::encode), to a slice, by code that is in a program once, whatever the tags are: for devices,
+    /// where flash is dearer than time. The data of this crate have such code; what is given here calls `encode`.
     ///
     /// # Errors
     /// As [`encode`](Self::encode).
@@ -108,8 +108,8 @@ pub trait Encode {
         self.encode_companion(rules, lines)
     }
 
-    /// As [`encode`](Self::encode), with those of `tags` whose keys the datum has not. What has no such tags is written as it
-    /// is: events, span logs, source tags.
+    /// As [`encode`](Self::encode), with those of `tags` whose keys the datum has not. What has no such tags is written
+    /// as it is: events, span logs, source tags.
     ///
     /// # Errors
     /// As [`encode`](Self::encode).

@@ -21,8 +21,8 @@ pub(crate) trait Put {
     fn skipped(&mut self, len: usize) -> bool;
 }
 
-/// Writes lines to a sink until one is over the limit or the sink is full; from there on it only counts, so that the error
-/// tells the true length.
+/// Writes lines to a sink until one is over the limit or the sink is full; from there on it only counts, so that the
+/// error tells the true length.
 #[derive(Debug)]
 pub(crate) struct Out<'s, S: Sink + ?Sized> {
     sink: &'s mut S,

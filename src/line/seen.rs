@@ -3,8 +3,9 @@
 use super::compact::SHORTCUTS;
 use crate::Tags;
 
-/// The keys of a line, as far as two of 512 bits for each can tell them apart: so only a repeated key, or a rare accident,
-/// costs a comparison with those before it. Without shortcuts nothing is noted, and each is compared: devices have few tags.
+/// The keys of a line, as far as two of 512 bits for each can tell them apart: so only a repeated key, or a rare
+/// accident, costs a comparison with those before it. Without shortcuts nothing is noted, and each is compared: devices
+/// have few tags.
 #[derive(Debug)]
 pub(crate) struct Seen([u32; WORDS]);
 

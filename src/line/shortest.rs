@@ -79,8 +79,8 @@ impl Shortest {
         }
     }
 
-    /// Puts the digits here, none of them a zero at the beginning or the end (but for zero itself), and returns where the
-    /// point is, counted from the first of them.
+    /// Puts the digits here, none of them a zero at the beginning or the end (but for zero itself), and returns where
+    /// the point is, counted from the first of them.
     fn fill(&mut self, value: f64) -> i32 {
         let bits = value.to_bits();
         let fraction = bits & ((1 << FRACTION_BITS) - 1);
@@ -128,8 +128,8 @@ impl Shortest {
     }
 }
 
-/// Three whole numbers, `rest`, `whole` and `below`, the least of their places first: `rest / whole` is what is left of the
-/// double, `below / whole` half the way to the next double below it.
+/// Three whole numbers, `rest`, `whole` and `below`, the least of their places first: `rest / whole` is what is left of
+/// the double, `below / whole` half the way to the next double below it.
 struct Numbers {
     words: [u32; 3 * PLACES],
     len: usize,

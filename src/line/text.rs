@@ -1,8 +1,8 @@
 //! The two sorts of text in a line, cleaned as the reader needs it.
 //!
 //! A [`Name`] (of a metric, a histogram, a key) has few legal characters; every other code point becomes one `-`. A
-//! [`Text`] (source, tag value, span name and so on) is trimmed, and `"` and LF are escaped. Ordinary input is checked a
-//! word at a time and written in one piece; only what is out of the ordinary is looked at byte by byte.
+//! [`Text`] (source, tag value, span name and so on) is trimmed, and `"` and LF are escaped. Ordinary input is checked
+//! a word at a time and written in one piece; only what is out of the ordinary is looked at byte by byte.
 
 use core::iter::from_fn;
 
@@ -30,14 +30,15 @@ const fn legal_word(word: usize) -> bool {
 }
 
 /// Whether no byte is `"`, LF or U+0004. May say no without cause where a byte is another control character, or one is
-/// among the bytes before it. With one bit changed, `"` changes places with a blank: what is not plain lies below U+0021.
+/// among the bytes before it. With one bit changed, `"` changes places with a blank: what is not plain lies below
+/// U+0021.
 const fn plain_word(word: usize) -> bool {
     let changed = word ^ (LOW * 2);
     changed.wrapping_sub(LOW * 0x21) & !changed & HIGH == 0
 }
 
-/// Whether `check` holds for every word of `bytes`; `check` holds for letters. The last word overlaps the one before it.
-/// Without shortcuts it is not known: no.
+/// Whether `check` holds for every word of `bytes`; `check` holds for letters. The last word overlaps the one before
+/// it. Without shortcuts it is not known: no.
 #[cfg_attr(not(any(target_os = "none", target_arch = "wasm32")), inline(always))]
 pub(crate) fn all_words(bytes: &[u8], check: impl Fn(usize) -> bool) -> bool {
     if !SHORTCUTS {
@@ -70,8 +71,8 @@ fn short_word(bytes: &[u8]) -> usize {
     }
 }
 
-/// Whether every byte stands for itself in a JSON string: from U+0020 on, but no `"` and no backslash. May say no without
-/// cause.
+/// Whether every byte stands for itself in a JSON string: from U+0020 on, but no `"` and no backslash. May say no
+/// without cause.
 pub(crate) const fn json_word(word: usize) -> bool {
     let (quote, backslash) = (word ^ (LOW * b'"' as usize), word ^ (LOW * b'\\' as usize));
     let zero = (quote.wrapping_sub(LOW) & !quote) | (backslash.wrapping_sub(LOW) & !backslash);

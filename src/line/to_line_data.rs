@@ -18,8 +18,8 @@ use crate::{Event, Granularities, Histogram, InvalidInput, Metric, Span, SpanLog
 /// ```
 /// use wavefront_sdk::line::metric_to_line_data;
 /// let tags = [("datacenter", "dc1")];
-/// let line = metric_to_line_data("new-york.power.usage", 42422.0, Some(1493773500), "localhost", tags, "defaultSource")?;
-/// assert_eq!(line, "\"new-york.power.usage\" 42422.0 1493773500 source=\"localhost\" \"datacenter\"=\"dc1\"\n");
+/// let line = metric_to_line_data("power.usage", 42422.0, Some(1493773500), "localhost", tags, "defaultSource")?;
+/// assert_eq!(line, "\"power.usage\" 42422.0 1493773500 source=\"localhost\" \"datacenter\"=\"dc1\"\n");
 /// # Ok::<(), wavefront_sdk::InvalidInput>(())
 /// ```
 pub fn metric_to_line_data(
@@ -82,7 +82,8 @@ pub fn histogram_to_line_data(
 ///     [("http.method", "GET")], &[], "defaultSource",
 /// )?;
 /// assert_eq!(line, format!(
-///     "\"getAllUsers\" source=\"localhost\" traceId={trace_id} spanId={span_id} \"http.method\"=\"GET\" 1552949776000 343\n"
+///     "\"getAllUsers\" source=\"localhost\" traceId={trace_id} spanId={span_id} \
+///      \"http.method\"=\"GET\" 1552949776000 343\n"
 /// ));
 /// # Ok::<(), wavefront_sdk::InvalidInput>(())
 /// ```

@@ -8,7 +8,8 @@ const ZEROS: [u32; 36] = [
     0xA620, 0xA8D0, 0xA900, 0xA9D0, 0xA9F0, 0xAA50, 0xABF0, 0xFF10,
 ];
 
-/// `Character.isWhitespace`: space separators that may break, line and paragraph separators, TAB to CR, U+001C to U+001F.
+/// `Character.isWhitespace`: space separators that may break, line and paragraph separators, TAB to CR, U+001C to
+/// U+001F.
 pub(super) const fn is_whitespace(c: char) -> bool {
     matches!(
         c,

@@ -222,7 +222,8 @@ impl<'a> Cursor<'a> {
     }
 }
 
-/// Where the first of these bytes, which are ASCII, stands. Eight bytes are looked at together, where there is room for it.
+/// Where the first of these bytes, which are ASCII, stands. Eight bytes are looked at together, where there is room for
+/// it.
 fn first_of(bytes: &[u8], wanted: [u8; 3]) -> Option<usize> {
     const LOW: u64 = u64::MAX / 0xFF;
     let rest = if SHORTCUTS {

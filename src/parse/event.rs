@@ -110,8 +110,8 @@ fn fault(key: &Token<'_>) -> Option<Fault> {
     if is_reserved(&key.text) { None } else { validate::name(key, Part::AnnotationKey).err() }
 }
 
-/// Whether each key with an illegal character is there twice: only the keys of annotations are checked, and a key that is
-/// there twice is none.
+/// Whether each key with an illegal character is there twice: only the keys of annotations are checked, and a key that
+/// is there twice is none.
 fn judge<'a>(mut rest: Cursor<'a>, pairs: Pairs<'a>) -> Result<(), Fault> {
     loop {
         let here = rest;
@@ -137,8 +137,8 @@ fn judge<'a>(mut rest: Cursor<'a>, pairs: Pairs<'a>) -> Result<(), Fault> {
     }
 }
 
-/// Which of `tag` and `eventTag` wins where the line has both: the one that comes later in the reader's hash table, whose
-/// size follows from how many different keys the line has. From 25 to 96 of them, `eventTag`.
+/// Which of `tag` and `eventTag` wins where the line has both: the one that comes later in the reader's hash table,
+/// whose size follows from how many different keys the line has. From 25 to 96 of them, `eventTag`.
 fn stronger_tag(pairs: Pairs<'_>) -> &'static str {
     const SMALL: usize = 25;
     const LARGE: usize = 97;

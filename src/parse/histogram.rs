@@ -31,7 +31,8 @@ pub struct Histogram<'a> {
     pub tags: Tags<'a>,
 }
 
-/// Centroids: the mean, which may be infinite or NaN, and the count, which may be zero or below where another is not zero.
+/// Centroids: the mean, which may be infinite or NaN, and the count, which may be zero or below where another is not
+/// zero.
 #[derive(Clone, Copy)]
 pub struct Centroids<'a> {
     cursor: Cursor<'a>,

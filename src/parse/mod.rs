@@ -1,15 +1,15 @@
 //! Lines to data: the reader.
 //!
 //! The inverse of the encoders, written apart from them from what the receiver does: the decoder and the validator of
-//! the Wavefront proxy (java-lib, `com.wavefront.ingester` and `com.wavefront.data.Validation`). A line is taken here if
-//! and only if the receiver takes it, and every field is what the receiver makes of it.
+//! the Wavefront proxy (java-lib, `com.wavefront.ingester` and `com.wavefront.data.Validation`). A line is taken here
+//! if and only if the receiver takes it, and every field is what the receiver makes of it.
 //!
-//! Everything is borrowed from the line, nothing is allocated, nothing recurses, and reading takes time in proportion to
-//! the line's length, but for an event's: repeated keys are found at one pass a 128 of its pairs.
+//! Everything is borrowed from the line, nothing is allocated, nothing recurses, and reading takes time in proportion
+//! to the line's length, but for an event's: repeated keys are found at one pass a 128 of its pairs.
 //!
 //! A line is given without its LF. As the receiver does, characters up to U+0020 are taken off both ends first, so a CR
-//! or LF at the end does no harm; a LF inside is a character like any other. How old a timestamp is and how long the line
-//! is are not judged.
+//! or LF at the end does no harm; a LF inside is a character like any other. How old a timestamp is and how long the
+//! line is are not judged.
 //!
 //! ```
 //! use wavefront_sdk::{Kind, Limits, parse};
@@ -190,7 +190,8 @@ pub fn source_description<'a>(line: &'a str, _: &Limits) -> Result<SourceDescrip
 /// Any text has tokens, one that no kind of line is read from too.
 ///
 /// ```
-/// let tokens: Vec<String> = wavefront_sdk::parse::tokens("\"cpu load\" 1 source=web").map(|token| token.to_string()).collect();
+/// let tokens = wavefront_sdk::parse::tokens("\"cpu load\" 1 source=web");
+/// let tokens: Vec<String> = tokens.map(|token| token.to_string()).collect();
 /// assert_eq!(tokens, ["cpu load", "1", "source", "=", "web"]);
 /// ```
 pub fn tokens(line: &str) -> Texts<'_> {
@@ -427,8 +428,8 @@ mod tests {
         ]
     }
 
-    /// A point has at most 100 tags, and an event so many batches of pairs; each may cost a pass. Beyond that no line is
-    /// read the more often the longer it is.
+    /// A point has at most 100 tags, and an event so many batches of pairs; each may cost a pass. Beyond that no line
+    /// is read the more often the longer it is.
     #[test]
     fn a_token_is_read_so_many_times_at_most() {
         let passes = LIMITS.tags.max(LIMITS.metric_line / 3 / repeat::BATCH);

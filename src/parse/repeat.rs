@@ -1,5 +1,5 @@
-//! Which keys of a line occur more than once, found without a heap: so many keys at a time, and a pass over the line for
-//! each time.
+//! Which keys of a line occur more than once, found without a heap: so many keys at a time, and a pass over the line
+//! for each time.
 
 use super::{tags::Pairs, text::Text};
 

@@ -76,8 +76,8 @@ impl Unit {
 /// The tags of a span, a list in the line's order. Keys may repeat.
 ///
 /// What the receiver keeps of the line's pairs: `source`, `host`, `traceId` and `spanId` are taken out; a value of more
-/// than 128 UTF-16 code units is cut to so many, and as the whole value then goes into a span log, the first `_spanLogs`
-/// is set to `true`, or one is added at the end.
+/// than 128 UTF-16 code units is cut to so many, and as the whole value then goes into a span log, the first
+/// `_spanLogs` is set to `true`, or one is added at the end.
 #[derive(Clone, Copy)]
 pub struct SpanTags<'a> {
     pairs: Pairs<'a>,

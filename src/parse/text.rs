@@ -145,7 +145,8 @@ impl<'a> Text<'a> {
         }
     }
 
-    /// The text itself, if it stands in the line as it is: always, but for escapes and what the receiver replaces or cuts.
+    /// The text itself, if it stands in the line as it is: always, but for escapes and what the receiver replaces or
+    /// cuts.
     pub fn as_str(&self) -> Option<&'a str> {
         if self.escaped || self.dashed && self.raw.contains('*') {
             return None;

@@ -56,8 +56,8 @@ impl Provider {
 
 #[cfg(feature = "tls")]
 impl SenderBuilder {
-    /// Whom to trust, who we are and by which cryptography, for `https://`, `tcp+tls://` and the service that issues tokens.
-    /// Without it: whoever the machine trusts, and no certificate of our own.
+    /// Whom to trust, who we are and by which cryptography, for `https://`, `tcp+tls://` and the service that issues
+    /// tokens. Without it: whoever the machine trusts, and no certificate of our own.
     ///
     /// ```no_run
     /// use wavefront_sdk::{Sender, transport::Tls};
@@ -85,7 +85,8 @@ impl SenderBuilder {
         self
     }
 
-    /// Direct ingestion with tokens of VMware Cloud Services, as an OAuth app, in the organisation `org` or in the app's own.
+    /// Direct ingestion with tokens of VMware Cloud Services, as an OAuth app, in the organisation `org` or in the
+    /// app's own.
     pub fn csp_app(mut self, id: impl AsRef<str>, secret: impl AsRef<str>, org: Option<&str>) -> Self {
         self.provide(Provider::Csp(Box::new(Csp::app(id.as_ref(), secret.as_ref(), org))));
         self

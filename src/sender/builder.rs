@@ -182,7 +182,8 @@ impl SenderBuilder {
         self
     }
 
-    /// Lines of a batch, at most. Neither this nor the flush interval bounds the throughput: full batches leave at once.
+    /// Lines of a batch, at most. Neither this nor the flush interval bounds the throughput: full batches leave at
+    /// once.
     pub fn batch_size(mut self, lines: usize) -> Self {
         self.config.batch_lines = u32::try_from(lines).unwrap_or(u32::MAX);
         self
@@ -200,9 +201,9 @@ impl SenderBuilder {
         self
     }
 
-    /// A store for what an outage or a crash would lose, and what goes there. With it, what is not delivered by the end of
-    /// [`close`](Sender::close) stays in the store for the next sender that opens it, and [`flush`](Sender::flush) returns
-    /// when everything is durable or delivered.
+    /// A store for what an outage or a crash would lose, and what goes there. With it, what is not delivered by the end
+    /// of [`close`](Sender::close) stays in the store for the next sender that opens it, and [`flush`](Sender::flush)
+    /// returns when everything is durable or delivered.
     ///
     /// ```
     /// # #[cfg(feature = "spool")] {
@@ -211,7 +212,8 @@ impl SenderBuilder {
     /// # let path = std::env::temp_dir().join(format!("wavefront-doc-{}", std::process::id()));
     ///
     /// // Nobody listens there.
-    /// let sender = Sender::builder("proxy://localhost:1").store(Directory::open(&path)?, Keep::new(Mode::Always)).build()?;
+    /// let store = Directory::open(&path)?;
+    /// let sender = Sender::builder("proxy://localhost:1").store(store, Keep::new(Mode::Always)).build()?;
     /// sender.send(Metric::new("a", 1.0).source("localhost"))?;
     /// sender.flush(Duration::from_secs(10))?;
     /// assert_eq!(sender.close(Duration::ZERO).total().stored, 1);
@@ -240,8 +242,9 @@ impl SenderBuilder {
         self
     }
 
-    /// TCP only: how much of what was written is kept in case the connection breaks, and for how long, counted from when
-    /// the peer's kernel had it. Then it is taken for delivered. What the peer's kernel does not have is kept in any case.
+    /// TCP only: how much of what was written is kept in case the connection breaks, and for how long, counted from
+    /// when the peer's kernel had it. Then it is taken for delivered. What the peer's kernel does not have is kept in
+    /// any case.
     ///
     /// Two zeros mean that what the peer's kernel has counts as delivered at once; else the bytes are from 262,144
     /// (256 KiB) to 1 GiB, the duration up to one hour.
@@ -256,12 +259,14 @@ impl SenderBuilder {
         self
     }
 
-    /// Calls `hook` with everything that goes wrong from now on: failed batches, refused tokens, lost and doubtful lines.
+    /// Calls `hook` with everything that goes wrong from now on: failed batches, refused tokens, lost and doubtful
+    /// lines.
     ///
-    /// It is called on a thread of the sender, or on the one that calls `close` or drops the last handle; several may call
-    /// it at a time. No lock is held meanwhile, so it may call anything of the sender; but as it may stand in for whom it
-    /// would wait for, `flush`, `close` and the like do not wait when it calls them: a `close` is begun, and goes on behind
-    /// it. While it runs, its thread carries no lines: hand over what takes long. A panic in it goes no further.
+    /// It is called on a thread of the sender, or on the one that calls `close` or drops the last handle; several may
+    /// call it at a time. No lock is held meanwhile, so it may call anything of the sender; but as it may stand in for
+    /// whom it would wait for, `flush`, `close` and the like do not wait when it calls them: a `close` is begun, and
+    /// goes on behind it. While it runs, its thread carries no lines: hand over what takes long. A panic in it goes no
+    /// further.
     ///
     /// A handle that it holds keeps the sender from being dropped, until `close` lets go of the hook.
     ///
@@ -292,19 +297,20 @@ impl SenderBuilder {
         self
     }
 
-    /// How often the sender reports [metrics about itself](crate::vitals), to its own endpoint: every 60 s unless another
-    /// interval is given, never with `None`. Over a transport of your own only where this says how often.
+    /// How often the sender reports [metrics about itself](crate::vitals), to its own endpoint: every 60 s unless
+    /// another interval is given, never with `None`. Over a transport of your own only where this says how often.
     ///
-    /// They take no room in the queue, wait behind nothing in it, and are not in the [`ledger`](Sender::ledger), with which
-    /// they agree. The first report comes after one interval; a sender that has reported reports the rest as it closes.
+    /// They take no room in the queue, wait behind nothing in it, and are not in the [`ledger`](Sender::ledger), with
+    /// which they agree. The first report comes after one interval; a sender that has reported reports the rest as it
+    /// closes.
     pub fn own_metrics(mut self, interval: impl Into<Option<Duration>>) -> Self {
         self.own.metrics = Some(interval.into());
         self
     }
 
     /// Sends a heartbeat of this component of the application, at once and then every
-    /// [`heartbeat_interval`](Self::heartbeat_interval), past the queue as [own metrics](Self::own_metrics) are. May be called
-    /// several times, once for each component.
+    /// [`heartbeat_interval`](Self::heartbeat_interval), past the queue as [own metrics](Self::own_metrics) are. May be
+    /// called several times, once for each component.
     ///
     /// ```
     /// # use wavefront_sdk::{Sender, data::ApplicationTags};
@@ -335,8 +341,8 @@ impl SenderBuilder {
         self
     }
 
-    /// Tags that each metric, delta counter, histogram and span gets which has none of that key; finished lines stay as they
-    /// are. Application tags may stand here. The last call counts.
+    /// Tags that each metric, delta counter, histogram and span gets which has none of that key; finished lines stay as
+    /// they are. Application tags may stand here. The last call counts.
     ///
     /// ```
     /// # use wavefront_sdk::{Metric, sender::SenderBuilder, transport::Memory};
@@ -352,8 +358,8 @@ impl SenderBuilder {
         self
     }
 
-    /// How long a request may take, from the look-up of the name to the end of the answer; over TCP, how long a batch may
-    /// take to be written.
+    /// How long a request may take, from the look-up of the name to the end of the answer; over TCP, how long a batch
+    /// may take to be written.
     pub fn request_timeout(mut self, timeout: Duration) -> Self {
         self.request_timeout = Some(timeout);
         self

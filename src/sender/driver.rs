@@ -415,7 +415,8 @@ impl Worker {
         Some(shared.rest(hub, wait))
     }
 
-    /// Sends what is due of the sender's own, or at the `last` time what is left of it. `None` where that forked the process.
+    /// Sends what is due of the sender's own, or at the `last` time what is left of it. `None` where that forked the
+    /// process.
     fn report<'a>(&mut self, shared: &'a Shared, last: bool) -> Option<MutexGuard<'a, Hub>> {
         if let Some(own) = &mut self.own {
             own.begin(&shared.account(), shared.now(), last);

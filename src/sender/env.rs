@@ -98,8 +98,9 @@ impl SenderBuilder {
 }
 
 impl MultiSender {
-    /// A sender to each endpoint of the environment, as [`SenderBuilder::from_env`] has it, but that `WAVEFRONT_URL` may have
-    /// several URLs with spaces between them. All share the other variables; each gets the options that `configure` gives it.
+    /// A sender to each endpoint of the environment, as [`SenderBuilder::from_env`] has it, but that `WAVEFRONT_URL`
+    /// may have several URLs with spaces between them. All share the other variables; each gets the options that
+    /// `configure` gives it.
     ///
     /// # Errors
     /// As there, and what is wrong with the options.

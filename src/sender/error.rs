@@ -90,7 +90,8 @@ pub enum SendError {
     Invalid(InvalidInput),
     /// The queue of its kind is full. Counted as accepted and dropped.
     QueueFull(Kind),
-    /// The queue of its kind is full, and so is the store behind it, or it does not work. Counted as accepted and dropped.
+    /// The queue of its kind is full, and so is the store behind it, or it does not work. Counted as accepted and
+    /// dropped.
     StoreFull(Kind),
     /// The lines are larger than the queue's segments. Not counted.
     TooLarge(Kind),
@@ -147,8 +148,9 @@ impl From<InvalidInput> for SendError {
 pub struct FlushError {
     /// Lines from before the flush that are still queued or in flight.
     pub left: usize,
-    /// Lines that `send` had taken and that were lost since the last flush that said so: refused by the receiver, in doubt,
-    /// expired or damaged in a store, or dropped as the oldest. Those that `send` refused itself are not among them.
+    /// Lines that `send` had taken and that were lost since the last flush that said so: refused by the receiver, in
+    /// doubt, expired or damaged in a store, or dropped as the oldest. Those that `send` refused itself are not among
+    /// them.
     pub lost: usize,
     /// What the last batch that failed failed of, if one did.
     pub last_failure: Option<Failure>,

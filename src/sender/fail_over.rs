@@ -171,8 +171,8 @@ impl Choice {
         *self.state() = State { current: 0, retry: None, broke: None };
     }
 
-    /// One took a batch, which others could not be reached for if it was `found` only then. The first is the current one
-    /// again as soon as it does.
+    /// One took a batch, which others could not be reached for if it was `found` only then. The first is the current
+    /// one again as soon as it does.
     fn worked(&self, at: usize, found: bool) {
         let mut state = self.state();
         match at {

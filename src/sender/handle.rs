@@ -31,8 +31,8 @@ pub enum Overflow {
     DropOldest,
     /// Waits for room, at most so long; then as [`DropNewest`](Self::DropNewest).
     Block(Duration),
-    /// Leaves it to the store: waits while that is about to take older lines, at most 10 s, and refuses the new line where
-    /// it is full or does not work: [`SendError::StoreFull`]. The default where there is a store.
+    /// Leaves it to the store: waits while that is about to take older lines, at most 10 s, and refuses the new line
+    /// where it is full or does not work: [`SendError::StoreFull`]. The default where there is a store.
     Store,
 }
 
@@ -162,8 +162,8 @@ impl Sender {
     /// Queues a datum: any type of [`data`](crate::data). A span with logs makes two lines, of two kinds; both are lost
     /// where there is no room for the first.
     ///
-    /// It looks at nothing that costs time, so not at whether this process is a fork of the one that made the sender: in
-    /// such a process it may say `Ok` until a batch is full, and [`flush`](Self::flush) says what is true.
+    /// It looks at nothing that costs time, so not at whether this process is a fork of the one that made the sender:
+    /// in such a process it may say `Ok` until a batch is full, and [`flush`](Self::flush) says what is true.
     ///
     /// # Errors
     /// [`SendError`] says what is wrong with it, or why there is no room.
@@ -322,8 +322,8 @@ impl Sender {
     }
 
     /// Takes no more data, delivers what waits, at most for `timeout`, ends the connections, and returns what became of
-    /// every line. What is not delivered by then is dropped and counted as such, or is in the store, which has another 2 s
-    /// for that. Calling it again does nothing more.
+    /// every line. What is not delivered by then is dropped and counted as such, or is in the store, which has another
+    /// 2 s for that. Calling it again does nothing more.
     pub fn close(&self, timeout: Duration) -> Ledger {
         self.shared().close(timeout);
         self.ledger()

@@ -10,9 +10,9 @@ use crate::transport::Failure;
 
 /// Something that went wrong, for the hook of [`on_error`](super::SenderBuilder::on_error).
 ///
-/// Each lost or doubtful line is in the [`lines`](Self::lines) of exactly one incident: with the hook, their sums are those
-/// of the [ledger](crate::delivery::Ledger). Losses that belong together (a full queue, the end of `close`) come as one
-/// incident with a count, at most once a second. Kept lines come again with each failed try.
+/// Each lost or doubtful line is in the [`lines`](Self::lines) of exactly one incident: with the hook, their sums are
+/// those of the [ledger](crate::delivery::Ledger). Losses that belong together (a full queue, the end of `close`) come
+/// as one incident with a count, at most once a second. Kept lines come again with each failed try.
 ///
 /// `Display` says it in one line, with what to do about it. Neither it nor `Debug` shows a token, a line, or what the
 /// receiver answered.
@@ -39,7 +39,8 @@ pub enum Trouble {
     /// A batch failed, and will be sent again: no connection, no answer, a broken connection, a certificate that is not
     /// accepted, no token to send with, or a status that asks to come back later (406, 408, 429, 5xx).
     Failed(Failure),
-    /// The receiver refuses the token, with this status: 401 or 403. The lines are kept, and tried again every 30 s to 5 min.
+    /// The receiver refuses the token, with this status: 401 or 403. The lines are kept, and tried again every 30 s to
+    /// 5 min.
     Auth(u16),
     /// The receiver refuses a batch for good, with this status.
     Rejected(u16),
@@ -183,8 +184,8 @@ impl Incident {
         }
     }
 
-    /// The beginning of the receiver's answer: at most 200 bytes, one line of text, without the token. The receiver wrote
-    /// it, and **may repeat a part of the lines there**: think before you log it.
+    /// The beginning of the receiver's answer: at most 200 bytes, one line of text, without the token. The receiver
+    /// wrote it, and **may repeat a part of the lines there**: think before you log it.
     pub fn answer(&self) -> Option<&str> {
         self.answer.as_ref().map(|answer| &*answer.0)
     }

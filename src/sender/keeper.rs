@@ -1,5 +1,5 @@
-//! The keeper: the thread that owns a sender's store, and does what the spool asks for, one job at a time. No producer and
-//! no carrier waits for a disk.
+//! The keeper: the thread that owns a sender's store, and does what the spool asks for, one job at a time. No producer
+//! and no carrier waits for a disk.
 
 use core::panic::AssertUnwindSafe;
 use core::time::Duration;
@@ -110,7 +110,8 @@ impl Keeper {
             .unwrap_or_else(|_| Err((StoreFailure::Unavailable, "the store panicked".into())))
     }
 
-    /// Half of a close's time is for sending alone, the other half for storing too, and what is left then for storing only.
+    /// Half of a close's time is for sending alone, the other half for storing too, and what is left then for storing
+    /// only.
     fn look_at_the_end(&mut self, hub: &mut Hub, half: &mut Option<Instant>) {
         let Phase::Closing(deadline) = hub.phase else { return };
         let Hub { delivery, spool: Some(spool), .. } = hub else { return };

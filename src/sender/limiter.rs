@@ -1,4 +1,5 @@
-//! How often a log hears of incidents that are alike: the first at once, then one an interval, with a count of the others.
+//! How often a log hears of incidents that are alike: the first at once, then one an interval, with a count of the
+//! others.
 
 use core::time::Duration;
 

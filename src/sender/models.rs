@@ -1,5 +1,5 @@
-//! Models of the protocol between handles, workers and the store's thread: each is run in every order in which its threads
-//! can take their steps, with at most two of them interrupted at will (`LOOM_MAX_PREEMPTIONS` asks for more).
+//! Models of the protocol between handles, workers and the store's thread: each is run in every order in which its
+//! threads can take their steps, with at most two of them interrupted at will (`LOOM_MAX_PREEMPTIONS` asks for more).
 //!
 //! No wait times out here, so a wake-up that is missed is a deadlock, and found.
 

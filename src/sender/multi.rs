@@ -18,7 +18,8 @@ use crate::{DeltaCounter, Encode, Event, Granularities, Histogram, Metric, Span,
 ///
 /// Each endpoint has a [`Sender`] of its own: its queue, its threads, its ledger, its store, its own limits and default
 /// source. One that is away fills its own queue and no other, and keeps no line from the others; only
-/// [`Overflow::Block`](super::Overflow::Block), where it was chosen, makes `send` wait for it, after all others were served.
+/// [`Overflow::Block`](super::Overflow::Block), where it was chosen, makes `send` wait for it, after all others were
+/// served.
 ///
 /// ```no_run
 /// use std::time::Duration;
@@ -132,8 +133,8 @@ impl MultiSender {
         self.flush(Duration::from_secs(30))
     }
 
-    /// Closes all senders at once, at most for `timeout`, and returns what became of every line: one ledger an endpoint, in
-    /// the order of the [`senders`](Self::senders).
+    /// Closes all senders at once, at most for `timeout`, and returns what became of every line: one ledger an
+    /// endpoint, in the order of the [`senders`](Self::senders).
     pub fn close(&self, timeout: Duration) -> Vec<Ledger> {
         let deadline = deadline(timeout);
         self.senders.iter().filter(|sender| !sender.shared().forked()).for_each(|sender| {

@@ -1,7 +1,8 @@
 //! What has happened and was not told yet: noted under the sender's lock, told outside of it.
 //!
-//! What a batch came to is noted as it happens. All other losses are found in the ledger, by what it says more than what was
-//! told: so no line is lost without a word, whoever lost it, and the producers' threads have nothing to do with it.
+//! What a batch came to is noted as it happens. All other losses are found in the ledger, by what it says more than
+//! what was told: so no line is lost without a word, whoever lost it, and the producers' threads have nothing to do
+//! with it.
 
 use core::time::Duration;
 use std::vec::Vec;
@@ -105,7 +106,8 @@ impl News {
         self.note(incident.in_words(&failed.text).answered(failed.answer.clone()), now);
     }
 
-    /// Notes an incident of any other sort. Lost and doubtful lines need no note: [`compare`](Self::compare) finds them.
+    /// Notes an incident of any other sort. Lost and doubtful lines need no note: [`compare`](Self::compare) finds
+    /// them.
     pub(super) fn note(&mut self, incident: Incident, now: Millis) {
         if !self.wanted {
             return;

@@ -29,7 +29,7 @@ impl Sender {
     /// # let wavefront_sender = SenderBuilder::over(Memory::new()).build()?;
     /// use wavefront_sdk::metric_to_line_data;
     /// let tags = [("datacenter", "dc1")];
-    /// let line = metric_to_line_data("new-york.power.usage", 42422.0, Some(1493773500), "localhost", &tags, "defaultSource")?;
+    /// let line = metric_to_line_data("power.usage", 42422.0, Some(1493773500), "localhost", &tags, "defaultSource")?;
     /// assert_eq!(wavefront_sender.send_metric_now(&[&line, &line])?, 2);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```

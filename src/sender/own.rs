@@ -1,5 +1,5 @@
-//! What a sender sends of its own: metrics about itself, and heartbeats. The worker that carries metrics does it, past the
-//! queue: such lines take no room, wait behind none, and are in no ledger.
+//! What a sender sends of its own: metrics about itself, and heartbeats. The worker that carries metrics does it, past
+//! the queue: such lines take no room, wait behind none, and are in no ledger.
 
 use core::time::Duration;
 use std::boxed::Box;
@@ -228,8 +228,8 @@ impl Own {
         }
     }
 
-    /// Hears of the last `last` bytes of the connection that its peer's kernel has not acknowledged, and whether it `broke`:
-    /// a report that is lost with it is made anew the next time.
+    /// Hears of the last `last` bytes of the connection that its peer's kernel has not acknowledged, and whether it
+    /// `broke`: a report that is lost with it is made anew the next time.
     pub(super) fn acknowledged(&mut self, last: Option<u32>, broke: bool) {
         let Some(Unsure { told, since }) = &self.unsure else { return };
         let arrived = last.is_none_or(|last| u64::from(last) <= *since);

@@ -39,12 +39,13 @@ pub(super) struct Fallbacks {
 }
 
 impl SenderBuilder {
-    /// Another proxy, for as long as those before it cannot be reached, do not answer in time, answer with a status from 500
-    /// on, or break two connections within 10 s. May be called several times. All are of one sort: over HTTP, or over TCP
-    /// lines.
+    /// Another proxy, for as long as those before it cannot be reached, do not answer in time, answer with a status
+    /// from 500 on, or break two connections within 10 s. May be called several times. All are of one sort: over HTTP,
+    /// or over TCP lines.
     ///
-    /// The queue and the [`ledger`](super::Sender::ledger) are the same whichever proxy it is: what one does not take, the next
-    /// one gets. [`replay`](Self::replay) says what is sent again where TCP leaves it open whether the first one had it.
+    /// The queue and the [`ledger`](super::Sender::ledger) are the same whichever proxy it is: what one does not take,
+    /// the next one gets. [`replay`](Self::replay) says what is sent again where TCP leaves it open whether the first
+    /// one had it.
     ///
     /// ```
     /// # use wavefront_sdk::Sender;
@@ -56,8 +57,8 @@ impl SenderBuilder {
         self
     }
 
-    /// After how long the endpoint itself is tried again while a [`fallback`](Self::fallback) is in use; once it is back, lines
-    /// go there. Until then it gets at most one attempt in this time.
+    /// After how long the endpoint itself is tried again while a [`fallback`](Self::fallback) is in use; once it is
+    /// back, lines go there. Until then it gets at most one attempt in this time.
     pub fn recovery(mut self, interval: Duration) -> Self {
         self.fallbacks.recovery = interval;
         self

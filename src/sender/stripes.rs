@@ -64,7 +64,8 @@ type Stripe = Mutex<[Open; Kind::COUNT]>;
 pub(super) struct Stripes {
     stripes: Box<[Stripe]>,
     segment: usize,
-    /// The most lines a stripe asks for at once: a share, so that one stripe does not keep the others from a small queue.
+    /// The most lines a stripe asks for at once: a share, so that one stripe does not keep the others from a small
+    /// queue.
     share: usize,
     /// Lines of a full batch.
     batch: usize,

@@ -1,5 +1,5 @@
-//! Locks, threads and the clock of a sender: the system's; or, in the models of its protocol, ones that try every order in
-//! which threads can take their steps.
+//! Locks, threads and the clock of a sender: the system's; or, in the models of its protocol, ones that try every order
+//! in which threads can take their steps.
 //!
 //! In a model nothing times out and no time passes: what is not woken sleeps for ever, and the model says so.
 

@@ -1,7 +1,7 @@
 //! Waiting without a thread of one's own: `flush` and `close` as futures, for any executor.
 //!
-//! While anybody waits so, one thread of the sender attends to all of them: it hears what the workers have done, knows the
-//! time, and wakes who has something to hear. It ends when nobody waits any more.
+//! While anybody waits so, one thread of the sender attends to all of them: it hears what the workers have done, knows
+//! the time, and wakes who has something to hear. It ends when nobody waits any more.
 
 use core::future::Future;
 use core::panic::AssertUnwindSafe;
@@ -204,8 +204,8 @@ impl Wait {
     }
 }
 
-/// A flush under way: see [`Sender::flush_async`]. It begins when it is first polled. Dropping it ends the waiting, not the
-/// flush.
+/// A flush under way: see [`Sender::flush_async`]. It begins when it is first polled. Dropping it ends the waiting, not
+/// the flush.
 #[derive(Debug)]
 #[must_use = "a flush begins when the future is polled"]
 pub struct FlushFuture(Wait);
@@ -280,8 +280,8 @@ impl Drop for CloseFuture {
 }
 
 impl Sender {
-    /// As [`flush`](Self::flush), without blocking the thread: for any executor. It begins when it is first polled, and may
-    /// be dropped at any time: the lines leave all the same.
+    /// As [`flush`](Self::flush), without blocking the thread: for any executor. It begins when it is first polled, and
+    /// may be dropped at any time: the lines leave all the same.
     ///
     /// ```
     /// # use wavefront_sdk::{Metric, sender::SenderBuilder, transport::Memory};
@@ -304,8 +304,8 @@ impl Sender {
         FlushFuture(Wait { sender: self.clone(), timeout, state: None })
     }
 
-    /// As [`close`](Self::close), without blocking the thread: for any executor. It begins when it is first polled; once
-    /// begun it goes on within its time, even if the future is dropped.
+    /// As [`close`](Self::close), without blocking the thread: for any executor. It begins when it is first polled;
+    /// once begun it goes on within its time, even if the future is dropped.
     ///
     /// ```
     /// # use wavefront_sdk::{Metric, sender::SenderBuilder, transport::Memory};

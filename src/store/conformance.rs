@@ -11,8 +11,8 @@
 //! # Ok::<(), wavefront_sdk::store::conformance::Violation>(())
 //! ```
 //!
-//! Most of the laws are [`scripts`]: operations, and what each has to answer. A store that does not implement [`Store`],
-//! because its medium answers later, can be held to them by a runner of its own.
+//! Most of the laws are [`scripts`]: operations, and what each has to answer. A store that does not implement
+//! [`Store`], because its medium answers later, can be held to them by a runner of its own.
 
 mod script;
 
@@ -49,9 +49,9 @@ pub trait Rig {
         false
     }
 
-    /// Of the store that is opened next, the `n`-th thing it asks of its medium (counted from 0) fails, and all after it,
-    /// as if the power were gone; whether that one thing still happens is the rig's choice. `false` where that cannot be
-    /// done. Stores opened later are safe again.
+    /// Of the store that is opened next, the `n`-th thing it asks of its medium (counted from 0) fails, and all after
+    /// it, as if the power were gone; whether that one thing still happens is the rig's choice. `false` where that
+    /// cannot be done. Stores opened later are safe again.
     fn crash_at(&mut self, n: u32) -> bool {
         let _ = n;
         false

@@ -80,15 +80,15 @@ struct Entry {
 }
 
 impl Directory {
-    /// Opens the store in the directory `path`, which is made if it is missing. A relative path is taken from the current
-    /// directory of this moment.
+    /// Opens the store in the directory `path`, which is made if it is missing. A relative path is taken from the
+    /// current directory of this moment.
     ///
     /// Reads the first bytes of every record, so it takes as long as their number says, not their size.
     ///
     /// # Errors
     /// - [`DirectoryError::InUse`]: another process has it open, or this one has.
-    /// - [`DirectoryError::Full`], [`DirectoryError::Io`]: it cannot be made, written to or read, or there is a record in
-    ///   it that this user may not read. Damaged files are no error.
+    /// - [`DirectoryError::Full`], [`DirectoryError::Io`]: it cannot be made, written to or read, or there is a record
+    ///   in it that this user may not read. Damaged files are no error.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, DirectoryError> {
         let given = path.as_ref();
         let path = std::path::absolute(given).map_err(|error| DirectoryError::io("open", given, error))?;
@@ -151,8 +151,8 @@ impl Directory {
         Ok(())
     }
 
-    /// Renames what stands under `name`, so that nothing takes it for a record again. What cannot be renamed stays: it is
-    /// not in the index, and looked at again by the next `open`.
+    /// Renames what stands under `name`, so that nothing takes it for a record again. What cannot be renamed stays: it
+    /// is not in the index, and looked at again by the next `open`.
     fn put_aside(&mut self, name: &str) {
         let from = self.path.join(name);
         let names = (1..1000).map(|n| if n == 1 { String::new() } else { format!(".{n}") });

@@ -26,19 +26,19 @@ use nor::{Guarded, word};
 /// A [`Store`] on a flash of the blocking traits of `embedded-storage` 0.3, made by [`blocking`](Self::blocking); an
 /// [`AsyncStore`] on any flash of `embedded-storage-async` 0.4.
 ///
-/// - **Power** may go at any write and at any erase. Each erase is announced in a journal, the first page of the range, and
-///   an interrupted one is finished before anything else.
-/// - **Wear**: the pages behind the journal are written and erased in turn, one after the other. The journal is erased once
-///   in `page size / 8` erases of all others together.
+/// - **Power** may go at any write and at any erase. Each erase is announced in a journal, the first page of the range,
+///   and an interrupted one is finished before anything else.
+/// - **Wear**: the pages behind the journal are written and erased in turn, one after the other. The journal is erased
+///   once in `page size / 8` erases of all others together.
 /// - **Size**: at least three pages. A record lies within one page and passes through the buffer as a whole:
-///   [`longest`](Self::longest) says how many bytes of lines it may have, and a segment of the queue must not be larger.
-///   One page of the range is kept free and one is the journal; [`room`](Self::room) is what is left, and belongs into
-///   [`Keep::bytes`](crate::delivery::Keep::bytes). Near that, records that stay are copied again and again: twice the size
-///   saves wear.
-/// - **Memory**: 56 bytes and the buffer, and 2 KiB of stack while a call runs (a Cortex-M4, `opt-level = "z"`). The code is
-///   15.5 KB, most of it that of `sequential-storage`, and with it come ways to panic that this crate has not.
-/// - **Time**: nothing of the records is held in memory. `next`, `read` and `remove` look through the range, `put` through a
-///   page, unless it has to make room: ranges are to be some tens of KiB.
+///   [`longest`](Self::longest) says how many bytes of lines it may have, and a segment of the queue must not be
+///   larger. One page of the range is kept free and one is the journal; [`room`](Self::room) is what is left, and
+///   belongs into [`Keep::bytes`](crate::delivery::Keep::bytes). Near that, records that stay are copied again and
+///   again: twice the size saves wear.
+/// - **Memory**: 56 bytes and the buffer, and 2 KiB of stack while a call runs (a Cortex-M4, `opt-level = "z"`). The
+///   code is 15.5 KB, most of it that of `sequential-storage`, and with it come ways to panic that this crate has not.
+/// - **Time**: nothing of the records is held in memory. `next`, `read` and `remove` look through the range, `put`
+///   through a page, unless it has to make room: ranges are to be some tens of KiB.
 /// - **Flash**: a word has to be writable a second time, with more zeros (`MultiwriteNorFlash`), and must have 32 bytes
 ///   at most. Flash with error correction often is not so.
 /// - The range is erased before it is used for the first time, and again before another major version of
@@ -106,12 +106,13 @@ pub struct Flash<F: MultiwriteNorFlash, B> {
     pages: u32,
     /// What the next `put` is numbered, when it is known.
     number: Option<u32>,
-    /// As many bytes of lines had no room, and nothing was removed since. To find that out costs an erase of every page.
+    /// As many bytes of lines had no room, and nothing was removed since. To find that out costs an erase of every
+    /// page.
     full: u32,
 }
 
-/// The crate's caches save reads, and must be as large as the range; power that goes and futures that are dropped are of no
-/// concern to what has none.
+/// The crate's caches save reads, and must be as large as the range; power that goes and futures that are dropped are
+/// of no concern to what has none.
 type NoCache = Cache<Uncached, Uncached, Uncached, Name>;
 
 impl<F: MultiwriteNorFlash, B: AsMut<[u8]>> Flash<F, B> {
@@ -363,7 +364,8 @@ impl<F: MultiwriteNorFlash, B> fmt::Debug for Flash<F, B> {
 pub enum FlashError {
     /// There is no room for a record of that length.
     Full,
-    /// The record is longer than [`Flash::longest`]: the segments of the queue are too large for this flash or its buffer.
+    /// The record is longer than [`Flash::longest`]: the segments of the queue are too large for this flash or its
+    /// buffer.
     TooLong {
         /// How many bytes of lines it has.
         bytes: u32,

@@ -1,4 +1,5 @@
-//! A store in memory that fails by script or by chance, the same way every time: for tests, and as the model of a store.
+//! A store in memory that fails by script or by chance, the same way every time: for tests, and as the model of a
+//! store.
 
 use core::fmt;
 use std::boxed::Box;
@@ -27,8 +28,8 @@ pub enum StoreStep {
     },
 }
 
-/// Keeps records in memory that outlives the store: clones look into the same memory, and [`reopen`](Self::reopen) finds
-/// there what the store before it left.
+/// Keeps records in memory that outlives the store: clones look into the same memory, and [`reopen`](Self::reopen)
+/// finds there what the store before it left.
 ///
 /// ```
 /// use wavefront_sdk::{Kind, store::{Head, MemoryStore, Store, StoreError, StoreFailure, StoreStep}};

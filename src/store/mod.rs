@@ -1,9 +1,9 @@
 //! Where batches outlive the process: the trait a store implements. What goes into it, when, in which order and
 //! within which bounds is decided once, for every store, by [`delivery::Spool`](crate::delivery::Spool).
 //!
-//! A store keeps *records*: the lines of one batch, of one [`Kind`], under a key that the spool chooses. It knows nothing
-//! of order, caps or ages, and need not: a directory, a flash chip and a browser's database implement the same four
-//! functions, and pass the same conformance suite.
+//! A store keeps *records*: the lines of one batch, of one [`Kind`], under a key that the spool chooses. It knows
+//! nothing of order, caps or ages, and need not: a directory, a flash chip and a browser's database implement the same
+//! four functions, and pass the same conformance suite.
 //!
 //! | store | keeps records in | feature |
 //! |---|---|---|
@@ -73,13 +73,14 @@ impl Head {
 /// - When [`put`](Self::put) returns `Ok`, the record is durable: after any crash it is there, whole. When it fails, or
 ///   never returns, the record is there whole or not at all.
 /// - Records are known by kind and key. A `put` under a key that is taken replaces the record, or changes nothing.
-/// - [`next`](Self::next) finds the records of a kind in the order of their keys, in this life of the store and the next.
-/// - [`read`](Self::read) gives the very bytes that were put, or an error. A record that is damaged is set aside: nothing
-///   finds it again, and it stands in nobody's way. [`set_aside`](Self::set_aside) counts those whose head could not be
-///   read either, so that nobody else can.
-/// - [`remove`](Self::remove) is durable too: at once for a process that dies, with the next `put` or the end of the store
-///   at the latest where the power goes; till then the record may be found again, as *at least once* allows. Removing
-///   what is not there is no error.
+/// - [`next`](Self::next) finds the records of a kind in the order of their keys, in this life of the store and the
+///   next.
+/// - [`read`](Self::read) gives the very bytes that were put, or an error. A record that is damaged is set aside:
+///   nothing finds it again, and it stands in nobody's way. [`set_aside`](Self::set_aside) counts those whose head
+///   could not be read either, so that nobody else can.
+/// - [`remove`](Self::remove) is durable too: at once for a process that dies, with the next `put` or the end of the
+///   store at the latest where the power goes; till then the record may be found again, as *at least once* allows.
+///   Removing what is not there is no error.
 /// - After an error the store can be used again.
 /// - No call panics, whatever is found on the medium, and no error says anything of a line.
 pub trait Store {
@@ -89,8 +90,8 @@ pub trait Store {
     /// Keeps `lines`, whole lines with their LFs, under the key of `head`, whose `bytes` is their length.
     ///
     /// # Errors
-    /// [`StoreFailure::Full`] where the medium has no room, [`StoreFailure::Unavailable`] otherwise, also where `head` is
-    /// not that of the lines (no key, no line, another length).
+    /// [`StoreFailure::Full`] where the medium has no room, [`StoreFailure::Unavailable`] otherwise, also where `head`
+    /// is not that of the lines (no key, no line, another length).
     fn put(&mut self, head: Head, lines: &[u8]) -> Result<(), Self::Error>;
 
     /// The record of `kind` with the lowest key from `from` on.
@@ -102,8 +103,8 @@ pub trait Store {
     /// The lines of the record that [`next`](Self::next) found: `into` has the length of `head.bytes`.
     ///
     /// # Errors
-    /// [`StoreFailure::Damaged`] where the record is not what was put, or not there (what is in `into` then means nothing);
-    /// [`StoreFailure::Unavailable`] where the medium does not answer.
+    /// [`StoreFailure::Damaged`] where the record is not what was put, or not there (what is in `into` then means
+    /// nothing); [`StoreFailure::Unavailable`] where the medium does not answer.
     fn read(&mut self, head: Head, into: &mut [u8]) -> Result<(), Self::Error>;
 
     /// Forgets a record.
@@ -126,8 +127,8 @@ pub trait Store {
 
 /// Keeps records where the power may go, on a medium that answers later: the same contract as [`Store`]'s.
 ///
-/// A future that is dropped before its end is a call that never returns: its record is there whole or not at all, and the
-/// store can be used again. The futures need not be `Send`.
+/// A future that is dropped before its end is a call that never returns: its record is there whole or not at all, and
+/// the store can be used again. The futures need not be `Send`.
 pub trait AsyncStore {
     /// What can go wrong.
     type Error: StoreError;

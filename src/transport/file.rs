@@ -14,13 +14,13 @@ use super::{Accepted, Batch, Failure, Transport, TransportError};
 
 /// Lines at the end of a file, which is made if it is not there.
 ///
-/// - A batch is appended whole. Where the disk is full the lines that fit stay and count as delivered, the part of a line
-///   behind them is taken back, and the rest is tried again: a file never ends in half a line. Of one that does, because a
-///   program or the machine was stopped in the middle, the half is cut off before the next batch.
+/// - A batch is appended whole. Where the disk is full the lines that fit stay and count as delivered, the part of a
+///   line behind them is taken back, and the rest is tried again: a file never ends in half a line. Of one that does,
+///   because a program or the machine was stopped in the middle, the half is cut off before the next batch.
 /// - [`Accepted::Delivered`] means that the kernel has the lines: they outlive the program, not a loss of power. With
 ///   [`sync`](Self::sync) they are on the disk by then. [`finish`](Transport::finish) sees to that in any case.
-/// - The file is opened for each batch, so one that is moved away by log rotation is followed by a new one, and a folder
-///   that comes back is used. It is locked meanwhile (`flock`): several programs may append to one file.
+/// - The file is opened for each batch, so one that is moved away by log rotation is followed by a new one, and a
+///   folder that comes back is used. It is locked meanwhile (`flock`): several programs may append to one file.
 /// - A regular file or a character device. For a named pipe there would be nobody to say that its reader has gone.
 ///
 /// Every failure is [`Failure::Connect`]: nothing is in doubt, and the batch waits.
@@ -204,7 +204,8 @@ pub(super) fn whole_lines(bytes: &[u8], written: usize) -> (usize, u32) {
     (ends().next_back().map_or(0, |(end, _)| end + 1), u32::try_from(ends().count()).unwrap_or(u32::MAX))
 }
 
-/// What kept lines from being written to a [`File`] or to the standard output. It names the place, and nothing of the lines.
+/// What kept lines from being written to a [`File`] or to the standard output. It names the place, and nothing of the
+/// lines.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct FileError {

@@ -128,7 +128,8 @@ pub enum Failure {
     },
     /// The endpoint cannot take this kind at all.
     Unsupported,
-    /// No connection could be made by TLS, as one of the two does not trust the other or cannot speak to it; nothing was sent.
+    /// No connection could be made by TLS, as one of the two does not trust the other or cannot speak to it; nothing
+    /// was sent.
     #[cfg(feature = "tls")]
     Tls(TlsProblem),
     /// There is no token to send with; nothing was sent.
@@ -149,8 +150,8 @@ pub trait TransportError: core::error::Error {
         0
     }
 
-    /// The beginning of what the receiver answered, where it did, as one line of text without the token. The receiver wrote
-    /// it: it may repeat a part of the lines, so neither `Display` nor `Debug` shows it.
+    /// The beginning of what the receiver answered, where it did, as one line of text without the token. The receiver
+    /// wrote it: it may repeat a part of the lines, so neither `Display` nor `Debug` shows it.
     fn answer(&self) -> Option<&str> {
         None
     }
@@ -184,8 +185,8 @@ pub trait Transport {
     /// Whatever kept the batch, or a part of it, from being accepted.
     fn send(&mut self, batch: Batch<'_>) -> Result<Accepted, Self::Error>;
 
-    /// Makes the connection that the next `send` would make, if there is none, within `timeout`: for those who choose among
-    /// several receivers.
+    /// Makes the connection that the next `send` would make, if there is none, within `timeout`: for those who choose
+    /// among several receivers.
     ///
     /// # Errors
     /// [`Failure::Connect`] where there is nobody to connect to.

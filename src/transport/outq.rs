@@ -6,7 +6,8 @@ use std::os::fd::AsFd;
 
 use rustix::ioctl::{Getter, Opcode, ioctl};
 
-/// `SIOCOUTQ`, by the name that terminals have for the same number (`asm/ioctls.h`: three architectures have their own).
+/// `SIOCOUTQ`, by the name that terminals have for the same number (`asm/ioctls.h`: three architectures have their
+/// own).
 const TIOCOUTQ: Opcode = if cfg!(any(target_arch = "mips", target_arch = "mips64")) {
     0x7472
 } else if cfg!(any(target_arch = "powerpc", target_arch = "powerpc64", target_arch = "sparc", target_arch = "sparc64"))
@@ -17,7 +18,8 @@ const TIOCOUTQ: Opcode = if cfg!(any(target_arch = "mips", target_arch = "mips64
 };
 
 /// Bytes that were written and are not acknowledged by the peer's kernel; our FIN counts as one (tcp(7)). After a reset
-/// it is what was not acknowledged until then. Of a Unix socket it is the memory that holds what the peer has not read (unix(7)).
+/// it is what was not acknowledged until then. Of a Unix socket it is the memory that holds what the peer has not read
+/// (unix(7)).
 pub(super) fn unacknowledged(stream: &impl AsFd) -> Option<u64> {
     // SAFETY: the kernel writes one `int` for this request, to the getter's own memory, and keeps nothing of it.
     let bytes = unsafe { ioctl(stream, Getter::<TIOCOUTQ, core::ffi::c_int>::new()) };

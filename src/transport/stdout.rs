@@ -14,7 +14,8 @@ use super::{Accepted, Batch, Transport};
 /// - [`Accepted::Delivered`] means that the kernel has the lines: a pipe's reader may not have read them yet.
 /// - A batch is written with the standard output locked: what others print with `println!` does not stand within it.
 /// - Where nobody reads any more, or a file behind it has no room, it is an error and not a panic, and the batch waits:
-///   [`Failure::Connect`](super::Failure::Connect). A line of which only a part was written is continued by the next batch.
+///   [`Failure::Connect`](super::Failure::Connect). A line of which only a part was written is continued by the next
+///   batch.
 ///
 /// ```
 /// use wavefront_sdk::{Kind, transport::{Batch, Stdout, Transport}};
@@ -58,8 +59,8 @@ impl Transport for Stdout {
 }
 
 impl Part {
-    /// Writes `bytes`, whole lines, behind what is left of a line before; how many lines were written whole comes with the
-    /// failure.
+    /// Writes `bytes`, whole lines, behind what is left of a line before; how many lines were written whole comes with
+    /// the failure.
     fn write(&mut self, to: &mut impl Write, bytes: &[u8]) -> Result<(), (io::Error, u32)> {
         // As a rule that line comes again. Otherwise it is ended first, and comes again later.
         let skipped = if bytes.starts_with(&self.written) { self.written.len() } else { 0 };

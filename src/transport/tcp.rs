@@ -1,5 +1,5 @@
-//! Lines to a proxy's port over TCP, with TLS or without. Nobody answers there, so this transport watches the connection
-//! instead.
+//! Lines to a proxy's port over TCP, with TLS or without. Nobody answers there, so this transport watches the
+//! connection instead.
 
 use core::fmt;
 use core::net::SocketAddr;
@@ -26,10 +26,10 @@ use super::{Accepted, Batch, Failure, Transport, TransportError};
 ///   [`unacknowledged`](Transport::unacknowledged) tells on Linux (`SIOCOUTQ`); elsewhere nobody does. Only
 ///   [`finish`](Transport::finish) says that the peer has read everything, and even then a peer that was killed in that
 ///   moment cannot be told from one that was done. HTTP has no such gap.
-/// - On Linux a peer that is silent for [`ACK_TIMEOUT`](Self::ACK_TIMEOUT) counts as gone, whether something was written
-///   or not; elsewhere the system decides about that, usually after many minutes.
-/// - `tls` makes it TLS (feature `tls`), and all of this holds then too. A peer that wants our certificate has a second to
-///   refuse it before anything is written. The proxies of the environment are for HTTP and are not used here.
+/// - On Linux a peer that is silent for [`ACK_TIMEOUT`](Self::ACK_TIMEOUT) counts as gone, whether something was
+///   written or not; elsewhere the system decides about that, usually after many minutes.
+/// - `tls` makes it TLS (feature `tls`), and all of this holds then too. A peer that wants our certificate has a second
+///   to refuse it before anything is written. The proxies of the environment are for HTTP and are not used here.
 /// - Every failure of a connection that stood is [`Failure::Broken`], a write that does not get on too.
 ///
 /// ```no_run
@@ -68,8 +68,8 @@ impl Tcp {
     /// How long a batch may take to be written.
     pub const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 
-    /// How long a peer may leave what was written without an acknowledgement, keep its window shut, or not answer when it is
-    /// asked whether it is still there.
+    /// How long a peer may leave what was written without an acknowledgement, keep its window shut, or not answer when
+    /// it is asked whether it is still there.
     pub const ACK_TIMEOUT: Duration = Duration::from_secs(30);
 
     /// Lines to `port` of `host`: a name, an IPv4 or an IPv6 address (with or without brackets).
@@ -170,8 +170,9 @@ impl Transport for Tcp {
         self.line.unacknowledged()
     }
 
-    /// Says that there is nothing more, and waits for the peer to say the same. The deadline holds for a peer that reads
-    /// slowly but steadily too: what it has not acknowledged by then, [`unacknowledged`](Transport::unacknowledged) tells.
+    /// Says that there is nothing more, and waits for the peer to say the same. The deadline holds for a peer that
+    /// reads slowly but steadily too: what it has not acknowledged by then,
+    /// [`unacknowledged`](Transport::unacknowledged) tells.
     fn finish(&mut self, timeout: Duration) -> Result<(), TcpError> {
         let finished = self.line.finish(timeout);
         self.named(finished)
@@ -296,8 +297,8 @@ impl Socket for TcpStream {
     }
 }
 
-/// Makes the kernel give up a peer that is silent for `timeout`, whether it owes an acknowledgement or there is nothing to
-/// acknowledge.
+/// Makes the kernel give up a peer that is silent for `timeout`, whether it owes an acknowledgement or there is nothing
+/// to acknowledge.
 #[cfg(target_os = "linux")]
 fn watch(stream: &TcpStream, timeout: Duration) -> io::Result<()> {
     use rustix::net::sockopt;

@@ -13,13 +13,13 @@ use super::{Accepted, Batch, Failure, Tcp, Transport, TransportError};
 
 /// Lines to a stream socket of the file system.
 ///
-/// It is watched as [`Tcp`] is: connected by the first `send`, looked at before each batch, written whole or closed, and
-/// [`finish`](Transport::finish) is what says that the peer has read everything. What differs:
+/// It is watched as [`Tcp`] is: connected by the first `send`, looked at before each batch, written whole or closed,
+/// and [`finish`](Transport::finish) is what says that the peer has read everything. What differs:
 ///
 /// - On Linux the kernel tells whether the peer has *read* what was written, not only whether it has it:
-///   [`unacknowledged`](Transport::unacknowledged) stays above 0 until then, and may be more than was written, because the
-///   kernel counts memory. So once the connection is gone it is 0: how much a peer that closed had not read, nobody can tell,
-///   and what a repeat would falsify is not sent again.
+///   [`unacknowledged`](Transport::unacknowledged) stays above 0 until then, and may be more than was written, because
+///   the kernel counts memory. So once the connection is gone it is 0: how much a peer that closed had not read, nobody
+///   can tell, and what a repeat would falsify is not sent again.
 /// - A peer that is silent is not given up while its socket is open: it is a process of this machine, and stopped.
 ///
 /// ```no_run
@@ -48,8 +48,8 @@ impl UnixSocket {
         Self { line: Watched::new(dial, Tcp::WRITE_TIMEOUT) }
     }
 
-    /// How long a connection may take to come about, instead of [`Tcp::CONNECT_TIMEOUT`]: a peer that listens and accepts
-    /// nothing can make it wait on Linux; elsewhere it is refused.
+    /// How long a connection may take to come about, instead of [`Tcp::CONNECT_TIMEOUT`]: a peer that listens and
+    /// accepts nothing can make it wait on Linux; elsewhere it is refused.
     #[must_use]
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.line.dial.connect_timeout = timeout;

@@ -16,8 +16,8 @@ pub(super) trait Socket: Read + Write {
     /// Says that nothing more comes from us; called again where that takes longer than the time for a write.
     fn end(&mut self) -> io::Result<()>;
 
-    /// How many bytes of what was written the peer does not have, as [`Transport`](super::Transport) has it, and our end
-    /// if that counts as one; `None` where nobody knows.
+    /// How many bytes of what was written the peer does not have, as [`Transport`](super::Transport) has it, and our
+    /// end if that counts as one; `None` where nobody knows.
     fn unacknowledged(&self) -> Option<u64>;
 
     /// The same of a connection that is given up, `own` bytes of which belong to no batch that was accepted.
@@ -150,7 +150,8 @@ fn drain(socket: &mut impl Socket) -> io::Result<()> {
     Ok(())
 }
 
-/// Writes all of `bytes` before `timeout` is over, however small the steps; how much was written comes with the failure.
+/// Writes all of `bytes` before `timeout` is over, however small the steps; how much was written comes with the
+/// failure.
 fn write_within(socket: &mut impl Socket, bytes: &[u8], timeout: Duration) -> Result<(), (io::Error, usize)> {
     let deadline = Deadline::after(timeout);
     let mut done = 0;

@@ -19,8 +19,8 @@ pub trait Access {
     /// `None`, with nothing done: somebody has the queue who cannot give it back before we return.
     fn with<R>(&mut self, work: impl FnOnce(&mut View<'_, Self::Buf>) -> R) -> Option<R>;
 
-    /// Queues the lines of `datum`, and those of its companion (a span's logs). They are encoded in `scratch`, which must
-    /// have room for all of them, before the queue is asked for.
+    /// Queues the lines of `datum`, and those of its companion (a span's logs). They are encoded in `scratch`, which
+    /// must have room for all of them, before the queue is asked for.
     ///
     /// # Errors
     /// [`Unsent`] says what was not queued and why, and whether the ledger has it.
@@ -31,8 +31,8 @@ pub trait Access {
         send(self, datum, rules, scratch, |queue, kind, lines, count| queue.push(kind, lines, count)).map(|_| ())
     }
 
-    /// As [`send`](Self::send), but with a tag (not 0) ahead of the queue and in batches of their own that carry it, for who
-    /// waits for what becomes of them ([`Watch`](crate::delivery::Watch)). Returns how many lines that were.
+    /// As [`send`](Self::send), but with a tag (not 0) ahead of the queue and in batches of their own that carry it,
+    /// for who waits for what becomes of them ([`Watch`](crate::delivery::Watch)). Returns how many lines that were.
     ///
     /// # Errors
     /// As there.
@@ -49,8 +49,8 @@ pub trait Access {
         send(self, datum, rules, scratch, |queue, kind, lines, count| push(queue, kind, lines, count, tag))
     }
 
-    /// Queues `count` whole lines of `kind`, each ended by its LF, as [`View::push`] does; 0 lines, as of a delta counter
-    /// that has nothing to add, count as skipped.
+    /// Queues `count` whole lines of `kind`, each ended by its LF, as [`View::push`] does; 0 lines, as of a delta
+    /// counter that has nothing to add, count as skipped.
     ///
     /// # Errors
     /// [`Unsent::Refused`] and [`Unsent::Busy`].

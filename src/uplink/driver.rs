@@ -44,8 +44,8 @@ impl Flushed {
 
 /// Takes lines from a queue to a receiver.
 ///
-/// `Q` is the queue or a way to it ([`Access`]), `T` a [`Transport`] or an [`AsyncTransport`]. One batch is under way at a
-/// time, so lines of a kind arrive in order. A queue has one driver.
+/// `Q` is the queue or a way to it ([`Access`]), `T` a [`Transport`] or an [`AsyncTransport`]. One batch is under way
+/// at a time, so lines of a kind arrive in order. A queue has one driver.
 #[derive(Debug)]
 pub struct Uplink<Q: Access, T> {
     queue: Q,
@@ -182,7 +182,8 @@ impl<Q: Access, T> Uplink<Q, T> {
 }
 
 impl<Q: Access, T: Transport> Uplink<Q, T> {
-    /// Sends one batch if there is one to send, waiting until the transport is done with it, and says when to come back.
+    /// Sends one batch if there is one to send, waiting until the transport is done with it, and says when to come
+    /// back.
     ///
     /// `now` is the time of the call; waits after a failure count from there.
     pub fn poll(&mut self, now: Millis) -> Next {
@@ -227,8 +228,8 @@ impl<Q: Access, T: Transport> Uplink<Q, T> {
         }
     }
 
-    /// Takes no more lines, sends those that are there, and ends the connection, for at most `timeout` and the time of one
-    /// batch; what is left then is dropped. Says what became of everything.
+    /// Takes no more lines, sends those that are there, and ends the connection, for at most `timeout` and the time of
+    /// one batch; what is left then is dropped. Says what became of everything.
     pub fn close(&mut self, clock: impl Fn() -> Millis, timeout: Duration) -> Ledger {
         let deadline = clock().after(timeout);
         loop {
@@ -266,8 +267,8 @@ impl<Q: Access, T: AsyncTransport> Uplink<Q, T> {
 
     /// Sends what is queued, for as long as it is polled. The future may be dropped, and another one made.
     ///
-    /// `wait` is done at the time that its argument says, and, if that is to be quick, when something was queued; it may
-    /// be done sooner.
+    /// `wait` is done at the time that its argument says, and, if that is to be quick, when something was queued; it
+    /// may be done sooner.
     pub async fn run(&mut self, clock: impl Fn() -> Millis, wait: impl AsyncFn(Next)) -> Infallible {
         loop {
             match self.step(&clock).await {

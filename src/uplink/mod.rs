@@ -32,7 +32,8 @@
 //!
 //! # Interrupts and other tasks
 //!
-//! Producers and the driver find the queue through [`Access`]. The driver has it only between batches, never during I/O.
+//! Producers and the driver find the queue through [`Access`]. The driver has it only between batches, never during
+//! I/O.
 //!
 //! - One loop does all: the [`Uplink`] owns the queue, as above, and its [`send`](Uplink::send) is the producer.
 //! - Tasks of one executor: both sides have a `&RefCell<Queue>`.
@@ -53,7 +54,10 @@
 //!       type Buf = &'static mut [u8];
 //!
 //!       fn with<R>(&mut self, work: impl FnOnce(&mut View<'_, Self::Buf>) -> R) -> Option<R> {
-//!           critical_section::with(|token| Some(work(&mut QUEUE.borrow(token).try_borrow_mut().ok()?.as_mut()?.view())))
+//!           critical_section::with(|token| {
+//!               let mut queue = QUEUE.borrow(token).try_borrow_mut().ok()?;
+//!               Some(work(&mut queue.as_mut()?.view()))
+//!           })
 //!       }
 //!   }
 //!   ```
@@ -65,8 +69,8 @@
 //!
 //! # Event loops
 //!
-//! Where requests are answered by callbacks or promises, [`Requests`] stands in for the transport: it keeps the batches that
-//! are under way, several at a time, each with a number.
+//! Where requests are answered by callbacks or promises, [`Requests`] stands in for the transport: it keeps the batches
+//! that are under way, several at a time, each with a number.
 //!
 //! # Ids
 //!
@@ -89,8 +93,8 @@ use crate::delivery::{Config, Delivery, Lane, Slot, Small};
 pub type Queue<'a, const S: usize, const L: usize> = Delivery<&'a mut [u8], [Slot<&'a mut [u8]>; S], [Lane<Small>; L]>;
 
 impl<'a, const S: usize, const L: usize> Queue<'a, S, L> {
-    /// An empty queue in `segments` of `N` bytes, for lines of `kinds`, which should differ. No line may be longer than a
-    /// segment; two segments are the least that makes sense, for one is away while it is sent.
+    /// An empty queue in `segments` of `N` bytes, for lines of `kinds`, which should differ. No line may be longer than
+    /// a segment; two segments are the least that makes sense, for one is away while it is sent.
     pub fn over<const N: usize>(segments: &'a mut [[u8; N]; S], kinds: [Kind; L], config: Config) -> Self {
         Self::new(config, segments.each_mut().map(|segment| Slot::new(segment.as_mut_slice())), kinds.map(Lane::new))
     }

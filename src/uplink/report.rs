@@ -36,9 +36,9 @@ impl<Q: Access, T> Uplink<Q, T> {
 }
 
 impl<Q: Access, T: Transport> Uplink<Q, T> {
-    /// Sends the [own metrics](crate::vitals) of this queue if they are due, and does nothing else; to be called between
-    /// [`poll`](Self::poll)s. They go to the transport at once, in batches as large as `scratch`: a line has about 130 bytes
-    /// and the source. A device has no `report` figures, for it keeps no account of requests.
+    /// Sends the [own metrics](crate::vitals) of this queue if they are due, and does nothing else; to be called
+    /// between [`poll`](Self::poll)s. They go to the transport at once, in batches as large as `scratch`: a line has
+    /// about 130 bytes and the source. A device has no `report` figures, for it keeps no account of requests.
     ///
     /// # Errors
     /// What the transport said. What did not arrive is reported when the next report is due.
@@ -63,8 +63,8 @@ impl<Q: Access, T: Transport> Uplink<Q, T> {
 }
 
 impl<Q: Access, T: AsyncTransport> Uplink<Q, T> {
-    /// As [`report`](Self::report), without blocking. The future may be dropped: what is then not known to have arrived is
-    /// reported again.
+    /// As [`report`](Self::report), without blocking. The future may be dropped: what is then not known to have arrived
+    /// is reported again.
     ///
     /// # Errors
     /// As there.

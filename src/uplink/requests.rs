@@ -90,8 +90,8 @@ impl<B, const N: usize> Requests<B, N> {
 }
 
 impl<Q: Access, const N: usize> Uplink<Q, Requests<Q::Buf, N>> {
-    /// The next thing to do, with batches of at most `limits`, as long as fewer than `most` are under way. Asked again at
-    /// once, it may name another batch.
+    /// The next thing to do, with batches of at most `limits`, as long as fewer than `most` are under way. Asked again
+    /// at once, it may name another batch.
     pub fn due(&mut self, now: Millis, most: usize, limits: Cut) -> Due {
         let (queue, requests) = self.parts();
         while let Some(token) = requests.overdue(now) {

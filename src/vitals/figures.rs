@@ -197,8 +197,8 @@ impl Counts {
         *sum = sum.wrapping_add(value);
     }
 
-    /// What is to be said where `self` was said before and `reading` is how things stand: first what was added, as far as
-    /// there is any, then the levels. Pure: the same two give the same figures.
+    /// What is to be said where `self` was said before and `reading` is how things stand: first what was added, as far
+    /// as there is any, then the levels. Pure: the same two give the same figures.
     pub fn figures<'a>(&self, reading: &'a Reading) -> impl Iterator<Item = Figure> + use<'a> {
         let before = *self;
         let families = move || Family::ALL.into_iter().filter(|family| reading.has(*family));
@@ -330,7 +330,8 @@ mod tests {
     type Step = (usize, u8, u8, u8, u16);
 
     proptest! {
-        /// Whichever reports get through: what they said adds up to what the last of them saw, and nothing is said twice.
+        /// Whichever reports get through: what they said adds up to what the last of them saw, and nothing is said
+        /// twice.
         #[test]
         fn what_is_said_adds_up_to_the_ledger(
             steps in prop::collection::vec(((0..Kind::COUNT, 0..9_u8, 0..9_u8, 0..9_u8, 198..205_u16), any::<bool>()), 1..40),

@@ -1,7 +1,7 @@
 //! What a sender says of itself: the own metrics of the SDKs of the family, every 60 s.
 //!
-//! The name of each begins with `~sdk.rust.core.sender.direct.` or `.proxy.`, then comes what it is about: `points` (metrics
-//! and delta counters), `histograms`, `spans`, `span_logs` or `events`.
+//! The name of each begins with `~sdk.rust.core.sender.direct.` or `.proxy.`, then comes what it is about: `points`
+//! (metrics and delta counters), `histograms`, `spans`, `span_logs` or `events`.
 //!
 //! | name | what it is |
 //! |---|---|
@@ -17,9 +17,9 @@
 //! [ledger](crate::delivery::Ledger). What could not be reported is reported the next time. The tags are `version` and
 //! `authType`.
 //!
-//! Such lines go to the transport past the queue: they take no room from others, wait behind none, and are in no ledger. A
-//! `Sender` does all of it by itself; the driver for devices [does it when asked](crate::uplink::Uplink::report).
-//! Everything here is a function of two ledgers and the time.
+//! Such lines go to the transport past the queue: they take no room from others, wait behind none, and are in no
+//! ledger. A `Sender` does all of it by itself; the driver for devices [does it when
+//! asked](crate::uplink::Uplink::report). Everything here is a function of two ledgers and the time.
 //!
 //! ```
 //! use wavefront_sdk::delivery::{Config, Millis};

@@ -66,8 +66,8 @@ pub struct Report {
 }
 
 impl Report {
-    /// Writes the next batch into `scratch`, as many lines of one kind as it has room for, delta counters first; `None` at
-    /// the end. A line that no rule or room allows is left out, and its count waits for another time.
+    /// Writes the next batch into `scratch`, as many lines of one kind as it has room for, delta counters first; `None`
+    /// at the end. A line that no rule or room allows is left out, and its count waits for another time.
     pub fn next<'s>(&mut self, labels: &Labels<'_>, rules: &Rules<'_>, scratch: &'s mut [u8]) -> Option<Batch<'s>> {
         let mut slice = Slice::new(scratch);
         self.from = self.to;

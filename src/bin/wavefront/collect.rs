@@ -18,8 +18,8 @@ const USAGE: u8 = 2;
 
 /// Receive telemetry on this machine: check each line, count, write it to a file.
 ///
-/// Takes what a Wavefront proxy takes: TCP lines and HTTP on the same ports. Ends on Ctrl-C or SIGTERM: what has arrived
-/// is read and written first, then a summary is printed.
+/// Takes what a Wavefront proxy takes: TCP lines and HTTP on the same ports. Ends on Ctrl-C or SIGTERM: what has
+/// arrived is read and written first, then a summary is printed.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:

@@ -24,8 +24,8 @@ impl DeliverAll {
         Self { all, closed: false }
     }
 
-    /// What is wrong with the record, if it is not that an endpoint has no room or was given up: ledgers count the one, and
-    /// the summary tells of the other.
+    /// What is wrong with the record, if it is not that an endpoint has no room or was given up: ledgers count the one,
+    /// and the summary tells of the other.
     fn note(&mut self, failed: Vec<(usize, SendError)>) -> Result<(), Fault> {
         let closed = failed.iter().filter(|(_, error)| *error == SendError::Closed).count();
         self.closed |= closed == self.all.senders().len();

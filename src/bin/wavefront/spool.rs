@@ -45,8 +45,8 @@ pub(crate) struct Options {
     #[arg(long, value_name = "POLICY", value_parser = policy)]
     overflow: Option<Overflow>,
 
-    /// For tcp:// and unix: only: what is sent again after a connection broke, of what its other end may have read or not.
-    /// [default: idempotent]
+    /// For tcp:// and unix: only: what is sent again after a connection broke, of what its other end may have read or
+    /// not. [default: idempotent]
     #[arg(long, value_name = "WHICH")]
     replay: Option<Again>,
 }

@@ -176,7 +176,8 @@ struct Stall {
     give_up: Duration,
     /// Lines that the spool held at the beginning.
     found: usize,
-    /// Lines that were settled or written (or, while the input goes on, stored) when it looked last, and most of all times.
+    /// Lines that were settled or written (or, while the input goes on, stored) when it looked last, and most of all
+    /// times.
     last: usize,
     most: usize,
     closing: bool,

@@ -28,11 +28,13 @@ use crate::vitals::AuthType;
 /// | API token | `POST {base}/csp/gateway/am/api/auth/api-tokens/authorize`, form `api_token=…` | JSON: `access_token`, `expires_in` in seconds |
 /// | OAuth app | `POST {base}/csp/gateway/am/api/auth/authorize`, `Authorization: Basic …`, form `grant_type=client_credentials` and `orgId=…` if given | the same |
 ///
-/// - A token is renewed 30 s before it expires, 3 minutes before where it is good for 10 minutes and more, by the first request
-///   after that, on a thread of its own: **the old one serves meanwhile, and until it expires if that fails**.
-/// - One renewal is under way at most, however many threads ask. Where there is no token that may be used, they wait for it.
-/// - After a failure the next try is after [`backoff`](CspBuilder::backoff); where the service refuses the credentials, after
-///   [`auth_backoff`](CspBuilder::auth_backoff); `Retry-After` is honoured, up to 5 minutes. Lines wait, none is lost.
+/// - A token is renewed 30 s before it expires, 3 minutes before where it is good for 10 minutes and more, by the first
+///   request after that, on a thread of its own: **the old one serves meanwhile, and until it expires if that fails**.
+/// - One renewal is under way at most, however many threads ask. Where there is no token that may be used, they wait
+///   for it.
+/// - After a failure the next try is after [`backoff`](CspBuilder::backoff); where the service refuses the credentials,
+///   after [`auth_backoff`](CspBuilder::auth_backoff); `Retry-After` is honoured, up to 5 minutes. Lines wait, none is
+///   lost.
 /// - A token that the receiver refuses is not used any more, and renewed at once.
 /// - Neither `Debug` nor an error shows credentials or a token.
 ///
@@ -86,7 +88,8 @@ impl Csp {
         CspBuilder::new(Credentials::ApiToken(token.trim().to_owned()))
     }
 
-    /// Tokens as an OAuth app with the grant `client_credentials`, in the organisation `org` or, without one, in the app's own.
+    /// Tokens as an OAuth app with the grant `client_credentials`, in the organisation `org` or, without one, in the
+    /// app's own.
     pub fn app(id: &str, secret: &str, org: Option<&str>) -> CspBuilder {
         let (id, secret) = (id.trim().to_owned(), secret.trim().to_owned());
         CspBuilder::new(Credentials::App {

@@ -33,8 +33,8 @@ pub trait TokenProvider: Send + Sync {
     /// [`TokenError`] where there is none. The lines are kept.
     fn token(&self) -> Result<Token, TokenError>;
 
-    /// The receiver refused `token` with this status, 401 or 403. If [`token`](Self::token) gives another one now, the request
-    /// is made once more, with that; else it is an error, and a long wait follows.
+    /// The receiver refused `token` with this status, 401 or 403. If [`token`](Self::token) gives another one now, the
+    /// request is made once more, with that; else it is an error, and a long wait follows.
     fn refused(&self, token: &Token, status: u16) {
         let _ = (token, status);
     }
@@ -77,8 +77,8 @@ impl TokenError {
         Self { refused: false, after: None, words: words.into() }
     }
 
-    /// Who issues tokens refuses to, and will until somebody does something: the next try is after the long wait of a token
-    /// that the receiver refuses.
+    /// Who issues tokens refuses to, and will until somebody does something: the next try is after the long wait of a
+    /// token that the receiver refuses.
     pub fn refused(words: impl Into<Box<str>>) -> Self {
         Self { refused: true, after: None, words: words.into() }
     }

@@ -8,8 +8,8 @@ use crate::random::SplitMix;
 /// What is known of the token that there is, and of the renewal that is under way.
 ///
 /// The rules, of which the first is that of the family's other SDKs:
-/// - a token that is good for `expires_in` is renewed at `expires_in` − 30 s where that is below 600 s, else at − 180 s,
-///   counted from when it was asked for; one that is good for 30 s or less, in the middle of its time;
+/// - a token that is good for `expires_in` is renewed at `expires_in` − 30 s where that is below 600 s, else at − 180
+///   s, counted from when it was asked for; one that is good for 30 s or less, in the middle of its time;
 /// - it serves until it expires, or is refused;
 /// - one renewal is under way at most;
 /// - after one that failed there is a random wait, growing, before the next; a token that is refused is renewed at once
@@ -168,8 +168,8 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever happens: one renewal at a time, a usable token is neither expired nor refused, and where there is none a
-        /// renewal begins after the longest wait at the latest.
+        /// Whatever happens: one renewal at a time, a usable token is neither expired nor refused, and where there is
+        /// none a renewal begins after the longest wait at the latest.
         #[test]
         fn whatever_happens_it_goes_on(steps in proptest::collection::vec(step(), 0..60), seed in 0_u64..) {
             let mut refresh = Refresh::new(seed);

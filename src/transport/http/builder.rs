@@ -88,8 +88,8 @@ impl HttpBuilder {
     /// The transport. Nothing is looked up, nothing is connected.
     ///
     /// # Errors
-    /// [`HttpBuildError`] for a base that is no URL of a receiver, for an option of [`Tls`] that is wrong, and where the
-    /// machine has no certificates to trust.
+    /// [`HttpBuildError`] for a base that is no URL of a receiver, for an option of [`Tls`] that is wrong, and where
+    /// the machine has no certificates to trust.
     pub fn build(self) -> Result<Http, HttpBuildError> {
         let base = base_url(&self.base).ok_or(HttpBuildError::Base)?;
         let client = client(&base, &self.tls, self.connect_timeout, self.timeout, self.idle)?;

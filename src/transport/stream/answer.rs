@@ -1,5 +1,5 @@
-//! The answer to a request, read byte by byte from pieces of any size: HTTP/1.1 (RFC 9112) as a receiver has to write it,
-//! nothing that would have to be guessed.
+//! The answer to a request, read byte by byte from pieces of any size: HTTP/1.1 (RFC 9112) as a receiver has to write
+//! it, nothing that would have to be guessed.
 //!
 //! It does no I/O, keeps no bytes and never looks back, so the work is bounded by what is fed, and that by [`HEAD_MAX`]
 //! and [`BODY_MAX`].

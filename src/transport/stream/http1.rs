@@ -23,9 +23,10 @@ use super::{Link, is_gone};
 /// - The answer is read strictly and in bounded memory: lines end with CR LF, interim answers (1xx) are skipped, a head
 ///   of more than [`HEAD_MAX`](Self::HEAD_MAX) bytes or a wrong `Content-Length` is no answer, but
 ///   [`Failure::Broken`]. Once the head is read, the status is the verdict, whatever becomes of the body.
-/// - `Retry-After` is read where it is a number of seconds, and believed up to 300. A date is not: there may be no clock.
-/// - Source tags go to a proxy only: [`Failure::Unsupported`]. Events of direct ingestion are JSON objects, one a line of
-///   the batch; each is a request of its own, and [`lines_done`](TransportError::lines_done) says how many had gone
+/// - `Retry-After` is read where it is a number of seconds, and believed up to 300. A date is not: there may be no
+///   clock.
+/// - Source tags go to a proxy only: [`Failure::Unsupported`]. Events of direct ingestion are JSON objects, one a line
+///   of the batch; each is a request of its own, and [`lines_done`](TransportError::lines_done) says how many had gone
 ///   through before one failed.
 /// - An `Interrupted` of the stream is tried again at once. `TimedOut` is [`Failure::Timeout`], every other error
 ///   [`Failure::Broken`], or [`Failure::Connect`] where it came from the link. There is no clock here: let the stream's
@@ -360,8 +361,8 @@ fn go_on<E: Error>(failure: E) -> Result<(), What<E>> {
     if failure.kind() == ErrorKind::Interrupted { Ok(()) } else { Err(What::Failed(failure)) }
 }
 
-/// What kept a batch from being delivered; `E` is the stream's own error. Neither `Display` nor `Debug` shows a token, the
-/// lines, or what the receiver answered beside its status.
+/// What kept a batch from being delivered; `E` is the stream's own error. Neither `Display` nor `Debug` shows a token,
+/// the lines, or what the receiver answered beside its status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Http1Error<E> {

@@ -65,8 +65,8 @@ impl<S> Lines<S> {
         Self { stream, link: Wire, state: State::LineStart }
     }
 
-    /// What is put behind half a line on a wire: a quote is opened or closed, and what follows is no tag, so no part of a
-    /// line is valid with it, even where the scrap itself was cut before.
+    /// What is put behind half a line on a wire: a quote is opened or closed, and what follows is no tag, so no part of
+    /// a line is valid with it, even where the scrap itself was cut before.
     pub const SCRAP: &'static [u8] = b"\"-=\n";
 }
 
@@ -401,8 +401,8 @@ pub struct LinesError<E> {
 }
 
 impl<E> LinesError<E> {
-    /// The stream's own error; none where it broke its contract and took nothing without saying why, or where an earlier
-    /// call was dropped before it was done.
+    /// The stream's own error; none where it broke its contract and took nothing without saying why, or where an
+    /// earlier call was dropped before it was done.
     pub const fn stream_error(&self) -> Option<&E> {
         self.source.as_ref()
     }

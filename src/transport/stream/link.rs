@@ -11,16 +11,16 @@ use embedded_io::ErrorType;
 /// A closure that connects is a link: `|socket: &mut Socket| socket.connect(address)`. It gets the stream as it is: not
 /// yet connected, or with a connection that broke, that the peer is about to close, or that is in the middle of
 /// something. When it returns `Ok`, the stream has to be a **new** connection, of which nothing was read or written.
-/// Whatever the stream needs between two attempts (to be aborted, its buffers to be emptied, a name to be looked up, TLS
-/// to be agreed) belongs here.
+/// Whatever the stream needs between two attempts (to be aborted, its buffers to be emptied, a name to be looked up,
+/// TLS to be agreed) belongs here.
 ///
 /// A type of one's own can do the other two as well; what they do by default suits HTTP, which has answers.
 pub trait Link<S: ErrorType + ?Sized> {
     /// Makes `stream` a new connection.
     ///
     /// # Errors
-    /// The stream's own; the transport says [`Failure::Connect`](crate::transport::Failure::Connect), and calls again at
-    /// the next batch.
+    /// The stream's own; the transport says [`Failure::Connect`](crate::transport::Failure::Connect), and calls again
+    /// at the next batch.
     fn connect(&mut self, stream: &mut S) -> Result<(), S::Error>;
 
     /// Looks, without waiting, whether the peer has closed or reset the connection; called before each batch. Lines are
@@ -56,8 +56,8 @@ pub trait AsyncLink<S: ErrorType + ?Sized> {
     /// Makes `stream` a new connection.
     ///
     /// # Errors
-    /// The stream's own; the transport says [`Failure::Connect`](crate::transport::Failure::Connect), and calls again at
-    /// the next batch.
+    /// The stream's own; the transport says [`Failure::Connect`](crate::transport::Failure::Connect), and calls again
+    /// at the next batch.
     fn connect(&mut self, stream: &mut S) -> impl Future<Output = Result<(), S::Error>>;
 
     /// Looks, without waiting, whether the peer has closed or reset the connection; called before each batch. Lines are

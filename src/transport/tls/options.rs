@@ -12,8 +12,8 @@ use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, ConfigBuilder, RootCertStore, WantsVerifier};
 
-/// How TLS is done, for HTTPS and for `tcp+tls://`. Without any option: with every receiver whose certificate the machine
-/// trusts, by `ring`.
+/// How TLS is done, for HTTPS and for `tcp+tls://`. Without any option: with every receiver whose certificate the
+/// machine trusts, by `ring`.
 ///
 /// | option | what it gives | default |
 /// |---|---|---|
@@ -22,8 +22,8 @@ use rustls::{ClientConfig, ConfigBuilder, RootCertStore, WantsVerifier};
 /// | [`client_pem`](Self::client_pem), [`client_files`](Self::client_files) | our own certificate, where the receiver wants one | none |
 /// | [`crypto_provider`](Self::crypto_provider) | the cryptography | `ring` (feature `ring`), else the one that the process has installed |
 ///
-/// PEM is the text with `-----BEGIN CERTIFICATE-----`; there may be several certificates in it. Nothing is read before the
-/// transport or the sender is built, and files are read then, once: after a change, build another.
+/// PEM is the text with `-----BEGIN CERTIFICATE-----`; there may be several certificates in it. Nothing is read before
+/// the transport or the sender is built, and files are read then, once: after a change, build another.
 ///
 /// `Debug` shows no key.
 ///
@@ -215,8 +215,8 @@ impl Pem {
     }
 }
 
-/// An option of [`Tls`] that cannot work, by its name. It shows no path, no certificate and no key. Two are equal that say
-/// the same.
+/// An option of [`Tls`] that cannot work, by its name. It shows no path, no certificate and no key. Two are equal that
+/// say the same.
 #[derive(Debug, Clone)]
 pub struct TlsError {
     option: &'static str,

@@ -6,7 +6,8 @@ use std::io;
 
 use rustls::{AlertDescription, CertificateError};
 
-/// Why there is no connection by TLS. Nothing was sent; whoever sends tries again later, as somebody has to do something.
+/// Why there is no connection by TLS. Nothing was sent; whoever sends tries again later, as somebody has to do
+/// something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]

@@ -1,8 +1,8 @@
 //! A connection by TLS over a socket that is watched as one without is.
 //!
-//! Of what was written, the kernel says how many bytes are not acknowledged, but those are sealed: records, greetings and
-//! farewells. Here it is noted where each record ends, so that it is known which bytes of the lines they are. A record of
-//! which the peer's kernel has a part is of no use to the peer, and counts as not acknowledged.
+//! Of what was written, the kernel says how many bytes are not acknowledged, but those are sealed: records, greetings
+//! and farewells. Here it is noted where each record ends, so that it is known which bytes of the lines they are. A
+//! record of which the peer's kernel has a part is of no use to the peer, and counts as not acknowledged.
 
 use core::fmt;
 use core::sync::atomic::{AtomicBool, Ordering};
@@ -84,8 +84,8 @@ impl Sessions {
                 session.listen(deadline)?;
             }
         }
-        // Since TLS 1.3 our side is done before the peer has looked at our certificate. What we would write meanwhile is lost
-        // if it does not like it; if it does, most send a ticket.
+        // Since TLS 1.3 our side is done before the peer has looked at our certificate. What we would write meanwhile
+        // is lost if it does not like it; if it does, most send a ticket.
         let last = session.tls.protocol_version() == Some(ProtocolVersion::TLSv1_3);
         if last && self.asked.asked.load(Ordering::Relaxed) {
             match session.listen(&Deadline::after(deadline.left().min(Self::VERDICT))) {
@@ -162,8 +162,8 @@ impl Session {
 }
 
 impl Read for Session {
-    /// Once our half is closed, it is the peer's end that counts, and not what it says before, as without TLS: its farewell may
-    /// come, or not.
+    /// Once our half is closed, it is the peer's end that counts, and not what it says before, as without TLS: its
+    /// farewell may come, or not.
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         while !self.ended {
             match self.tls.reader().read(buf) {
@@ -253,7 +253,8 @@ struct Sent {
 }
 
 impl Sent {
-    /// `written` bytes have gone to the socket, and `sealed` bytes of lines with them, of which `left` are not acknowledged.
+    /// `written` bytes have gone to the socket, and `sealed` bytes of lines with them, of which `left` are not
+    /// acknowledged.
     fn note(&mut self, written: u64, sealed: u64, left: Option<u64>) {
         // Where nobody knows, nothing is kept.
         let Some(left) = left else { return };

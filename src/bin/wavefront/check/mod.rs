@@ -24,8 +24,9 @@ const LONGEST: usize = 16 << 20;
 
 /// Check lines: what the receiver would reject, and where; what it would take, but not as meant.
 ///
-/// Judges each line as a Wavefront proxy does with its default limits, and sends nothing. Lines end at LF and are counted
-/// from 1, columns are characters and are counted from 1; blank lines are skipped. How old a timestamp is does not matter.
+/// Judges each line as a Wavefront proxy does with its default limits, and sends nothing. Lines end at LF and are
+/// counted from 1, columns are characters and are counted from 1; blank lines are skipped. How old a timestamp is does
+/// not matter.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -218,8 +219,8 @@ impl<W: Write> Check<W> {
     }
 }
 
-/// Reads the next line into `line`, without its LF, and at most `longest` bytes of it. Whether that is all of it; none at
-/// the end.
+/// Reads the next line into `line`, without its LF, and at most `longest` bytes of it. Whether that is all of it; none
+/// at the end.
 fn next_line(input: &mut impl BufRead, line: &mut Vec<u8>, longest: usize) -> io::Result<Option<bool>> {
     line.clear();
     let most = u64::try_from(longest).unwrap_or(u64::MAX).saturating_add(1);

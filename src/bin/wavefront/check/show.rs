@@ -72,8 +72,8 @@ pub(super) fn finding(
     Ok(())
 }
 
-/// The part of the line around a column, each character visible, and how far from its start the column is, in columns of
-/// the terminal.
+/// The part of the line around a column, each character visible, and how far from its start the column is, in columns
+/// of the terminal.
 fn window(line: &str, column: usize) -> (String, usize) {
     let at = line.char_indices().nth(column.saturating_sub(1)).map_or(line.len(), |(at, _)| at);
     let (before, behind) = line.split_at_checked(at).unwrap_or((line, ""));

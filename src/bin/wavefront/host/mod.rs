@@ -40,8 +40,8 @@ const LAST: Duration = Duration::from_secs(5);
 ///
 /// A small agent: it reads everything once an interval, sends it, and says nothing more. While the endpoint cannot be
 /// reached it goes on, keeps up to 20,000 lines of each kind (4 MiB), and then drops the oldest for the newest; with
-/// --spool it keeps on disk what does not fit. Ctrl-C or SIGTERM ends it: what waits is sent first, for 5 seconds at most,
-/// and what is left then stays in the spool.
+/// --spool it keeps on disk what does not fit. Ctrl-C or SIGTERM ends it: what waits is sent first, for 5 seconds at
+/// most, and what is left then stays in the spool.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Figures (bytes and percent; each with the source and tags that were given):
@@ -234,8 +234,8 @@ impl Link {
         Self { left: 0, well: now, broken: false, breaks: 0 }
     }
 
-    /// Looks before an interval's lines are added; what to tell if things changed. A link that breaks again and again is
-    /// told of the 1st, 2nd, 4th, 8th … time.
+    /// Looks before an interval's lines are added; what to tell if things changed. A link that breaks again and again
+    /// is told of the 1st, 2nd, 4th, 8th … time.
     fn look(&mut self, total: &Row, error: Option<String>, now: Instant) -> Option<String> {
         let left = total.delivered + total.written + total.doubtful;
         let moved = core::mem::replace(&mut self.left, left) != left;
