@@ -424,7 +424,7 @@ fn a_full_queue_does_what_was_chosen() {
         (summary, full, store_full)
     };
     for policy in ["drop-newest", "drop-oldest"] {
-        let (summary, full, _) = dropped("5s", &[policy]);
+        let (summary, full, _) = dropped("10s", &[policy]);
         assert_eq!((&summary["accepted"], &summary["stopped_at_line"]), (&60_000.into(), &Value::Null), "{policy}");
         assert!(full > 10_000, "{policy}: {full}");
     }
@@ -435,7 +435,7 @@ fn a_full_queue_does_what_was_chosen() {
     assert!(full == 0 && summary["accepted"].as_u64() < Some(60_000), "{summary}");
 
     let folder = Folder::new();
-    let (summary, full, store_full) = dropped("5s", &["store", "--spool", folder.path(), "--spool-bytes", "256KiB"]);
+    let (summary, full, store_full) = dropped("10s", &["store", "--spool", folder.path(), "--spool-bytes", "256KiB"]);
     assert_eq!((&summary["accepted"], full), (&60_000.into(), 0));
     assert!(store_full > 10_000 && summary["stored"].as_u64() > Some(1_000), "{summary}");
 }
@@ -447,7 +447,7 @@ fn a_full_spool_may_make_room_for_the_newest() {
     let to = format!("proxy://{}", free_port());
     let spool = ["--overflow", "drop-oldest", "--spool", folder.path(), "--spool-bytes", "512KiB"];
     let input = points(0..60_000);
-    let ended = run_with(input.as_bytes(), &[&["--to", &to, "--give-up", "5s", "--json"], &spool[..]].concat());
+    let ended = run_with(input.as_bytes(), &[&["--to", &to, "--give-up", "10s", "--json"], &spool[..]].concat());
     let summary = ended.json();
     let (stored, lost) = (summary["stored"].as_u64().unwrap(), summary["lost"].as_u64().unwrap());
     assert_eq!((stored + lost, summary["accepted"].as_u64()), (60_000, Some(60_000)));

@@ -10,7 +10,7 @@ use wavefront_sdk::delivery::Large as Account;
 #[cfg(not(feature = "store"))]
 use wavefront_sdk::delivery::Small as Account;
 use wavefront_sdk::delivery::{Buf, Config, Delivery, Lane, Slot, Ticket, Watch};
-use wavefront_sdk::endpoint::{Endpoint, EndpointError, Form};
+use wavefront_sdk::endpoint::{Endpoint, EndpointError};
 use wavefront_sdk::line::Slice;
 use wavefront_sdk::transport::Token;
 use wavefront_sdk::uplink::{Access, Requests, Uplink};
