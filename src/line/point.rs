@@ -57,7 +57,7 @@ pub(crate) fn put_tags<T: Tags + ?Sized>(
 
 /// Checks a point tag and writes it, from the quote that ends what is before it up to its own last quote. Returns the
 /// fingerprint of its key.
-#[inline]
+#[cfg_attr(not(any(target_os = "none", target_family = "wasm")), inline(always))]
 fn put_tag(key: &str, value: &str, limits: &Limits, out: &mut (impl Put + ?Sized)) -> Result<u32, InvalidInput> {
     let short = SHORTCUTS && key.len() <= limits.tag_key && key.len() + value.len() <= limits.tag;
     if !(short && are_plain(key, value) && !is_own(key)) {
