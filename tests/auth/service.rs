@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -74,6 +74,8 @@ pub(crate) struct Csp {
 pub(crate) struct CspState {
     /// What to answer with from now on: a status, and the time that a token is good for.
     pub(crate) answer: Mutex<(u16, u64)>,
+    /// Whether it fails at the first request, and every other one.
+    pub(crate) falters: AtomicBool,
     /// How long an answer takes.
     pub(crate) takes: Mutex<Duration>,
     pub(crate) requests: Mutex<Vec<Request>>,
@@ -88,6 +90,7 @@ impl Csp {
     pub(crate) fn new(status: u16, expires_in: u64) -> Self {
         let state = Arc::new(CspState {
             answer: Mutex::new((status, expires_in)),
+            falters: AtomicBool::new(false),
             takes: Mutex::new(Duration::ZERO),
             requests: Mutex::default(),
             issued: Mutex::default(),
@@ -123,8 +126,12 @@ impl CspState {
         self.most.fetch_max(asking, Ordering::SeqCst);
         let takes = *self.takes.lock().unwrap();
         thread::sleep(takes);
-        self.requests.lock().unwrap().push(request.clone());
+        let mut requests = self.requests.lock().unwrap();
+        requests.push(request.clone());
+        let fails = self.falters.load(Ordering::SeqCst) && requests.len() % 2 == 1;
         let (status, expires_in) = *self.answer.lock().unwrap();
+        let status = if fails { 503 } else { status };
+        drop(requests);
         let mut issued = self.issued.lock().unwrap();
         let text = if status == 200 {
             let token = format!("issued-{}", issued.len() + 1);

@@ -125,11 +125,12 @@ impl TokenProvider for Csp {
             } else {
                 return Err(state.error.clone().unwrap_or_else(|| TokenError::unavailable("the token has expired")));
             }
-            // What a renewal has just brought is used, however short its time: it was good when it was sent.
-            if let (None, Some(token)) = (&state.error, &state.token)
-                && !state.refresh.is_refused()
-            {
-                return Ok(token.clone());
+            match (&state.error, &state.token) {
+                // The next try is for the next request, after whoever sends has waited too.
+                (Some(error), _) => return Err(error.clone()),
+                // It is used however short its time: it was good when it was sent.
+                (None, Some(token)) if !state.refresh.is_refused() => return Ok(token.clone()),
+                _ => {}
             }
         }
     }
