@@ -117,8 +117,10 @@ impl<'a> Iterator for AllTags<'a> {
 
     fn next(&mut self) -> Option<Self::Item> {
         for (key, value) in self.pairs.by_ref() {
-            if !is_source(&key) {
-                return Some((kept_key(key), value));
+            match Own::of(&key) {
+                Some(Own::Source | Own::Host) => {}
+                Some(Own::Tag) => return Some((Text::plain("_tag"), value)),
+                None => return Some((key, value)),
             }
         }
         self.host.take().map(|host| (Text::plain("_host"), host))
@@ -149,13 +151,27 @@ impl<'a> Iterator for TagsIter<'a> {
 
 impl core::iter::FusedIterator for TagsIter<'_> {}
 
-fn is_source(key: &Text<'_>) -> bool {
-    *key == "source" || *key == "host"
+/// A key that is not kept as it is: of the source, or kept under another name.
+enum Own {
+    Source,
+    Host,
+    Tag,
 }
 
-/// The key under which the reader keeps a tag.
-fn kept_key(key: Text<'_>) -> Text<'_> {
-    if key == "tag" { Text::plain("_tag") } else { key }
+impl Own {
+    fn of(key: &Text<'_>) -> Option<Self> {
+        match key.as_str() {
+            Some("source") => Some(Self::Source),
+            Some("host") => Some(Self::Host),
+            Some("tag") => Some(Self::Tag),
+            Some(_) => None,
+            // Rarely: with an escape in it.
+            None if *key == "source" => Some(Self::Source),
+            None if *key == "host" => Some(Self::Host),
+            None if *key == "tag" => Some(Self::Tag),
+            None => None,
+        }
+    }
 }
 
 /// Reads and checks the tags of a point or a histogram, up to the line's end, and what they say of its source.
@@ -164,17 +180,21 @@ pub(super) fn read<'a>(cursor: &mut Cursor<'a>, limits: &Limits) -> Result<(Opti
     let (mut source, mut host) = (None, None);
     let mut count = 0;
     while let Some((key, value)) = cursor.pair()? {
-        if key.text == "source" {
-            source = Some(value);
-        } else if key.text == "host" {
-            host = Some(value);
-        } else {
-            count += 1;
-            check(&key, &kept_key(key.text), &value, count, limits)?;
+        match Own::of(&key.text) {
+            Some(Own::Source) => source = Some(value),
+            Some(Own::Host) => host = Some(value),
+            Some(Own::Tag) => {
+                count += 1;
+                check(&key, Some("_tag"), &value, count, limits)?;
+            }
+            None => {
+                count += 1;
+                check(&key, None, &value, count, limits)?;
+            }
         }
     }
     if let (Some(_), Some(host)) = (source, host) {
-        check(&host, &Text::plain("_host"), &host, count + 1, limits)?;
+        check(&host, Some("_host"), &host, count + 1, limits)?;
     }
     let moved = source.and(host).map(|host| host.text);
     let source = source.or(host);
@@ -185,18 +205,19 @@ pub(super) fn read<'a>(cursor: &mut Cursor<'a>, limits: &Limits) -> Result<(Opti
     Ok((source.map(|source| source.text), Tags { pairs: Pairs::new(start, cursor.end()), host: moved }))
 }
 
-/// Checks the pair that is the `count`th; `kept` is the key it is kept under.
-fn check(key: &Token<'_>, kept: &Text<'_>, value: &Token<'_>, count: usize, limits: &Limits) -> Result<(), Fault> {
+/// Checks the pair that is the `count`th; `kept` is the key it is kept under, if that is another one.
+fn check(key: &Token<'_>, kept: Option<&str>, value: &Token<'_>, count: usize, limits: &Limits) -> Result<(), Fault> {
     if count > limits.tags {
         return Err(key.fault(Reason::TooMany { part: Part::Tags, limit: limits.tags, count }));
     }
-    if kept.as_raw().len() + value.text.as_raw().len() > limits.tag {
-        let len = kept.len_utf16() + value.text.len_utf16();
+    let kept_text = kept.map_or(key.text, Text::plain);
+    if kept_text.as_raw().len() + value.text.as_raw().len() > limits.tag {
+        let len = kept_text.len_utf16() + value.text.len_utf16();
         if len > limits.tag {
             return Err(key.fault(Reason::TooLong { part: Part::Tag, limit: limits.tag, len }));
         }
     }
-    if *kept == key.text {
+    if kept.is_none() {
         validate::length(key, Part::TagKey, limits.tag_key)?;
         validate::name(key, Part::TagKey)?;
     }
