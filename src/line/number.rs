@@ -22,8 +22,8 @@ pub(crate) const fn is_zero(value: f64) -> bool {
     (bits >> 32) as u32 & 0x7FFF_FFFF | bits as u32 == 0
 }
 
-/// Whether doubles and integers of 64 bits are calculated with in hardware: then ryu, and a shorter way for values of few
-/// decimals, are worth their room, in WebAssembly too. Without them a plain-JavaScript encoder would be faster.
+/// Whether doubles and integers of 64 bits are calculated with in hardware: then ryu, and a shorter way for values of
+/// few decimals, are worth their room, in WebAssembly too. Without them a plain-JavaScript encoder would be faster.
 const DECIMALS: bool = SHORTCUTS || cfg!(target_arch = "wasm32");
 
 /// Writes a finite double: the shortest text that reads back as the same double, `42422.0`, `1e16`, `-0.0`.
