@@ -16,9 +16,10 @@ use wavefront_sdk::line::{Full, Slice};
 use wavefront_sdk::parse::{self, Part, Reason, Unit};
 use wavefront_sdk::store::{FlashError, FlashRangeError, MemoryStore, Store, StoreError, StoreFailure};
 use wavefront_sdk::transport::{
-    Accepted, Batch, Failure, Fault, Http1, InvalidReceiver, Lines, Receiver, Recorder, Step, Transport,
+    Accepted, Batch, Failure, Fault, Http1, InvalidReceiver, Lines, Receiver, Recorder, Step, TlsProblem, Transport,
 };
 use wavefront_sdk::uplink::{Due, Next, Unsent};
+use wavefront_sdk::vitals::{AuthType, Family, What};
 use wavefront_sdk::{
     DescriptionAction, Encode, EncodeError, EventForm, Field, Format, Granularity, InvalidInput, Kind, KindSet, Limits,
     Metric, Problem, Rules, TagAction,
@@ -100,12 +101,16 @@ fn each(show: &mut dyn FnMut(&str, &dyn Fn())) {
         "Part": Part::Start;
         "Reason": Reason::Missing(Part::Source);
         "Unit": Unit::Seconds;
+        "AuthType": AuthType::CspApiToken;
+        "Family": Family::SpanLogs;
+        "What": What::Report(503);
     }
 
     let receiver = Receiver::new("localhost").unwrap().token(SECRET).unwrap();
     each! {
         "Accepted": Accepted::Written;
         "Failure": Failure::Connect;
+        "TlsProblem": TlsProblem::Expired;
         "Step": Step::Unsupported;
         "FaultError": Fault::new(Lines::new(Broken), [Step::Connect]).send(batch).unwrap_err();
         "RecorderFull": Recorder::new(Slice::new(&mut [0; 4])).send(batch).unwrap_err();
@@ -155,19 +160,24 @@ fn each(show: &mut dyn FnMut(&str, &dyn Fn())) {
 }
 
 /// The modules that need an allocator, or more.
-const STD: [&str; 12] = [
+const STD: [&str; 17] = [
     "bin",
     "collector",
+    "data/application.rs",
     "endpoint",
     "sender",
     "store/conformance",
     "store/conformance.rs",
     "store/directory",
     "store/memory.rs",
+    "transport/auth",
     "transport/conformance.rs",
-    "transport/http.rs",
+    "transport/file.rs",
+    "transport/http",
     "transport/tcp.rs",
+    "transport/tls/options.rs",
     "transport/token.rs",
+    "transport/unix.rs",
 ];
 
 /// The public enums and errors of the sources below `folder`.
