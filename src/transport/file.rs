@@ -95,7 +95,12 @@ impl File {
         let (mut file, before) = self.open().map_err(|failure| self.error(failure, 0))?;
         let (written, result) = write_counted(&mut file, bytes);
         let Err(failure) = result else {
-            return if self.sync { synced(&file).map_err(|failure| self.error(failure, 0)) } else { Ok(()) };
+            let synced = if self.sync { synced(&file) } else { Ok(()) };
+            return synced.map_err(|failure| {
+                // They come again: those that are there already are taken back.
+                let _ = before.map(|before| file.set_len(before));
+                self.error(failure, 0)
+            });
         };
         let (whole, lines) = whole_lines(bytes, written);
         if let Some(before) = before {
