@@ -30,6 +30,7 @@ mod event;
 mod histogram;
 pub(crate) mod json;
 mod number;
+mod ordinary;
 mod point;
 mod repeat;
 mod source;
@@ -49,6 +50,7 @@ pub use span_logs::{LogFields, Logs, SpanLog, SpanLogs};
 pub use tags::{AllTags, Pairs, Tags, TagsIter};
 pub use text::{Chars, Text};
 
+use crate::line::compact::SHORTCUTS;
 use crate::{Kind, Limits};
 use cursor::Cursor;
 use error::Fault;
@@ -104,6 +106,14 @@ impl Line<'_> {
 /// # Errors
 /// Where the receiver would reject the line.
 pub fn line<'a>(line: &'a str, limits: &Limits) -> Result<Line<'a>, ParseError> {
+    if SHORTCUTS && let Some(ordinary) = ordinary::line(line, limits) {
+        return Ok(ordinary);
+    }
+    any_line(line, limits)
+}
+
+/// [`line`], without the shorter way.
+fn any_line<'a>(line: &'a str, limits: &Limits) -> Result<Line<'a>, ParseError> {
     let text = line.trim_start_matches(character::is_trimmed);
     let starts = |word: &str| text.starts_with(word);
     if starts("!M ") || starts("!H ") || starts("!D ") {
@@ -117,12 +127,12 @@ pub fn line<'a>(line: &'a str, limits: &Limits) -> Result<Line<'a>, ParseError> 
     } else if starts("{") {
         span_logs(line, limits).map(Line::SpanLogs)
     } else {
-        let error = match point(line, limits) {
+        let error = match any_point(line, limits) {
             Ok(point) => return Ok(Line::Point(point)),
             Err(error) => error,
         };
         match start(line) {
-            Ok(cursor) if span::has_trace_id(cursor) => span(line, limits).map(Line::Span),
+            Ok(cursor) if span::has_trace_id(cursor) => any_span(line, limits).map(Line::Span),
             _ => Err(error),
         }
     }
@@ -133,6 +143,13 @@ pub fn line<'a>(line: &'a str, limits: &Limits) -> Result<Line<'a>, ParseError> 
 /// # Errors
 /// Where the receiver would reject the line as a point.
 pub fn point<'a>(line: &'a str, limits: &Limits) -> Result<Point<'a>, ParseError> {
+    if SHORTCUTS && let Some(ordinary) = ordinary::point(line, limits) {
+        return Ok(ordinary);
+    }
+    any_point(line, limits)
+}
+
+fn any_point<'a>(line: &'a str, limits: &Limits) -> Result<Point<'a>, ParseError> {
     start(line).and_then(|cursor| point::read(cursor, limits)).map_err(|fault| fault.in_line(line))
 }
 
@@ -149,6 +166,13 @@ pub fn histogram<'a>(line: &'a str, limits: &Limits) -> Result<Histogram<'a>, Pa
 /// # Errors
 /// Where the receiver would reject the line as a span.
 pub fn span<'a>(line: &'a str, limits: &Limits) -> Result<Span<'a>, ParseError> {
+    if SHORTCUTS && let Some(ordinary) = ordinary::span(line, limits) {
+        return Ok(ordinary);
+    }
+    any_span(line, limits)
+}
+
+fn any_span<'a>(line: &'a str, limits: &Limits) -> Result<Span<'a>, ParseError> {
     start(line).and_then(|cursor| span::read(cursor, limits)).map_err(|fault| fault.in_line(line))
 }
 

@@ -69,7 +69,7 @@ pub(super) fn uuid(token: &Token<'_>, part: Part) -> Result<(), Fault> {
     if is_uuid(&token.text) { Ok(()) } else { Err(token.fault(Reason::NotAUuid(part))) }
 }
 
-fn is_uuid(text: &Text<'_>) -> bool {
+pub(super) fn is_uuid(text: &Text<'_>) -> bool {
     // As nearly all are written. The groups are all shorter than 63 bits.
     if text.as_str().and_then(|text| text.as_bytes().try_into().ok()).is_some_and(is_usual) {
         return true;
@@ -96,8 +96,10 @@ fn is_uuid(text: &Text<'_>) -> bool {
 }
 
 /// 8, 4, 4, 4 and 12 digits with hyphens between them.
+#[inline]
 fn is_usual(text: &[u8; 36]) -> bool {
-    let hyphens = [8, 13, 18, 23].into_iter().all(|at: usize| text.get(at) == Some(&b'-'));
+    const HYPHENS: [usize; 4] = [8, 13, 18, 23];
+    let hyphens = HYPHENS.iter().all(|&at| text.get(at) == Some(&b'-'));
     hyphens && text.iter().filter(|byte| byte.is_ascii_hexdigit()).count() == 32
 }
 
