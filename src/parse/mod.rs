@@ -31,8 +31,10 @@ mod histogram;
 pub(crate) mod json;
 mod number;
 mod ordinary;
+mod ordinary_logs;
 mod point;
 mod repeat;
+mod run;
 mod source;
 mod span;
 mod span_logs;
@@ -106,8 +108,13 @@ impl Line<'_> {
 /// # Errors
 /// Where the receiver would reject the line.
 pub fn line<'a>(line: &'a str, limits: &Limits) -> Result<Line<'a>, ParseError> {
-    if SHORTCUTS && let Some(ordinary) = ordinary::line(line, limits) {
-        return Ok(ordinary);
+    if SHORTCUTS {
+        if line.starts_with('{') {
+            return span_logs(line, limits).map(Line::SpanLogs);
+        }
+        if let Some(ordinary) = ordinary::line(line, limits) {
+            return Ok(ordinary);
+        }
     }
     any_line(line, limits)
 }
@@ -125,7 +132,7 @@ fn any_line<'a>(line: &'a str, limits: &Limits) -> Result<Line<'a>, ParseError> 
     } else if starts("@SourceDescription") {
         source_description(line, limits).map(Line::SourceDescription)
     } else if starts("{") {
-        span_logs(line, limits).map(Line::SpanLogs)
+        any_span_logs(line).map(Line::SpanLogs)
     } else {
         let error = match any_point(line, limits) {
             Ok(point) => return Ok(Line::Point(point)),
@@ -181,6 +188,13 @@ fn any_span<'a>(line: &'a str, limits: &Limits) -> Result<Span<'a>, ParseError> 
 /// # Errors
 /// Where the receiver would reject the line as logs of a span, and where it is no JSON by RFC 8259.
 pub fn span_logs<'a>(line: &'a str, _: &Limits) -> Result<SpanLogs<'a>, ParseError> {
+    if SHORTCUTS && let Some(ordinary) = ordinary_logs::read(line) {
+        return Ok(ordinary);
+    }
+    any_span_logs(line)
+}
+
+fn any_span_logs(line: &str) -> Result<SpanLogs<'_>, ParseError> {
     start(line).and_then(|cursor| span_logs::read(line, cursor)).map_err(|fault| fault.in_line(line))
 }
 

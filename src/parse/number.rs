@@ -295,8 +295,8 @@ mod tests {
 
     #[test]
     fn digits_may_be_json_escapes() {
-        assert_eq!(double(&Text::json(r"\u0031\u0032")), Some(12.0));
-        assert_eq!(double(&Text::json(r"\u6e29")), None);
+        assert_eq!(double(&Text::json(r"\u0031\u0032", true)), Some(12.0));
+        assert_eq!(double(&Text::json(r"\u6e29", true)), None);
         assert_eq!(double(&Text::token(r#"1\""#, Some('"'), false)), None);
     }
 

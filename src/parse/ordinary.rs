@@ -8,58 +8,13 @@
 use super::{
     Line, number,
     point::Point,
+    run::{illegal, quote, run, space},
     span::{self, Span},
     tags::{Pairs, Tags},
     text::Text,
     validate,
 };
 use crate::Limits;
-
-const LOW: u64 = u64::MAX / 0xFF;
-const HIGH: u64 = LOW << 7;
-
-/// The high bit of each byte that lies in `from..=to`. Above a byte that is not ASCII the bits may be wrong.
-const fn within(word: u64, from: u8, to: u8) -> u64 {
-    word.wrapping_add(LOW * (0x80 - from as u64)) & !word.wrapping_add(LOW * (0x7F - to as u64))
-}
-
-/// The high bit of each byte that is `byte`. Above one that is, the bits may be wrong.
-const fn equal(word: u64, byte: u8) -> u64 {
-    let zero = word ^ (LOW * byte as u64);
-    zero.wrapping_sub(LOW) & !zero
-}
-
-/// The first byte that is not `,` `-` `.` `/` `0-9` `A-Z` `a-z` `_`.
-const fn illegal(word: u64) -> u64 {
-    let legal = within(word, b',', b'9') | within(word | LOW << 5, b'a', b'z') | within(word, b'_', b'_');
-    (!legal | word) & HIGH
-}
-
-/// The first `"` or backslash.
-const fn quote(word: u64) -> u64 {
-    (equal(word, b'"') | equal(word, b'\\')) & HIGH
-}
-
-/// The first space, control character or `=`.
-const fn space(word: u64) -> u64 {
-    (word.wrapping_sub(LOW * 0x21) & !word | equal(word, b'=')) & HIGH
-}
-
-/// How many bytes stand before the first that `stop` finds; all, if it finds none. The lowest bit that `stop` sets is the
-/// high one of that byte.
-#[inline(always)]
-fn run(text: &[u8], stop: impl Fn(u64) -> u64) -> usize {
-    let (words, rest) = text.as_chunks();
-    for (index, word) in words.iter().enumerate() {
-        let found = stop(u64::from_le_bytes(*word));
-        if found != 0 {
-            return index * 8 + found.trailing_zeros() as usize / 8;
-        }
-    }
-    let last = rest.iter().rfold(0, |word, byte| word << 8 | u64::from(*byte));
-    let found = stop(last) | 0x80 << (rest.len() * 8);
-    text.len() - rest.len() + found.trailing_zeros() as usize / 8
-}
 
 /// What is still to come of a line.
 #[derive(Clone, Copy)]
@@ -119,14 +74,11 @@ impl<'a> Rest<'a> {
         let value = if let Some(inside) = self.0.strip_prefix('"') {
             let (value, rest) = inside.split_at_checked(run(inside.as_bytes(), quote))?;
             self.0 = rest.strip_prefix('"')?;
-            if Text::plain(value).is_blank() {
-                return None;
-            }
-            value
+            let is_graphic = value.as_bytes().first().is_some_and(u8::is_ascii_graphic);
+            (is_graphic || !Text::plain(value).is_blank()).then_some(value)?
         } else {
             let value = self.take(run(self.0.as_bytes(), space))?;
-            value.as_bytes().first().filter(|first| first.is_ascii_alphanumeric())?;
-            value
+            value.as_bytes().first()?.is_ascii_alphanumeric().then_some(value)?
         };
         if !self.0.is_empty() {
             self.space()?;
@@ -447,24 +399,6 @@ mod tests {
             for piece in ["x", "ä", "😀"] {
                 let text = format!("s traceId=1-2-3-4-5 spanId=6 k=\"a{}\" 1 1", piece.repeat(len));
                 assert!(is_read_as_by_all_rules(&text, LIMITS));
-            }
-        }
-    }
-
-    #[test]
-    fn every_byte_at_every_place_of_a_word_is_of_its_class() {
-        for byte in 0..=u8::MAX {
-            for at in 0..20 {
-                for len in at + 1..=20 {
-                    let mut text = [b'a'; 20];
-                    text[at] = byte;
-                    let found = |stop: fn(u64) -> u64| run(&text[..len], stop);
-                    let place = |is: bool| if is { at } else { len };
-                    let is_legal = matches!(byte, b','..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'_');
-                    assert_eq!(found(illegal), place(!is_legal), "{byte}");
-                    assert_eq!(found(quote), place(matches!(byte, b'"' | b'\\')), "{byte}");
-                    assert_eq!(found(space), place(matches!(byte, 0..=b' ' | b'=')), "{byte}");
-                }
             }
         }
     }

@@ -4,8 +4,10 @@ use super::{
     character::hex_digit,
     cursor::Token,
     error::{Fault, Part, Reason},
+    run::is_id,
     text::Text,
 };
+use crate::line::compact::SHORTCUTS;
 
 /// Whether a name starts with one of the two deltas that mark a delta counter.
 pub(super) fn is_delta(name: &Text<'_>) -> bool {
@@ -96,8 +98,10 @@ pub(super) fn is_uuid(text: &Text<'_>) -> bool {
 }
 
 /// 8, 4, 4, 4 and 12 digits with hyphens between them.
-#[inline]
 fn is_usual(text: &[u8; 36]) -> bool {
+    if SHORTCUTS {
+        return is_id(text);
+    }
     const HYPHENS: [usize; 4] = [8, 13, 18, 23];
     let hyphens = HYPHENS.iter().all(|&at| text.get(at) == Some(&b'-'));
     hyphens && text.iter().filter(|byte| byte.is_ascii_hexdigit()).count() == 32
