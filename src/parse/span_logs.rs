@@ -125,18 +125,23 @@ pub(super) fn read<'a>(line: &'a str, cursor: Cursor<'a>) -> Result<SpanLogs<'a>
         return Err(Fault::new(walk.at(), Reason::ExtraInput));
     }
     let missing = |part| Fault::new(end.saturating_sub(1), Reason::Missing(part));
-    let logs = SpanLogs {
-        trace_id: trace_id.ok_or(missing(Part::TraceId))?,
-        span_id: span_id.ok_or(missing(Part::SpanId))?,
-        secondary_id,
-        logs: found.ok_or(missing(Part::Logs))?,
-        span: span.map(|(text, _)| text),
-        span_at: span.map_or(0, |(_, at)| at),
-    };
+    let ids = [trace_id.ok_or(missing(Part::TraceId))?, span_id.ok_or(missing(Part::SpanId))?];
+    let logs = found.ok_or(missing(Part::Logs))?;
     if let Some((text, at)) = span {
         span::decode(Cursor::in_json(text.as_raw(), at))?;
     }
-    Ok(logs)
+    Ok(of(ids, secondary_id, logs.walk, span))
+}
+
+/// The logs of these: `records` is the place behind the `[` of the records, and beside the span is where it stands.
+pub(super) fn of<'a>(
+    [trace_id, span_id]: [Text<'a>; 2],
+    secondary_id: Option<Text<'a>>,
+    records: Walk<'a>,
+    span: Option<(Text<'a>, usize)>,
+) -> SpanLogs<'a> {
+    let (span, span_at) = span.map_or((None, 0), |(text, at)| (Some(text), at));
+    SpanLogs { trace_id, span_id, secondary_id, logs: Logs { walk: records, first: true }, span, span_at }
 }
 
 /// A member that has to be a string.
