@@ -34,12 +34,7 @@ impl Offline {
     /// Serves a connection that brings `pieces`, a read each, and then ends; what it is answered is added to `answers`.
     ///
     /// Needs a runtime of tokio with time.
-    pub async fn serve<'a>(
-        &self,
-        port: Port,
-        pieces: impl Iterator<Item = &'a [u8]> + Unpin,
-        answers: &mut Vec<u8>,
-    ) {
+    pub async fn serve<'a>(&self, port: Port, pieces: impl Iterator<Item = &'a [u8]> + Unpin, answers: &mut Vec<u8>) {
         let (_stop, stopping) = watch::channel(false);
         let script = Script { pieces, piece: &[], answers };
         connection::serve(script, port, Guest::enter(&self.shared, 0), stopping).await;

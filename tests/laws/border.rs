@@ -80,9 +80,39 @@ struct Page {
 // ---- what JavaScript may come with -------------------------------------------------------------------------------------
 
 const TEXTS: [&str; 34] = [
-    "", "a", "a", "host", "source", "∆a", "Δa", "~a", "~", " ", "\n", "\"", "\\", "\0", "\u{4}", "é", "漢", "😀", "\u{fffd}", "-", ".9",
-    "7b3bf470-9456-11e8-9eb6-529269fb1459", "7b3bf470-9456-11e8-9eb6-529269fb1459", "7b3bf470945611e89eb6529269fb1459", "1-2-3-4-5",
-    "k", "v", "application", "service", "_spanLogs", "severity", "proxy://localhost", "https://t@example.com",
+    "",
+    "a",
+    "a",
+    "host",
+    "source",
+    "∆a",
+    "Δa",
+    "~a",
+    "~",
+    " ",
+    "\n",
+    "\"",
+    "\\",
+    "\0",
+    "\u{4}",
+    "é",
+    "漢",
+    "😀",
+    "\u{fffd}",
+    "-",
+    ".9",
+    "7b3bf470-9456-11e8-9eb6-529269fb1459",
+    "7b3bf470-9456-11e8-9eb6-529269fb1459",
+    "7b3bf470945611e89eb6529269fb1459",
+    "1-2-3-4-5",
+    "k",
+    "v",
+    "application",
+    "service",
+    "_spanLogs",
+    "severity",
+    "proxy://localhost",
+    "https://t@example.com",
     "tcp://localhost:2878?traces=30000",
 ];
 
@@ -98,9 +128,30 @@ fn text(input: &mut Script<'_>) -> String {
 }
 
 const NUMBERS: [f64; 24] = [
-    0.0, 1.0, 1.0, 2.0, -1.0, -0.0, 0.5, -2.5, f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 1e300, -1e300, 5e-324,
-    9_007_199_254_740_992.0, 9_223_372_036_854_775_808.0, 1.8e19, 1_552_949_776.0, 1_552_949_776_000.0,
-    1_552_949_776_000_000.0, 4_294_967_295.0, 4_294_967_296.0, 1_000.0, 30.0,
+    0.0,
+    1.0,
+    1.0,
+    2.0,
+    -1.0,
+    -0.0,
+    0.5,
+    -2.5,
+    f64::NAN,
+    f64::INFINITY,
+    f64::NEG_INFINITY,
+    1e300,
+    -1e300,
+    5e-324,
+    9_007_199_254_740_992.0,
+    9_223_372_036_854_775_808.0,
+    1.8e19,
+    1_552_949_776.0,
+    1_552_949_776_000.0,
+    1_552_949_776_000_000.0,
+    4_294_967_295.0,
+    4_294_967_296.0,
+    1_000.0,
+    30.0,
 ];
 
 fn number(input: &mut Script<'_>) -> f64 {
@@ -217,7 +268,11 @@ impl Page {
 
     fn open(&mut self, input: &mut Script<'_>, good: bool) {
         let first = if good || input.byte() < 200 {
-            input.pick(&[&["proxy://localhost", "", "host-1"], &["https://t@example.com", "", "host-1"], &["tcp://localhost:2878?traces=30000", "", ""]])
+            input.pick(&[
+                &["proxy://localhost", "", "host-1"],
+                &["https://t@example.com", "", "host-1"],
+                &["tcp://localhost:2878?traces=30000", "", ""],
+            ])
         } else {
             &["", "", ""]
         };
@@ -271,7 +326,10 @@ impl Page {
             0 | 1 => {
                 // A delta of nothing is no line.
                 let (taken, invalid) = (grown(ACCEPTED) + grown(SKIPPED), grown(INVALID));
-                assert!(taken >= 1.0 && invalid == 0.0, "{taken} lines of {kinds:?} were taken, and {invalid} were not");
+                assert!(
+                    taken >= 1.0 && invalid == 0.0,
+                    "{taken} lines of {kinds:?} were taken, and {invalid} were not"
+                );
                 let closed = self.pipes[place as usize].closed;
                 assert!(!closed || grown(ACCEPTED) == 0.0, "{kinds:?} was taken after the close");
             }
@@ -344,10 +402,13 @@ impl Page {
         let pipe = self.pipe(input);
         let numbers = self.pipes.get(pipe as usize).map(|known| known.out.keys().copied().collect::<Vec<_>>());
         let number_of = match numbers {
-            Some(numbers) if !numbers.is_empty() && input.byte() < 240 => numbers[usize::from(input.byte()) % numbers.len()],
+            Some(numbers) if !numbers.is_empty() && input.byte() < 240 => {
+                numbers[usize::from(input.byte()) % numbers.len()]
+            }
             _ => word(input),
         };
-        let (failure, status) = (word(input), input.pick(&[202, 400, 401, 403, 404, 413, 429, 500, 503, 0, 65_535, 66_000]));
+        let (failure, status) =
+            (word(input), input.pick(&[202, 400, 401, 403, 404, 413, 429, 500, 503, 0, 65_535, 66_000]));
         let before = self.ledger(pipe);
         let came = self.core.answer(pipe, number_of, failure, status, number(input), self.now);
         assert!(came <= 6, "{came} of an answer");
@@ -416,12 +477,17 @@ impl Page {
             0..=127 => {
                 let done = self.core.begin_close(pipe);
                 let ledger = self.ledger(pipe);
-                assert!(!done || ledger.is_none_or(|ledger| ledger.iter().all(|row| row[QUEUED] + row[IN_FLIGHT] == 0.0)));
+                assert!(
+                    !done || ledger.is_none_or(|ledger| ledger.iter().all(|row| row[QUEUED] + row[IN_FLIGHT] == 0.0))
+                );
             }
             128..=199 => self.end_close(pipe),
             200..=209 => {
                 self.core.forget(pipe);
-                self.pipes.get_mut(pipe as usize).into_iter().for_each(|known| (known.gone, known.closed) = (true, true));
+                self.pipes
+                    .get_mut(pipe as usize)
+                    .into_iter()
+                    .for_each(|known| (known.gone, known.closed) = (true, true));
             }
             _ => return,
         }
@@ -514,7 +580,9 @@ impl Page {
                 self.store_done(pipe, 0);
                 steps = steps.checked_sub(1).expect("the store does not come to an end");
             }
-            steps = steps.checked_sub(1).unwrap_or_else(|| panic!("does not drain: {:?} {:?}", self.ledger(pipe), self.now));
+            steps = steps
+                .checked_sub(1)
+                .unwrap_or_else(|| panic!("does not drain: {:?} {:?}", self.ledger(pipe), self.now));
             match self.core.due(pipe, self.now, 16, u32::MAX) {
                 -2.0 => {
                     let number = self.core.words[0];
@@ -582,7 +650,9 @@ impl Page {
 
     /// Whether there is something to do.
     fn store_job(&mut self, pipe: u32) -> bool {
-        let Some(store) = self.pipes.get_mut(pipe as usize).filter(|known| !known.gone).and_then(|it| it.store.as_mut()) else {
+        let Some(store) =
+            self.pipes.get_mut(pipe as usize).filter(|known| !known.gone).and_then(|it| it.store.as_mut())
+        else {
             assert_eq!(self.core.store_due(pipe, self.now), -1.0);
             return false;
         };

@@ -291,7 +291,8 @@ impl Left {
         let most = if events.accepted + events.rejected > 0 { MOST_OF_EVENTS } else { MOST };
         assert!(self.peak <= most, "{} bytes at a time", self.peak);
 
-        let is_http = [b"GE", b"PO", b"PU", b"HE", b"OP", b"PA", b"DE", b"TR", b"CO"].iter().any(|it| stream.starts_with(*it));
+        let is_http =
+            [b"GE", b"PO", b"PU", b"HE", b"OP", b"PA", b"DE", b"TR", b"CO"].iter().any(|it| stream.starts_with(*it));
         let via = |via| {
             let counts = Kind::ALL.map(|kind| self.summary.counts_via(via, kind));
             counts.iter().map(|counts| counts.accepted + counts.rejected).sum::<u64>()
