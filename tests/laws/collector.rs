@@ -114,9 +114,9 @@ const HEADERS: [&str; 8] = [
 const ENCODINGS: [&str; 8] = ["", "", "", "gzip", "gzip", "X-GZIP", "identity", "br"];
 
 /// The longest that a stream or a text is made.
-const LONGEST: usize = 128 << 10;
+const LONGEST: usize = 24 << 10;
 /// The same of what is compressed.
-const BOMB: usize = 3 << 20;
+const BOMB: usize = 600 << 10;
 
 /// What the other side sends.
 fn stream(input: &mut Script<'_>) -> Vec<u8> {
