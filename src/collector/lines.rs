@@ -2,7 +2,6 @@
 
 use std::boxed::Box;
 use std::io::{self, Write};
-use std::string::String;
 use std::sync::Arc;
 
 use flate2::write::MultiGzDecoder;
@@ -130,9 +129,9 @@ impl PortLines {
     }
 
     fn reject(&self, reason: &str, line: &[u8]) {
-        let line = String::from_utf8_lossy(line.get(..1024).unwrap_or(line));
+        let line = super::judge::beginning(line, self.limit);
         let mut counts = Summary::default();
-        counts.reject(Via::Tcp, Takes::on(self.port).kind_of(&line), reason, &line);
+        counts.reject(Via::Tcp, Takes::on(self.port).kind_of_beginning(&line), reason, &line);
         self.shared.ledger.merge(&counts);
     }
 }

@@ -32,6 +32,7 @@ mod event;
 mod http;
 mod judge;
 mod lines;
+mod offline;
 mod out;
 mod room;
 mod server;
@@ -41,5 +42,7 @@ mod summary;
 pub use builder::{Builder, CollectorError, Port};
 pub use event::EventJson;
 pub use judge::{Accepted, Content};
+#[doc(hidden)]
+pub use offline::Offline;
 pub use server::{Collector, Kept};
 pub use summary::{Counts, Rejection, Summary, Via};
