@@ -1,4 +1,12 @@
-//! The encoders for devices, where flash is dearer than time: one piece of code a kind of datum, whatever its tags are.
+//! The encoders for devices, where flash is dearer than time: one piece of code a kind of datum, whatever its tags are,
+//! of parts that all kinds share. They write just what the others write, a byte at a time.
+
+mod clean;
+mod data;
+mod line;
+mod pairs;
+
+pub(crate) use data::{delta, event, histogram, logs_of_span, metric, source_description, source_tag, span, span_logs};
 
 use super::out::{Out, Put};
 use super::{Full, Slice};
@@ -19,17 +27,6 @@ impl<T: Tags> AnyTags for T {
     fn walk(&self, each: &mut dyn FnMut(&str, &str) -> bool) {
         // The error is only the way out.
         let _ = self.try_each(&mut |key, value| if each(key, value) { Ok(()) } else { Err(()) });
-    }
-}
-
-impl Tags for dyn AnyTags + '_ {
-    fn try_each<E>(&self, each: &mut impl FnMut(&str, &str) -> Result<(), E>) -> Result<(), E> {
-        let mut outcome = Ok(());
-        self.walk(&mut |key, value| {
-            outcome = each(key, value);
-            outcome.is_ok()
-        });
-        outcome
     }
 }
 
