@@ -176,13 +176,12 @@ pub(crate) fn source_tag(datum: &SourceTag<'_>, rules: &Rules<'_>, slice: &mut S
         line.wrong(Field::SourceTag, Problem::Missing);
     }
     let source = line.source(datum.source);
-    line.put(b"@SourceTag action=");
-    line.put(match datum.action {
+    let action: &[u8] = match datum.action {
         TagAction::Add => b"add",
         TagAction::Save => SAVE,
         TagAction::Delete => DELETE,
-    });
-    line.quoted(SOURCE, &source);
+    };
+    line.source_is(b"@SourceTag action=", action, &source);
     // The receiver takes only what is legal in a key.
     line.texts(b" \"", b" \"", datum.tags, Field::SourceTag, Form::Key);
     line.end(b"\n");
@@ -193,13 +192,9 @@ pub(crate) fn source_tag(datum: &SourceTag<'_>, rules: &Rules<'_>, slice: &mut S
 pub(crate) fn source_description(datum: &SourceDescription<'_>, rules: &Rules<'_>, slice: &mut Slice<'_>) -> Lines {
     let mut line = Line::new(slice, rules, rules.limits.metric_line);
     let source = line.source(datum.source);
-    line.put(b"@SourceDescription action=");
     let description = Clean::of(datum.description, Form::Text);
-    line.put(match datum.action {
-        DescriptionAction::Save => SAVE,
-        DescriptionAction::Delete => DELETE,
-    });
-    line.quoted(SOURCE, &source);
+    let action = if datum.action == DescriptionAction::Save { SAVE } else { DELETE };
+    line.source_is(b"@SourceDescription action=", action, &source);
     // Only what is taken away needs no text.
     if datum.action == DescriptionAction::Save {
         line.flaw(description.flaw, Field::Description);
@@ -244,6 +239,15 @@ impl Line<'_, '_> {
         put_id(id, self);
     }
 
+    /// Ids, each behind its key, which to the reader is that of a tag like others.
+    #[inline(never)]
+    fn ids(&mut self, before: &[u8], ids: &[Uuid]) {
+        for id in ids {
+            self.check(Field::SpanTagKey, before.len() - 2, self.rules.limits.span_tag_key);
+            self.id(before, id);
+        }
+    }
+
     /// Texts in quotes, what is before the first, and before each other.
     #[inline(never)]
     fn texts(&mut self, first: &[u8], other: &[u8], texts: &[&str], field: Field, form: Form) {
@@ -262,6 +266,14 @@ impl Line<'_, '_> {
         self.quoted(SOURCE, &source);
         self.pairs(tags, &pairs::POINT, 0, false);
         self.end(b"\n");
+    }
+
+    /// What is done to what is known of a source, and its source.
+    #[inline(never)]
+    fn source_is(&mut self, before: &[u8], action: &[u8], source: &Clean<'_>) {
+        self.put(before);
+        self.put(action);
+        self.quoted(SOURCE, source);
     }
 
     /// ` #count mean`, as often as the count needs.
@@ -303,17 +315,9 @@ impl Line<'_, '_> {
         self.id(b" traceId=", &span.trace_id);
         self.id(b" spanId=", &span.span_id);
         let marked = !span.logs.is_empty();
-        let mut fixed = usize::from(marked);
-        for (key, before, ids) in
-            [("parent", " parent=", span.parents), ("followsFrom", " followsFrom=", span.follows_from)]
-        {
-            for id in ids {
-                // To the reader these are tags like others, and so is the mark.
-                self.check(Field::SpanTagKey, key.len(), limits.span_tag_key);
-                self.id(before.as_bytes(), id);
-                fixed += 1;
-            }
-        }
+        self.ids(b" parent=", span.parents);
+        self.ids(b" followsFrom=", span.follows_from);
+        let fixed = span.parents.len() + span.follows_from.len() + usize::from(marked);
         if marked {
             self.check(Field::SpanTagKey, MARK.len(), limits.span_tag_key);
         }

@@ -64,76 +64,114 @@ impl Line<'_, '_> {
     #[inline(never)]
     pub(super) fn pairs(&mut self, pairs: &dyn AnyTags, style: &Style, fixed: usize, marked: bool) {
         let limits = &self.rules.limits;
-        let (field, form) = style.key;
-        let (is_point, is_span) = (field == Field::TagKey, field == Field::SpanTagKey);
-        let (mut key_limit, mut pair_limit, mut most) = (usize::MAX, usize::MAX, usize::MAX);
-        if is_point {
-            (key_limit, pair_limit, most) = (limits.tag_key, limits.tag, limits.tags);
-        } else if is_span {
-            (key_limit, most) = (limits.span_tag_key, limits.span_tags);
+        let mut most = usize::MAX;
+        match style.key.0 {
+            Field::TagKey => most = limits.tags,
+            Field::SpanTagKey => most = limits.span_tags,
+            _ => {}
         }
-        fn as_read(key: &str, is_point: bool) -> &str {
-            // The reader keeps this one by another name.
-            if is_point && same(key, "tag") { "_tag" } else { key }
-        }
-        let (mut given, mut count) = (0, fixed);
-        let mut glue = if form == Form::Said { b'{' } else { b' ' };
-        pairs.walk(&mut |key, value| {
-            let before = given;
-            given += 1;
-            if marked && same(key, MARK) {
-                return true;
-            }
-            if count >= most && !is_span {
-                count += 1;
-                return true;
-            }
-            let name = self.clean(key, field, form);
-            if style.reserved.as_bytes().split(|byte| *byte == b' ').any(|word| word.iter().eq(key.as_bytes())) {
-                self.wrong(field, Problem::ReservedKey);
-            }
-            self.check(field, name.units(), key_limit);
-            let text = self.clean(value, style.value.0, style.value.1);
-            let read = Clean::of(as_read(key, is_point), form);
-            self.check(Field::Tag, read.units() + text.units(), pair_limit);
-            let (mut left, mut is_there) = (before, false);
-            pairs.walk(&mut |key, value| {
-                if left > 0 {
-                    left -= 1;
-                    is_there = Clean::of(as_read(key, is_point), form).is(&read)
-                        && (!is_span || Clean::of(value, Form::Text).is(&text));
-                    return !is_there;
-                }
-                false
-            });
-            if is_there {
-                if !is_span {
-                    self.wrong(field, Problem::RepeatedKey);
-                }
-            } else {
-                count += 1;
-                if count <= most {
-                    self.put(&[glue]);
-                    self.put(style.before);
-                    self.text(&name);
-                    self.put(style.between);
-                    self.text(&text);
-                    self.put(b"\"");
-                    if glue != b' ' {
-                        glue = b',';
-                    }
-                }
-            }
-            self.is_fine()
-        });
+        let glue = if style.key.1 == Form::Said { b'{' } else { b' ' };
+        let mut walk = Walk { line: self, pairs, style, marked, most, given: 0, count: fixed, glue };
+        pairs.walk(&mut |key, value| walk.pair(key, value));
+        let Walk { count, glue, .. } = walk;
         if count > most {
-            let field = if is_span { Field::SpanTags } else { Field::Tags };
+            let field = if style.key.0 == Field::TagKey { Field::Tags } else { Field::SpanTags };
             self.wrong(field, Problem::TooMany { limit: most, count });
         }
-        if glue != b' ' {
-            self.put(if glue == b'{' { b"{}" } else { b"}" });
+        match glue {
+            b'{' => self.put(b"{}"),
+            b',' => self.put(b"}"),
+            _ => {}
         }
     }
+}
+
+/// Pairs on their way into a line.
+struct Walk<'w, 'a, 's> {
+    line: &'w mut Line<'a, 's>,
+    pairs: &'w dyn AnyTags,
+    style: &'w Style,
+    marked: bool,
+    /// How many there may be.
+    most: usize,
+    /// The pairs so far.
+    given: usize,
+    /// Those that are written, or would be if there were not too many.
+    count: usize,
+    /// What parts the next pair from what is before it.
+    glue: u8,
+}
+
+impl Walk<'_, '_, '_> {
+    /// Checks the next pair and puts it, and says whether to go on.
+    fn pair(&mut self, key: &str, value: &str) -> bool {
+        let Self { line, style, .. } = self;
+        let (field, form) = style.key;
+        let (is_point, is_span) = (field == Field::TagKey, field == Field::SpanTagKey);
+        let before = self.given;
+        self.given += 1;
+        if self.marked && same(key, MARK) {
+            return true;
+        }
+        if self.count >= self.most && !is_span {
+            self.count += 1;
+            return true;
+        }
+        let name = line.clean(key, field, form);
+        if style.reserved.as_bytes().split(|byte| *byte == b' ').any(|word| word.iter().eq(key.as_bytes())) {
+            line.wrong(field, Problem::ReservedKey);
+        }
+        let limits = &line.rules.limits;
+        if is_point || is_span {
+            line.check(field, name.units(), if is_span { limits.span_tag_key } else { limits.tag_key });
+        }
+        let text = line.clean(value, style.value.0, style.value.1);
+        let read = Clean::of(as_read(key, is_point), form);
+        if is_point {
+            line.check(Field::Tag, read.units() + text.units(), limits.tag);
+        }
+        if is_among(self.pairs, before, style, &read, &text) {
+            if !is_span {
+                line.wrong(field, Problem::RepeatedKey);
+            }
+        } else {
+            self.count += 1;
+            if self.count <= self.most {
+                line.put(&[self.glue]);
+                line.put(style.before);
+                line.text(&name);
+                line.put(style.between);
+                line.text(&text);
+                line.put(b"\"");
+                if self.glue != b' ' {
+                    self.glue = b',';
+                }
+            }
+        }
+        line.is_fine()
+    }
+}
+
+/// Whether one of the first so many pairs has this key, in a span this value too.
+fn is_among(pairs: &dyn AnyTags, mut left: usize, style: &Style, name: &Clean<'_>, text: &Clean<'_>) -> bool {
+    let mut is_there = false;
+    pairs.walk(&mut |key, value| {
+        if left > 0 {
+            left -= 1;
+            let (field, form) = style.key;
+            is_there = Clean::of(as_read(key, field == Field::TagKey), form).is(name)
+                && (field != Field::SpanTagKey || Clean::of(value, Form::Text).is(text));
+            return !is_there;
+        }
+        false
+    });
+    is_there
+}
+
+/// The key as the reader keeps it, but for the clean-up.
+#[inline(never)]
+fn as_read(key: &str, is_point: bool) -> &str {
+    if is_point && same(key, "tag") { "_tag" } else { key }
 }
 
 /// Whether the texts are the same.
