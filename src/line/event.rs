@@ -1,6 +1,6 @@
 //! Events, as `@Event` lines for a proxy and as JSON for the API of direct ingestion.
 
-use super::compact::{self, AnyTags};
+use super::compact;
 use super::json::put_string;
 use super::number::put_u64;
 use super::out::Put;
@@ -26,7 +26,7 @@ impl<T: Tags> Encode for Event<'_, T> {
     }
 
     fn encode_compact(&self, rules: &Rules<'_>, lines: &mut Slice<'_>) -> Result<u32, EncodeError<Full>> {
-        compact::lines(lines, line_limit(rules), &mut |out| put_event::<dyn AnyTags>(self, rules, out))
+        compact::event(self, rules, lines)
     }
 }
 

@@ -2,7 +2,7 @@
 
 #[cfg(feature = "std")]
 use super::DefaultTags;
-use super::compact::{self, AnyTags};
+use super::compact;
 use super::number::{is_finite, is_zero, put_f64, put_u64};
 use super::out::Put;
 use super::point::{put_tags, source};
@@ -31,7 +31,7 @@ impl<T: Tags> Encode for Metric<'_, T> {
     }
 
     fn encode_compact(&self, rules: &Rules<'_>, lines: &mut Slice<'_>) -> Result<u32, EncodeError<Full>> {
-        compact::lines(lines, rules.limits.metric_line, &mut |out| put_metric::<dyn AnyTags>(self, rules, out))
+        compact::metric(self, rules, lines)
     }
 
     #[cfg(feature = "std")]
@@ -66,7 +66,7 @@ impl<T: Tags> Encode for DeltaCounter<'_, T> {
     }
 
     fn encode_compact(&self, rules: &Rules<'_>, lines: &mut Slice<'_>) -> Result<u32, EncodeError<Full>> {
-        compact::lines(lines, rules.limits.metric_line, &mut |out| put_delta::<dyn AnyTags>(self, rules, out))
+        compact::delta(self, rules, lines)
     }
 
     #[cfg(feature = "std")]

@@ -67,8 +67,8 @@ fn put_odd_tag(key: &str, value: &str, limits: &Limits, out: &mut (impl Put + ?S
     if matches!(key, "source" | "host") {
         return Err(InvalidInput::new(Field::TagKey, Problem::ReservedKey));
     }
-    let text = Text::new(value, Field::TagValue)?;
     name.check(limits.tag_key, Field::TagKey)?;
+    let text = Text::new(value, Field::TagValue)?;
     let renamed = as_read(key).len() - key.len();
     let (limit, len) = (limits.tag, name.units() + renamed + text.units());
     if len > limit {

@@ -127,6 +127,11 @@ impl<'a> Slice<'a> {
         self.buffer.get_mut(..self.len).unwrap_or_default()
     }
 
+    /// What is not written yet, and how much is.
+    pub(super) fn spare(&mut self) -> (&mut [u8], &mut usize) {
+        (self.buffer.get_mut(self.len..).unwrap_or_default(), &mut self.len)
+    }
+
     const fn room(&self) -> usize {
         self.buffer.len().saturating_sub(self.len)
     }

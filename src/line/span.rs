@@ -1,6 +1,6 @@
 //! `"name" source="src" traceId=… spanId=… parent=…* followsFrom=…* "k"="v"…* start duration`: spans.
 
-use super::compact::{self, AnyTags, SHORTCUTS};
+use super::compact::{self, SHORTCUTS};
 use super::json::Json;
 use super::number::{put_id, put_u64};
 use super::out::{Out, Pair, Put, put_tag};
@@ -36,7 +36,7 @@ impl<T: Tags> Encode for Span<'_, T> {
     }
 
     fn encode_compact(&self, rules: &Rules<'_>, lines: &mut Slice<'_>) -> Result<u32, EncodeError<Full>> {
-        compact::lines(lines, rules.limits.trace_line, &mut |out| put_line::<dyn AnyTags>(self, rules, out))
+        compact::span(self, rules, lines)
     }
 
     /// The span's logs, if it has any. They hold the span's own line, so that a proxy samples both alike.
@@ -65,15 +65,7 @@ impl<T: Tags> Encode for Span<'_, T> {
         if self.logs.is_empty() {
             return Ok(None);
         }
-        compact::lines(lines, rules.limits.trace_line, &mut |out| {
-            put_span_logs(&self.trace_id, &self.span_id, None, self.logs, out)?;
-            out.put(BEFORE_SPAN);
-            // The encoder of the line itself, not one more for the inside of JSON.
-            let inside: &mut dyn Put = &mut Json(out);
-            put_span::<dyn AnyTags>(self, rules, inside)?;
-            end_line(AFTER_SPAN, out)
-        })?;
-        Ok(Some(Kind::SpanLogs))
+        compact::logs_of_span(self, rules, lines).map(|_| Some(Kind::SpanLogs))
     }
 
     #[cfg(feature = "std")]

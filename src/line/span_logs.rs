@@ -26,7 +26,7 @@ impl Encode for SpanLogs<'_> {
     }
 
     fn encode_compact(&self, rules: &Rules<'_>, lines: &mut Slice<'_>) -> Result<u32, EncodeError<Full>> {
-        compact::lines(lines, rules.limits.trace_line, &mut |out| put_line(self, rules, out))
+        compact::span_logs(self, rules, lines)
     }
 }
 
@@ -56,7 +56,7 @@ fn put_line(logs: &SpanLogs<'_>, rules: &Rules<'_>, out: &mut (impl Put + ?Sized
 }
 
 /// The line without its LF, if the receiver takes it as a span: else it would not take the logs.
-fn span_line<'a>(line: &'a str, rules: &Rules<'_>) -> Result<&'a str, InvalidInput> {
+pub(super) fn span_line<'a>(line: &'a str, rules: &Rules<'_>) -> Result<&'a str, InvalidInput> {
     let line = line.strip_suffix('\n').unwrap_or(line);
     match parse::span(line, &rules.limits) {
         Ok(_) if !line.contains('\n') => Ok(line),
