@@ -82,9 +82,11 @@ pub(super) async fn serve<S: Stream>(
             connection.await
         }
     };
-    if ended.is_err_and(|error| error.is_parse()) {
-        // Answered without us.
-        count(shared, StatusCode::BAD_REQUEST);
+    // Answered without us.
+    match ended {
+        Err(error) if error.is_parse_too_large() => count(shared, StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE),
+        Err(error) if error.is_parse() => count(shared, StatusCode::BAD_REQUEST),
+        _ => {}
     }
 }
 

@@ -68,7 +68,12 @@ impl LineStream {
     pub(super) fn finish(mut self) {
         let sink = match &mut self {
             Self::Plain(sink) => sink,
-            Self::Gzip { decoder, .. } => decoder.get_mut(),
+            Self::Gzip { decoder, .. } => {
+                // Where the stream broke or was cut off the decoder still has what stood before, which it would hand over
+                // when it is dropped: behind the half line here.
+                let _ = decoder.try_finish();
+                decoder.get_mut()
+            }
         };
         if let Some(half) = sink.splitter.finish() {
             sink.lines.reject("the connection ended in the middle of the line", &half);

@@ -34,12 +34,7 @@ impl Offline {
     /// Serves a connection that brings `pieces`, a read each, and then ends; what it is answered is added to `answers`.
     ///
     /// Needs a runtime of tokio with time.
-    pub async fn serve<'a>(
-        &self,
-        port: Port,
-        pieces: impl Iterator<Item = &'a [u8]> + Unpin,
-        answers: &mut Vec<u8>,
-    ) {
+    pub async fn serve<'a>(&self, port: Port, pieces: impl Iterator<Item = &'a [u8]> + Unpin, answers: &mut Vec<u8>) {
         let (_stop, stopping) = watch::channel(false);
         let script = Script { pieces, piece: &[], answers };
         connection::serve(script, port, Guest::enter(&self.shared, 0), stopping).await;
@@ -98,4 +93,79 @@ impl<I: Unpin> AsyncWrite for Script<'_, '_, I> {
 
 impl<'a, I: Iterator<Item = &'a [u8]> + Unpin> connection::Stream for Script<'a, '_, I> {
     fn will_reset(&mut self) {}
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::io::Write;
+    use std::vec;
+
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+    use tokio::runtime;
+
+    use super::*;
+    use crate::{Kind, Limits};
+
+    /// What is counted and answered where `stream` comes in pieces of `step` bytes.
+    fn served(port: Port, stream: &[u8], step: usize) -> (Summary, Vec<u8>) {
+        let mut limits = Limits::DEFAULT;
+        (limits.metric_line, limits.trace_line) = (60, 60);
+        let offline = Offline::new(Builder::new().limits(limits), 1 << 20);
+        let mut answers = vec![];
+        let runtime = runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        runtime.block_on(offline.serve(port, stream.chunks(step), &mut answers));
+        assert_eq!(offline.held(), 0);
+        (offline.snapshot(), answers)
+    }
+
+    fn counts(port: Port, stream: &[u8]) -> Vec<(Kind, u64, u64)> {
+        let (whole, _) = served(port, stream, usize::MAX);
+        for step in 1..90 {
+            let (cut, _) = served(port, stream, step);
+            assert_eq!(cut, whole, "in pieces of {step} bytes");
+        }
+        let counts = Kind::ALL.map(|kind| (kind, whole.counts(kind).accepted, whole.counts(kind).rejected));
+        counts.into_iter().filter(|(_, accepted, rejected)| accepted + rejected > 0).collect()
+    }
+
+    #[test]
+    fn a_line_over_the_limit_is_the_same_however_it_comes() {
+        let json = [b"{\"traceId\":\"", &[b'1'; 60][..], b"\"}\n"].concat();
+        assert_eq!(counts(Port::Metrics, &json), [(Kind::SpanLogs, 0, 1)]);
+        assert_eq!(counts(Port::Traces, &json), [(Kind::SpanLogs, 0, 1)]);
+        let behind_blanks = ["   ∆", &"a".repeat(70), "\n"].concat();
+        assert_eq!(counts(Port::Metrics, behind_blanks.as_bytes()), [(Kind::Delta, 0, 1)]);
+        assert_eq!(counts(Port::Metrics, &[&[b' '; 70][..], b"\na 1 source=b\n"].concat()), [(Kind::Metric, 1, 1)]);
+    }
+
+    #[test]
+    fn what_stands_before_the_break_of_a_gzip_stream_counts_however_it_comes() {
+        let mut gzip = GzEncoder::new(vec![], Compression::default());
+        for number in 0..200 {
+            std::writeln!(gzip, "a{number} {} source=b", number * number).unwrap();
+        }
+        let whole = gzip.finish().unwrap();
+        for at in (20..whole.len() - 8).step_by(29) {
+            let mut broken = whole.clone();
+            broken.truncate(at);
+            broken.extend([0xff; 40]);
+            let (mut all, _) = served(Port::Metrics, &broken, usize::MAX);
+            for step in [1, 7, 64] {
+                let (cut, _) = served(Port::Metrics, &broken, step);
+                // How much was read when it was found broken.
+                all.bytes = cut.bytes;
+                assert_eq!(cut, all, "broken at {at}, in pieces of {step} bytes");
+            }
+        }
+    }
+
+    #[test]
+    fn a_head_over_the_limit_is_counted_as_it_is_answered() {
+        let request = ["GET / HTTP/1.1\r\na: ", &"b".repeat(40_000), "\r\n\r\n"].concat();
+        let (summary, answers) = served(Port::Metrics, request.as_bytes(), 8_000);
+        assert!(answers.starts_with(b"HTTP/1.1 431 "));
+        assert_eq!(summary.statuses.into_iter().collect::<Vec<_>>(), [(431, 1)]);
+    }
 }

@@ -6,9 +6,11 @@
 //! is what that one makes of it, and no error is told here.
 
 use super::{
-    Line, number,
+    Line,
+    cursor::Cursor,
+    number,
     point::Point,
-    run::{illegal, quote, run, space},
+    run::{illegal, quote, run, space, space_or_escape},
     span::{self, Span},
     tags::{Pairs, Tags},
     text::Text,
@@ -16,11 +18,13 @@ use super::{
 };
 use crate::Limits;
 
-/// What is still to come of a line.
+/// What is still to come of a line, or of one inside a JSON string.
 #[derive(Clone, Copy)]
-struct Rest<'a>(&'a str);
+struct Rest<'a, const JSON: bool>(&'a str);
 
-impl<'a> Rest<'a> {
+impl<'a, const JSON: bool> Rest<'a, JSON> {
+    const QUOTE: &'static str = if JSON { "\\\"" } else { "\"" };
+
     fn first(self) -> Option<u8> {
         self.0.as_bytes().first().copied()
     }
@@ -42,12 +46,12 @@ impl<'a> Rest<'a> {
     /// The name, and whether it is one of legal characters alone; and the space behind it.
     #[inline(always)]
     fn name(&mut self) -> Option<(&'a str, bool)> {
-        if let Some(inside) = self.0.strip_prefix('"') {
+        if let Some(inside) = self.0.strip_prefix(Self::QUOTE) {
             let legal = run(inside.as_bytes(), illegal);
-            let is_legal = inside.as_bytes().get(legal) == Some(&b'"');
+            let is_legal = inside.as_bytes().get(legal) == Self::QUOTE.as_bytes().first();
             let len = if is_legal { legal } else { legal + run(inside.as_bytes().get(legal..)?, quote) };
             let (name, rest) = inside.split_at_checked(len)?;
-            self.0 = rest.strip_prefix("\" ")?;
+            self.0 = rest.strip_prefix(Self::QUOTE)?.strip_prefix(' ')?;
             return Some((name, is_legal && len > 0));
         }
         // It starts with neither `!` nor `@` nor `{`.
@@ -59,9 +63,9 @@ impl<'a> Rest<'a> {
     /// A key of legal characters that starts with no digit, its value, which is not blank, and the space behind it.
     #[inline(always)]
     fn pair(&mut self) -> Option<(&'a str, &'a str)> {
-        let key = if let Some(inside) = self.0.strip_prefix('"') {
+        let key = if let Some(inside) = self.0.strip_prefix(Self::QUOTE) {
             let (key, rest) = inside.split_at_checked(run(inside.as_bytes(), illegal))?;
-            self.0 = rest.strip_prefix("\"=")?;
+            self.0 = rest.strip_prefix(Self::QUOTE)?.strip_prefix('=')?;
             key
         } else {
             let key = self.take(run(self.0.as_bytes(), illegal))?;
@@ -71,13 +75,13 @@ impl<'a> Rest<'a> {
         if key.as_bytes().first()?.is_ascii_digit() {
             return None;
         }
-        let value = if let Some(inside) = self.0.strip_prefix('"') {
+        let value = if let Some(inside) = self.0.strip_prefix(Self::QUOTE) {
             let (value, rest) = inside.split_at_checked(run(inside.as_bytes(), quote))?;
-            self.0 = rest.strip_prefix('"')?;
+            self.0 = rest.strip_prefix(Self::QUOTE)?;
             let is_graphic = value.as_bytes().first().is_some_and(u8::is_ascii_graphic);
             (is_graphic || !Text::plain(value).is_blank()).then_some(value)?
         } else {
-            let value = self.take(run(self.0.as_bytes(), space))?;
+            let value = self.take(run(self.0.as_bytes(), if JSON { space_or_escape } else { space }))?;
             value.as_bytes().first()?.is_ascii_alphanumeric().then_some(value)?
         };
         if !self.0.is_empty() {
@@ -110,15 +114,17 @@ impl<'a> Rest<'a> {
 }
 
 /// A line of which the reader takes nothing off its ends.
-fn whole(line: &str) -> Option<Rest<'_>> {
+fn whole(line: &str) -> Option<Rest<'_, false>> {
     // What it starts with is looked at as part of a name.
     line.as_bytes().last().filter(|last| **last > b' ')?;
     Some(Rest(line))
 }
 
 /// The pairs from here up to where `end` stands.
-fn pairs<'a>(from: Rest<'a>, end: Rest<'a>) -> Option<Pairs<'a>> {
-    Some(Pairs::all(from.0.get(..from.0.len() - end.0.len())?))
+fn pairs<'a, const JSON: bool>(from: Rest<'a, JSON>, end: Rest<'a, JSON>) -> Option<Pairs<'a>> {
+    let text = from.0.get(..from.0.len() - end.0.len())?;
+    // Where they stand in the line is asked for only where there is a fault.
+    Some(Pairs::all(if JSON { Cursor::in_json(text, 0) } else { Cursor::new(text, 0) }))
 }
 
 /// A point or a span, where it is an ordinary one.
@@ -127,7 +133,7 @@ pub(super) fn line<'a>(line: &'a str, limits: &Limits) -> Option<Line<'a>> {
     let (name, is_legal) = rest.name()?;
     // The token behind the name is no number if it starts with a small letter: the line is no point.
     match *rest.0.as_bytes() {
-        [b'a'..=b'z', ..] | [b'"', b'a'..=b'z', ..] => span_of(name, rest, limits).map(Line::Span),
+        [b'a'..=b'z', ..] | [b'"', b'a'..=b'z', ..] => span_of(name, rest, Some(limits)).map(Line::Span),
         _ => point_of((name, is_legal), rest, limits).map(Line::Point),
     }
 }
@@ -143,11 +149,18 @@ pub(super) fn point<'a>(line: &'a str, limits: &Limits) -> Option<Point<'a>> {
 pub(super) fn span<'a>(line: &'a str, limits: &Limits) -> Option<Span<'a>> {
     let mut rest = whole(line)?;
     let (name, _) = rest.name()?;
-    span_of(name, rest, limits)
+    span_of(name, rest, Some(limits))
+}
+
+/// A span that stands inside a JSON string, where it is an ordinary one. There are no limits for it.
+pub(super) fn span_in_json(inside: &str) -> Option<Span<'_>> {
+    let mut rest = Rest::<true>(inside.strip_suffix("\\n").unwrap_or(inside));
+    let (name, _) = rest.name()?;
+    span_of(name, rest, None)
 }
 
 #[inline(always)]
-fn point_of<'a>((name, is_legal): (&'a str, bool), mut rest: Rest<'a>, limits: &Limits) -> Option<Point<'a>> {
+fn point_of<'a>((name, is_legal): (&'a str, bool), mut rest: Rest<'a, false>, limits: &Limits) -> Option<Point<'a>> {
     let is_delta = !is_legal;
     if is_delta {
         let name = name.strip_prefix(['∆', 'Δ'])?.as_bytes();
@@ -196,7 +209,7 @@ fn point_of<'a>((name, is_legal): (&'a str, bool), mut rest: Rest<'a>, limits: &
 }
 
 #[inline(always)]
-fn span_of<'a>(name: &'a str, mut rest: Rest<'a>, limits: &Limits) -> Option<Span<'a>> {
+fn span_of<'a, const JSON: bool>(name: &'a str, mut rest: Rest<'a, JSON>, limits: Option<&Limits>) -> Option<Span<'a>> {
     let first_pair = rest;
     let (mut source, mut trace_id, mut span_id, mut cut, mut count) = (None, None, None, false, 0);
     while !rest.first()?.is_ascii_digit() {
@@ -207,7 +220,7 @@ fn span_of<'a>(name: &'a str, mut rest: Rest<'a>, limits: &Limits) -> Option<Spa
             "spanId" => span_id = Some(value),
             _ => {
                 count += 1;
-                if key.len() > limits.span_tag_key {
+                if limits.is_some_and(|limits| key.len() > limits.span_tag_key) {
                     return None;
                 }
                 cut |= value.len() > Text::CUT && Text::plain(value).len_utf16() > Text::CUT;
@@ -218,12 +231,12 @@ fn span_of<'a>(name: &'a str, mut rest: Rest<'a>, limits: &Limits) -> Option<Spa
     let start = rest.digits()? as f64 as i64;
     let duration = rest.digits()? as f64 as i64;
     let (trace_id, span_id) = (Text::plain(trace_id?), Text::plain(span_id?));
-    if !rest.0.is_empty()
-        || name.len() > limits.span_name
-        || count > limits.span_tags
-        || source.is_some_and(|source| source.len() > limits.source)
-        || !validate::is_uuid(&trace_id)
-    {
+    let is_too_long = |limits: &Limits| {
+        name.len() > limits.span_name
+            || count > limits.span_tags
+            || source.is_some_and(|source| source.len() > limits.source)
+    };
+    if !rest.0.is_empty() || limits.is_some_and(is_too_long) || !validate::is_uuid(&trace_id) {
         return None;
     }
     Some(span::of(Text::plain(name), source.map(Text::plain), [trace_id, span_id], [start, duration], (pairs, cut)))
@@ -234,7 +247,10 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     extern crate std;
     use super::*;
-    use crate::parse;
+    use crate::parse::{
+        self,
+        json::{Json, Walk},
+    };
     use proptest::prelude::*;
     use proptest::sample::Index;
     use std::{format, string::String, vec::Vec};
@@ -367,6 +383,36 @@ mod tests {
         }
     }
 
+    /// The span inside a JSON string, if this is one and it is ordinary.
+    fn is_read_as_in_any_json(inside: &str) -> bool {
+        let string = format!("\"{inside}\"");
+        let mut walk = Walk::new(&string, 0);
+        let Ok(Json::String(text, at)) = walk.value() else { return false };
+        let Some(short) = span_in_json(text.as_raw()).filter(|_| walk.peek().is_none()) else { return false };
+        let long = span::decode(Cursor::in_json(text.as_raw(), at)).ok().unwrap().span;
+        assert_eq!(seen(&Line::Span(short)), seen(&Line::Span(long)), "{inside}");
+        true
+    }
+
+    #[test]
+    fn any_piece_at_any_place_of_a_span_in_json_changes_nothing_of_the_verdict() {
+        let pieces = ["", " ", "\\n", "\\", "\\\\", "\\\"", "\"", "\\u0022", "\\t", "=", "9", "#", "ä", "\\u003d", "a"];
+        for text in ORDINARY.into_iter().filter(|text| text.contains("traceId")) {
+            let inside = text.replace('"', "\\\"");
+            assert!(is_read_as_in_any_json(&inside) && is_read_as_in_any_json(&(inside.clone() + "\\n")), "{inside}");
+            for at in places_of(&inside) {
+                let (before, behind) = inside.split_at(at);
+                for piece in pieces {
+                    is_read_as_in_any_json(&format!("{before}{piece}{behind}"));
+                }
+                let mut behind = behind.chars();
+                behind.next();
+                is_read_as_in_any_json(&format!("{before}{}", behind.as_str()));
+                is_read_as_in_any_json(&format!("{before}{}{}", pieces[at % pieces.len()], behind.as_str()));
+            }
+        }
+    }
+
     #[test]
     fn limits_are_met_exactly() {
         for text in ORDINARY {
@@ -421,6 +467,8 @@ mod tests {
                 }
             }
             is_read_as_by_all_rules(&String::from_utf8_lossy(&bytes), LIMITS);
+            is_read_as_in_any_json(&String::from_utf8_lossy(&bytes).replace('\\', "\\\\").replace('"', "\\\""));
+            is_read_as_in_any_json(&String::from_utf8_lossy(&bytes));
             // The end of another line in place of its own.
             let other = other.get(&ORDINARY).as_bytes();
             bytes.truncate(cut.0.index(bytes.len() + 1));

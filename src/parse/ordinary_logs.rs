@@ -2,10 +2,8 @@
 //! escapes but in the line of the span. Any others, and all with a fault, are left to the reader of any JSON.
 
 use super::{
-    cursor::Cursor,
     json::{Json, Walk},
     run::{run, special},
-    span,
     span_logs::{self, SpanLogs},
     text::Text,
 };
@@ -91,7 +89,7 @@ pub(super) fn read(line: &str) -> Option<SpanLogs<'_>> {
         if line.get(walk.at()..) != Some("}") {
             return None;
         }
-        span::decode(Cursor::in_json(text.as_raw(), text_at)).ok()?;
+        span_logs::decoded(text, text_at).ok()?;
         span = Some((text, text_at));
     }
     Some(span_logs::of([trace_id, span_id], secondary_id, logs, span))

@@ -33,6 +33,11 @@ pub(super) const fn space(word: u64) -> u64 {
     (word.wrapping_sub(LOW * 0x21) & !word | equal(word, b'=')) & HIGH
 }
 
+/// The same, or a backslash.
+pub(super) const fn space_or_escape(word: u64) -> u64 {
+    (word.wrapping_sub(LOW * 0x21) & !word | equal(word, b'=') | equal(word, b'\\')) & HIGH
+}
+
 /// The first byte that does not stand for itself in a JSON string: `"`, a backslash, a control character.
 pub(super) const fn special(word: u64) -> u64 {
     (word.wrapping_sub(LOW * 0x20) & !word | equal(word, b'"') | equal(word, b'\\')) & HIGH
@@ -86,6 +91,7 @@ mod tests {
                     assert_eq!(found(quote), place(matches!(byte, b'"' | b'\\')), "{byte}");
                     assert_eq!(found(special), place(matches!(byte, 0..b' ' | b'"' | b'\\')), "{byte}");
                     assert_eq!(found(space), place(matches!(byte, 0..=b' ' | b'=')), "{byte}");
+                    assert_eq!(found(space_or_escape), place(matches!(byte, 0..=b' ' | b'=' | b'\\')), "{byte}");
                 }
             }
         }

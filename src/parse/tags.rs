@@ -22,10 +22,9 @@ impl<'a> Pairs<'a> {
         Self { cursor: start.up_to(end) }
     }
 
-    /// The pairs of a piece of a line that was read without a fault.
-    pub(super) const fn all(text: &'a str) -> Self {
-        // Where it stands is asked for only where there is a fault.
-        Self { cursor: Cursor::new(text, 0) }
+    /// All there are from here on, where the text was read without a fault.
+    pub(super) const fn all(cursor: Cursor<'a>) -> Self {
+        Self { cursor }
     }
 }
 

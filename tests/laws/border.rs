@@ -10,6 +10,9 @@ use crate::border::Core;
 
 #[path = "script.rs"]
 mod script;
+#[cfg(feature = "store")]
+#[path = "border_store.rs"]
+mod store;
 use script::Script;
 
 /// The laws, for the calls that the bytes describe.
@@ -58,17 +61,8 @@ struct Known {
     /// Nothing is sent any more: a store is to have it.
     last: bool,
     ledger: Ledger,
-    /// What its store does, and what is in it: lines, when they were born, and the bytes.
     #[cfg(feature = "store")]
-    store: Option<Store>,
-}
-
-#[cfg(feature = "store")]
-#[derive(Default)]
-struct Store {
-    job: Option<[u32; 6]>,
-    born: f64,
-    records: BTreeMap<(u32, u32), (u32, f64, Vec<u8>)>,
+    store: Option<store::Store>,
 }
 
 struct Page {
@@ -80,9 +74,39 @@ struct Page {
 // ---- what JavaScript may come with -------------------------------------------------------------------------------------
 
 const TEXTS: [&str; 34] = [
-    "", "a", "a", "host", "source", "∆a", "Δa", "~a", "~", " ", "\n", "\"", "\\", "\0", "\u{4}", "é", "漢", "😀", "\u{fffd}", "-", ".9",
-    "7b3bf470-9456-11e8-9eb6-529269fb1459", "7b3bf470-9456-11e8-9eb6-529269fb1459", "7b3bf470945611e89eb6529269fb1459", "1-2-3-4-5",
-    "k", "v", "application", "service", "_spanLogs", "severity", "proxy://localhost", "https://t@example.com",
+    "",
+    "a",
+    "a",
+    "host",
+    "source",
+    "∆a",
+    "Δa",
+    "~a",
+    "~",
+    " ",
+    "\n",
+    "\"",
+    "\\",
+    "\0",
+    "\u{4}",
+    "é",
+    "漢",
+    "😀",
+    "\u{fffd}",
+    "-",
+    ".9",
+    "7b3bf470-9456-11e8-9eb6-529269fb1459",
+    "7b3bf470-9456-11e8-9eb6-529269fb1459",
+    "7b3bf470945611e89eb6529269fb1459",
+    "1-2-3-4-5",
+    "k",
+    "v",
+    "application",
+    "service",
+    "_spanLogs",
+    "severity",
+    "proxy://localhost",
+    "https://t@example.com",
     "tcp://localhost:2878?traces=30000",
 ];
 
@@ -98,9 +122,30 @@ fn text(input: &mut Script<'_>) -> String {
 }
 
 const NUMBERS: [f64; 24] = [
-    0.0, 1.0, 1.0, 2.0, -1.0, -0.0, 0.5, -2.5, f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 1e300, -1e300, 5e-324,
-    9_007_199_254_740_992.0, 9_223_372_036_854_775_808.0, 1.8e19, 1_552_949_776.0, 1_552_949_776_000.0,
-    1_552_949_776_000_000.0, 4_294_967_295.0, 4_294_967_296.0, 1_000.0, 30.0,
+    0.0,
+    1.0,
+    1.0,
+    2.0,
+    -1.0,
+    -0.0,
+    0.5,
+    -2.5,
+    f64::NAN,
+    f64::INFINITY,
+    f64::NEG_INFINITY,
+    1e300,
+    -1e300,
+    5e-324,
+    9_007_199_254_740_992.0,
+    9_223_372_036_854_775_808.0,
+    1.8e19,
+    1_552_949_776.0,
+    1_552_949_776_000.0,
+    1_552_949_776_000_000.0,
+    4_294_967_295.0,
+    4_294_967_296.0,
+    1_000.0,
+    30.0,
 ];
 
 fn number(input: &mut Script<'_>) -> f64 {
@@ -217,7 +262,11 @@ impl Page {
 
     fn open(&mut self, input: &mut Script<'_>, good: bool) {
         let first = if good || input.byte() < 200 {
-            input.pick(&[&["proxy://localhost", "", "host-1"], &["https://t@example.com", "", "host-1"], &["tcp://localhost:2878?traces=30000", "", ""]])
+            input.pick(&[
+                &["proxy://localhost", "", "host-1"],
+                &["https://t@example.com", "", "host-1"],
+                &["tcp://localhost:2878?traces=30000", "", ""],
+            ])
         } else {
             &["", "", ""]
         };
@@ -271,7 +320,10 @@ impl Page {
             0 | 1 => {
                 // A delta of nothing is no line.
                 let (taken, invalid) = (grown(ACCEPTED) + grown(SKIPPED), grown(INVALID));
-                assert!(taken >= 1.0 && invalid == 0.0, "{taken} lines of {kinds:?} were taken, and {invalid} were not");
+                assert!(
+                    taken >= 1.0 && invalid == 0.0,
+                    "{taken} lines of {kinds:?} were taken, and {invalid} were not"
+                );
                 let closed = self.pipes[place as usize].closed;
                 assert!(!closed || grown(ACCEPTED) == 0.0, "{kinds:?} was taken after the close");
             }
@@ -344,10 +396,13 @@ impl Page {
         let pipe = self.pipe(input);
         let numbers = self.pipes.get(pipe as usize).map(|known| known.out.keys().copied().collect::<Vec<_>>());
         let number_of = match numbers {
-            Some(numbers) if !numbers.is_empty() && input.byte() < 240 => numbers[usize::from(input.byte()) % numbers.len()],
+            Some(numbers) if !numbers.is_empty() && input.byte() < 240 => {
+                numbers[usize::from(input.byte()) % numbers.len()]
+            }
             _ => word(input),
         };
-        let (failure, status) = (word(input), input.pick(&[202, 400, 401, 403, 404, 413, 429, 500, 503, 0, 65_535, 66_000]));
+        let (failure, status) =
+            (word(input), input.pick(&[202, 400, 401, 403, 404, 413, 429, 500, 503, 0, 65_535, 66_000]));
         let before = self.ledger(pipe);
         let came = self.core.answer(pipe, number_of, failure, status, number(input), self.now);
         assert!(came <= 6, "{came} of an answer");
@@ -416,12 +471,17 @@ impl Page {
             0..=127 => {
                 let done = self.core.begin_close(pipe);
                 let ledger = self.ledger(pipe);
-                assert!(!done || ledger.is_none_or(|ledger| ledger.iter().all(|row| row[QUEUED] + row[IN_FLIGHT] == 0.0)));
+                assert!(
+                    !done || ledger.is_none_or(|ledger| ledger.iter().all(|row| row[QUEUED] + row[IN_FLIGHT] == 0.0))
+                );
             }
             128..=199 => self.end_close(pipe),
             200..=209 => {
                 self.core.forget(pipe);
-                self.pipes.get_mut(pipe as usize).into_iter().for_each(|known| (known.gone, known.closed) = (true, true));
+                self.pipes
+                    .get_mut(pipe as usize)
+                    .into_iter()
+                    .for_each(|known| (known.gone, known.closed) = (true, true));
             }
             _ => return,
         }
@@ -451,7 +511,7 @@ impl Page {
         }
     }
 
-    // ---- what holds always -------------------------------------------------------------------------------------------------
+    // ---- what holds always ---------------------------------------------------------------------------------------------
 
     /// None of a sender that is gone.
     fn ledger(&mut self, pipe: u32) -> Option<Ledger> {
@@ -514,7 +574,9 @@ impl Page {
                 self.store_done(pipe, 0);
                 steps = steps.checked_sub(1).expect("the store does not come to an end");
             }
-            steps = steps.checked_sub(1).unwrap_or_else(|| panic!("does not drain: {:?} {:?}", self.ledger(pipe), self.now));
+            steps = steps
+                .checked_sub(1)
+                .unwrap_or_else(|| panic!("does not drain: {:?} {:?}", self.ledger(pipe), self.now));
             match self.core.due(pipe, self.now, 16, u32::MAX) {
                 -2.0 => {
                     let number = self.core.words[0];
@@ -542,126 +604,4 @@ fn count(bytes: &[u8]) -> usize {
     assert!(bytes.is_empty() || bytes.ends_with(b"\n"), "half a line");
     assert!(!bytes.starts_with(b"\n") && !bytes.windows(2).any(|two| two == b"\n\n"), "an empty line");
     bytes.iter().filter(|byte| **byte == b'\n').count()
-}
-
-// ---- the store ---------------------------------------------------------------------------------------------------------
-
-#[cfg(feature = "store")]
-impl Page {
-    fn store_set(&mut self, input: &mut Script<'_>) {
-        let pipe = self.pipe(input);
-        let always = input.byte() & 1 == 0;
-        let known = self.pipes.get_mut(pipe as usize).filter(|known| !known.gone);
-        let has = known.as_ref().is_some_and(|known| known.store.is_some());
-        match input.byte() % 8 {
-            // As a page does: once, before anything else.
-            0..=4 if !has => {
-                let fresh = known.is_some_and(|known| {
-                    let fresh = known.ledger.iter().flatten().all(|count| *count == 0.0);
-                    fresh.then(|| known.store = Some(Store::default())).is_some()
-                });
-                if fresh {
-                    let bytes = input.pick(&[1e9, 1e9, 200.0, 0.0, f64::NAN, f64::INFINITY]);
-                    self.core.store_attach(pipe, always, bytes, input.pick(&[1e12, 1e12, 1_000.0, f64::NAN]));
-                }
-            }
-            0..=6 => self.core.store_mode(pipe, always),
-            _ => {
-                self.core.store_last(pipe);
-                self.pipes.get_mut(pipe as usize).into_iter().for_each(|known| known.last = known.store.is_some());
-            }
-        }
-    }
-
-    fn store(&mut self, input: &mut Script<'_>) {
-        let pipe = self.pipe(input);
-        if self.store_job(pipe) && input.byte() < 220 {
-            self.store_done(pipe, input.byte());
-        }
-    }
-
-    /// Whether there is something to do.
-    fn store_job(&mut self, pipe: u32) -> bool {
-        let Some(store) = self.pipes.get_mut(pipe as usize).filter(|known| !known.gone).and_then(|it| it.store.as_mut()) else {
-            assert_eq!(self.core.store_due(pipe, self.now), -1.0);
-            return false;
-        };
-        if store.job.is_none() {
-            match self.core.store_due(pipe, self.now) {
-                -2.0 => {
-                    store.job = self.core.words.first_chunk::<6>().copied();
-                    store.born = self.core.numbers[0];
-                }
-                wait => assert!(wait == -1.0 || (wait >= 0.0 && wait.is_finite()), "wait for {wait}"),
-            }
-        }
-        store.job.is_some()
-    }
-
-    /// Does what is to be done, or fails at it where `trouble` says so.
-    fn store_done(&mut self, pipe: u32, trouble: u8) {
-        use wavefront_sdk::delivery::Request;
-
-        let known = &mut self.pipes[pipe as usize];
-        let Some(store) = &mut known.store else { return };
-        let Some([what, kind, key, lines, bytes, _]) = store.job.take() else { return };
-        assert!((kind as usize) < Kind::COUNT, "{kind} is no kind");
-        let keeper = self.core.pipes[pipe as usize].as_mut().unwrap().keeper.as_mut().unwrap();
-        let mut reply = match keeper.job.as_mut().unwrap().request() {
-            Request::Put(head, text) => {
-                assert_eq!((what, head.bytes as usize), (0, text.len()));
-                assert_eq!((head.lines, head.bytes), (lines, bytes));
-                assert_eq!(count(text), lines as usize);
-                if trouble < 200 {
-                    let before = store.records.insert((kind, key), (lines, store.born, text.to_vec()));
-                    assert!(before.is_none(), "two records of one key");
-                }
-                0
-            }
-            Request::Next(..) => {
-                assert_eq!(what, 1);
-                let next = store.records.range((kind, key)..).next().filter(|((of, _), _)| *of == kind);
-                match next {
-                    None => 1,
-                    Some(((_, key), (lines, born, text))) => {
-                        for (word, value) in self.core.words.iter_mut().zip([*key, *lines, text.len() as u32]) {
-                            *word = value;
-                        }
-                        self.core.numbers[0] = *born;
-                        2
-                    }
-                }
-            }
-            Request::Read(head, into) => {
-                assert_eq!((what, head.bytes as usize), (2, into.len()));
-                match store.records.get(&(kind, key)) {
-                    Some((.., text)) if text.len() == into.len() => {
-                        into.copy_from_slice(text);
-                        0
-                    }
-                    _ => panic!("a record is read that is not there"),
-                }
-            }
-            Request::Remove(..) => {
-                assert_eq!(what, 3);
-                if trouble < 200 {
-                    store.records.remove(&(kind, key));
-                }
-                0
-            }
-            _ => panic!("something else is to be done"),
-        };
-        if trouble >= 200 {
-            reply = u32::from(trouble % 4) + 3;
-        }
-        let before = self.ledger(pipe).unwrap();
-        let lost = self.core.store_reply(pipe, reply, self.now);
-        if lost > 0 {
-            let [of, why] = *self.core.words.first_chunk::<2>().unwrap();
-            assert!((of as usize) < Kind::COUNT && why <= 2, "{lost} lines of {of} are lost for {why}");
-            let dropped = |ledger: &Ledger| ledger.iter().map(|row| row[4..=10].iter().sum::<f64>()).sum::<f64>();
-            let after = self.ledger(pipe).unwrap();
-            assert_eq!(dropped(&after) - dropped(&before), f64::from(lost), "lost, and not counted");
-        }
-    }
 }

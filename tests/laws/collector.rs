@@ -3,7 +3,7 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::{Cell, RefCell};
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -28,7 +28,9 @@ pub(crate) fn bytes(bytes: &[u8]) {
     for step in [least + usize::from(cuts & 15), least + (usize::from(cuts) << 3)] {
         let cut = serve(setup, &stream, step);
         cut.check(setup, &stream);
-        assert_eq!(cut.verdicts(), whole.verdicts(), "in pieces of {step} bytes");
+        let [cut, whole] = [&cut, &whole].map(Left::verdicts);
+        let shown = String::from_utf8_lossy(stream.get(..1_000).unwrap_or(&stream));
+        assert!(cut == whole, "in pieces of {step} bytes: {cut:?}\nwhole: {whole:?}\nof {shown:?}");
     }
 }
 
@@ -112,9 +114,9 @@ const HEADERS: [&str; 8] = [
 const ENCODINGS: [&str; 8] = ["", "", "", "gzip", "gzip", "X-GZIP", "identity", "br"];
 
 /// The longest that a stream or a text is made.
-const LONGEST: usize = 128 << 10;
+const LONGEST: usize = 24 << 10;
 /// The same of what is compressed.
-const BOMB: usize = 3 << 20;
+const BOMB: usize = 600 << 10;
 
 /// What the other side sends.
 fn stream(input: &mut Script<'_>) -> Vec<u8> {
@@ -261,7 +263,7 @@ const MOST: usize = 320 << 10;
 const MOST_OF_EVENTS: usize = 1 << 20;
 
 /// Every status that the documentation has, as far as one connection without waits can be answered it.
-const STATUSES: [u16; 10] = [200, 202, 204, 400, 401, 404, 405, 413, 415, 503];
+const STATUSES: [u16; 11] = [200, 202, 204, 400, 401, 404, 405, 413, 415, 431, 503];
 
 impl Left {
     /// What does not depend on how the bytes were cut.
@@ -269,7 +271,10 @@ impl Left {
         let counts = Via::ALL.map(|via| Kind::ALL.map(|kind| self.summary.counts_via(via, kind)));
         // Which reasons are counted as others is told by the order they are merged in.
         let rejections = Some(self.summary.rejections().cloned().collect::<Vec<_>>()).filter(|all| all.len() < 64);
-        (counts, rejections, &self.summary.statuses, &self.answers, &self.kept, self.seen)
+        // Whether the server says something to garbage behind the last request, or only closes, is not ours to say.
+        let is_ours = |(status, body): &&(u16, Vec<u8>)| !matches!(status, 400 | 431) || !body.is_empty();
+        let answers: Vec<_> = self.answers.iter().filter(is_ours).collect();
+        (counts, rejections, answers, &self.kept, self.seen)
     }
 
     fn check(&self, setup: Setup, stream: &[u8]) {
@@ -286,7 +291,8 @@ impl Left {
         let most = if events.accepted + events.rejected > 0 { MOST_OF_EVENTS } else { MOST };
         assert!(self.peak <= most, "{} bytes at a time", self.peak);
 
-        let is_http = [b"GE", b"PO", b"PU", b"HE", b"OP", b"PA", b"DE", b"TR", b"CO"].iter().any(|it| stream.starts_with(*it));
+        let is_http =
+            [b"GE", b"PO", b"PU", b"HE", b"OP", b"PA", b"DE", b"TR", b"CO"].iter().any(|it| stream.starts_with(*it));
         let via = |via| {
             let counts = Kind::ALL.map(|kind| self.summary.counts_via(via, kind));
             counts.iter().map(|counts| counts.accepted + counts.rejected).sum::<u64>()
@@ -308,11 +314,11 @@ impl Left {
         assert!(!setup.token || accepted == 0, "a token is required");
         if stream.starts_with(&[0x1f, 0x8b]) {
             let mut plain = Vec::new();
-            if MultiGzDecoder::new(stream).read_to_end(&mut plain).is_ok() {
-                assert_eq!(accepted + rejected, lines(&plain, setup.limit()));
-            } else {
-                // One more: that the stream is broken.
-                assert!(accepted + rejected <= lines(&plain, setup.limit()) + 2);
+            match MultiGzDecoder::new(stream).read_to_end(&mut plain) {
+                Ok(_) => assert_eq!(accepted + rejected, lines(&plain, setup.limit())),
+                // Cut off: what came until then counts.
+                Err(error) if error.kind() == ErrorKind::UnexpectedEof => {}
+                Err(_) => assert!(rejected > 0, "the stream is broken"),
             }
             assert!(bytes <= stream.len() as u64);
         } else {
@@ -337,9 +343,10 @@ fn read_answers(mut bytes: &[u8]) -> Vec<(u16, Vec<u8>)> {
     let mut answers = Vec::new();
     while !bytes.is_empty() {
         let end = bytes.windows(4).position(|it| it == b"\r\n\r\n").expect("a head without an end");
-        let head = core::str::from_utf8(&bytes[..end]).expect("a head that is no text");
+        // An origin comes back as it was given, text or not.
+        let head = String::from_utf8_lossy(&bytes[..end]);
         bytes = &bytes[end + 4..];
-        let (first, headers) = head.split_once("\r\n").unwrap_or((head, ""));
+        let (first, headers) = head.split_once("\r\n").unwrap_or((&head, ""));
         let rest = first.strip_prefix("HTTP/1.1 ").or(first.strip_prefix("HTTP/1.0 ")).expect("another version");
         let status: u16 = rest.get(..3).and_then(|status| status.parse().ok()).expect("no status");
         let header = |name: &str| {
