@@ -2,7 +2,7 @@
 
 #[cfg(feature = "std")]
 use super::DefaultTags;
-use super::compact::{self, AnyTags};
+use super::compact;
 use super::metric::put_rest;
 use super::number::{is_finite, put_f64, put_u64, with_f64};
 use super::out::{Out, Put};
@@ -22,7 +22,7 @@ impl<T: Tags> Encode for Histogram<'_, T> {
     }
 
     fn encode_compact(&self, rules: &Rules<'_>, lines: &mut Slice<'_>) -> Result<u32, EncodeError<Full>> {
-        compact::lines(lines, rules.limits.histogram_line, &mut |out| put_histogram::<dyn AnyTags>(self, rules, out))
+        compact::histogram(self, rules, lines)
     }
 
     #[cfg(feature = "std")]

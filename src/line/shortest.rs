@@ -21,11 +21,17 @@ pub(crate) struct Shortest {
 
 impl Shortest {
     /// The text of `value`, which is finite.
-    #[inline(never)]
+    #[inline]
     pub(crate) fn of(value: f64) -> Self {
         let mut text = Self { text: [0; LONGEST], len: 0 };
+        text.write(value);
+        text
+    }
+
+    #[inline(never)]
+    fn write(&mut self, value: f64) {
         if value.is_sign_negative() {
-            text.push(b'-');
+            self.push(b'-');
         }
         let mut digits = Self { text: [0; LONGEST], len: 0 };
         let point = digits.fill(value);
@@ -36,16 +42,15 @@ impl Shortest {
         let (at, end) = if plain { (point, len.max(point + 1)) } else { (1, len) };
         for place in (at - 1).min(0)..end {
             if place == at {
-                text.push(b'.');
+                self.push(b'.');
             }
             let digit = usize::try_from(place).ok().and_then(|place| digits.get(place));
-            text.push(digit.copied().unwrap_or(b'0'));
+            self.push(digit.copied().unwrap_or(b'0'));
         }
         if !plain {
-            text.push(b'e');
-            text.push_exponent(point - 1);
+            self.push(b'e');
+            self.push_exponent(point - 1);
         }
-        text
     }
 
     #[inline]

@@ -17,7 +17,7 @@ impl Encode for SourceTag<'_> {
     }
 
     fn encode_compact(&self, rules: &Rules<'_>, lines: &mut Slice<'_>) -> Result<u32, EncodeError<Full>> {
-        compact::lines(lines, rules.limits.metric_line, &mut |out| put_tags(self, rules, out))
+        compact::source_tag(self, rules, lines)
     }
 }
 
@@ -29,7 +29,7 @@ impl Encode for SourceDescription<'_> {
     }
 
     fn encode_compact(&self, rules: &Rules<'_>, lines: &mut Slice<'_>) -> Result<u32, EncodeError<Full>> {
-        compact::lines(lines, rules.limits.metric_line, &mut |out| put_description(self, rules, out))
+        compact::source_description(self, rules, lines)
     }
 }
 

@@ -5,13 +5,13 @@ use core::fmt;
 use core::net::SocketAddr;
 use core::time::Duration;
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{Shutdown, TcpStream, ToSocketAddrs};
+use std::net::{TcpStream, ToSocketAddrs};
 use std::sync::Arc;
 use std::vec::Vec;
 
 #[cfg(feature = "tls")]
 use super::tls::{Session, Sessions, Tls, TlsError, TlsProblem};
-use super::watched::{Broken, Deadline, Dial, Socket, Stage, Watched};
+use super::watched::{Broken, Deadline, Dial, Socket, Stage, Watched, socket_of_std, unacknowledged};
 use super::{Accepted, Batch, Failure, Transport, TransportError};
 
 /// Lines to one port of a proxy.
@@ -48,7 +48,6 @@ pub struct Tcp {
 #[derive(Debug)]
 struct TcpDial {
     peer: Peer,
-    connect_timeout: Duration,
     ack_timeout: Duration,
     #[cfg(feature = "tls")]
     sessions: Option<Sessions>,
@@ -77,18 +76,17 @@ impl Tcp {
         let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
         let dial = TcpDial {
             peer: Peer { host: bare.into(), port },
-            connect_timeout: Self::CONNECT_TIMEOUT,
             ack_timeout: Self::ACK_TIMEOUT,
             #[cfg(feature = "tls")]
             sessions: None,
         };
-        Self { line: Watched::new(dial, Self::WRITE_TIMEOUT) }
+        Self { line: Watched::new(dial, Self::CONNECT_TIMEOUT, Self::WRITE_TIMEOUT) }
     }
 
     /// Changes [`CONNECT_TIMEOUT`](Self::CONNECT_TIMEOUT). The look-up of the name has the system's own limit.
     #[must_use]
     pub const fn connect_timeout(mut self, timeout: Duration) -> Self {
-        self.line.dial.connect_timeout = timeout;
+        self.line.connect_timeout = timeout;
         self
     }
 
@@ -141,7 +139,7 @@ impl Tcp {
     }
 
     fn named<T>(&self, result: Result<T, Broken>) -> Result<T, TcpError> {
-        result.map_err(|Broken { stage, source }| TcpError { peer: self.line.dial.peer.clone(), stage, source })
+        result.map_err(|broken| TcpError { peer: self.line.dial.peer.clone(), broken })
     }
 }
 
@@ -154,9 +152,7 @@ impl Transport for Tcp {
     }
 
     fn connect(&mut self, timeout: Duration) -> Result<(), TcpError> {
-        let usual = core::mem::replace(&mut self.line.dial.connect_timeout, timeout);
-        let connected = self.line.connected().map(|_| ());
-        self.line.dial.connect_timeout = usual;
+        let connected = self.line.connect(timeout);
         self.named(connected)
     }
 
@@ -183,10 +179,10 @@ impl Dial for TcpDial {
     type Socket = Wire;
 
     /// To the first address that takes a connection, each getting its share of the time that is left.
-    fn dial(&self) -> Result<Wire, Broken> {
+    fn dial(&self, timeout: Duration) -> Result<Wire, Broken> {
         let addresses = (&*self.peer.host, self.peer.port).to_socket_addrs();
         let addresses: Vec<SocketAddr> = addresses.map_err(|failure| Broken::new(Stage::Resolve, failure))?.collect();
-        let deadline = Deadline::after(self.connect_timeout);
+        let deadline = Deadline::after(timeout);
         let mut last = io::Error::new(ErrorKind::NotFound, "the name has no address");
         for (tried, address) in addresses.iter().enumerate() {
             let share = deadline.left() / u32::try_from(addresses.len() - tried).unwrap_or(u32::MAX);
@@ -275,27 +271,7 @@ impl Socket for Wire {
     }
 }
 
-impl Socket for TcpStream {
-    fn set_nonblocking(&self, on: bool) -> io::Result<()> {
-        Self::set_nonblocking(self, on)
-    }
-
-    fn set_read_timeout(&self, timeout: Duration) -> io::Result<()> {
-        Self::set_read_timeout(self, Some(timeout))
-    }
-
-    fn set_write_timeout(&self, timeout: Duration) -> io::Result<()> {
-        Self::set_write_timeout(self, Some(timeout))
-    }
-
-    fn end(&mut self) -> io::Result<()> {
-        self.shutdown(Shutdown::Write)
-    }
-
-    fn unacknowledged(&self) -> Option<u64> {
-        unacknowledged(self)
-    }
-}
+socket_of_std!(TcpStream);
 
 /// Makes the kernel give up a peer that is silent for `timeout`, whether it owes an acknowledgement or there is nothing
 /// to acknowledge.
@@ -321,16 +297,6 @@ fn watch(_: &TcpStream, _: Duration) -> io::Result<()> {
     Ok(())
 }
 
-#[cfg(target_os = "linux")]
-fn unacknowledged(stream: &TcpStream) -> Option<u64> {
-    super::outq::unacknowledged(stream)
-}
-
-#[cfg(not(target_os = "linux"))]
-fn unacknowledged(_: &TcpStream) -> Option<u64> {
-    None
-}
-
 /// Whether both ends are one: where nobody listens on a port that the system gives to clients too, it may give us that
 /// very port, and what we write we would read ourselves.
 fn is_own_end(stream: &TcpStream) -> bool {
@@ -342,8 +308,7 @@ fn is_own_end(stream: &TcpStream) -> bool {
 #[non_exhaustive]
 pub struct TcpError {
     peer: Peer,
-    stage: Stage,
-    source: io::Error,
+    broken: Broken,
 }
 
 impl TcpError {
@@ -359,17 +324,13 @@ impl TcpError {
 
     /// What the system said.
     pub const fn io(&self) -> &io::Error {
-        &self.source
+        &self.broken.source
     }
 
     /// What is wrong by TLS, where that is why there is no connection.
     #[cfg(feature = "tls")]
     pub fn tls(&self) -> Option<TlsProblem> {
-        TlsProblem::within(&self.source).filter(|_| self.stage == Stage::Connect)
-    }
-
-    fn timed_out(&self) -> bool {
-        matches!(self.source.kind(), ErrorKind::TimedOut | ErrorKind::WouldBlock)
+        TlsProblem::within(&self.broken.source).filter(|_| self.broken.stage == Stage::Connect)
     }
 }
 
@@ -382,20 +343,21 @@ impl fmt::Display for Peer {
 
 impl fmt::Display for TcpError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { peer, source, .. } = self;
+        let Self { peer, broken } = self;
+        let source = &broken.source;
         #[cfg(feature = "tls")]
         if let Some(problem) = self.tls() {
             return write!(f, "{peer}: {problem}");
         }
-        match self.stage {
+        match broken.stage {
             Stage::Resolve => write!(f, "{peer}: the name could not be looked up ({source}): check the host"),
             Stage::Connect => {
                 write!(f, "{peer}: no connection ({source}): check the host, the port and that the proxy runs")
             }
             Stage::Closed => write!(f, "{peer}: the connection is gone ({source}): the next send makes a new one"),
-            Stage::Write if self.timed_out() => write!(f, "{peer}: a batch could not be written in time"),
+            Stage::Write if broken.is_late() => write!(f, "{peer}: a batch could not be written in time"),
             Stage::Write => write!(f, "{peer}: the connection broke while writing ({source})"),
-            Stage::Finish if self.timed_out() => write!(f, "{peer}: the proxy did not confirm the end in time"),
+            Stage::Finish if broken.is_late() => write!(f, "{peer}: the proxy did not confirm the end in time"),
             Stage::Finish => write!(f, "{peer}: the connection broke before its end was confirmed ({source})"),
         }
     }
@@ -403,7 +365,7 @@ impl fmt::Display for TcpError {
 
 impl core::error::Error for TcpError {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
-        Some(&self.source)
+        Some(&self.broken.source)
     }
 }
 
@@ -413,10 +375,6 @@ impl TransportError for TcpError {
         if let Some(problem) = self.tls() {
             return Failure::Tls(problem);
         }
-        match self.stage {
-            Stage::Resolve | Stage::Connect => Failure::Connect,
-            Stage::Finish if self.timed_out() => Failure::Timeout,
-            Stage::Closed | Stage::Write | Stage::Finish => Failure::Broken,
-        }
+        self.broken.failure()
     }
 }

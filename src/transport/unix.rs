@@ -3,12 +3,11 @@
 use core::fmt;
 use core::time::Duration;
 use std::io;
-use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::watched::{Broken, Deadline, Dial, Socket, Stage, Watched};
+use super::watched::{Broken, Deadline, Dial, Socket, Stage, Watched, socket_of_std, unacknowledged};
 use super::{Accepted, Batch, Failure, Tcp, Transport, TransportError};
 
 /// Lines to a stream socket of the file system.
@@ -38,21 +37,20 @@ pub struct UnixSocket {
 struct PathDial {
     /// Shared with the errors that speak of it.
     path: Arc<Path>,
-    connect_timeout: Duration,
 }
 
 impl UnixSocket {
     /// Lines to the socket at `path`. Nothing is connected yet, and nothing need be there.
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        let dial = PathDial { path: path.into().into(), connect_timeout: Tcp::CONNECT_TIMEOUT };
-        Self { line: Watched::new(dial, Tcp::WRITE_TIMEOUT) }
+        let dial = PathDial { path: path.into().into() };
+        Self { line: Watched::new(dial, Tcp::CONNECT_TIMEOUT, Tcp::WRITE_TIMEOUT) }
     }
 
     /// How long a connection may take to come about, instead of [`Tcp::CONNECT_TIMEOUT`]: a peer that listens and
     /// accepts nothing can make it wait on Linux; elsewhere it is refused.
     #[must_use]
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
-        self.line.dial.connect_timeout = timeout;
+        self.line.connect_timeout = timeout;
         self
     }
 
@@ -74,8 +72,7 @@ impl UnixSocket {
     }
 
     fn named<T>(&self, result: Result<T, Broken>) -> Result<T, UnixSocketError> {
-        let path = || Arc::clone(&self.line.dial.path);
-        result.map_err(|Broken { stage, source }| UnixSocketError { path: path(), stage, source })
+        result.map_err(|broken| UnixSocketError { path: Arc::clone(&self.line.dial.path), broken })
     }
 }
 
@@ -88,9 +85,7 @@ impl Transport for UnixSocket {
     }
 
     fn connect(&mut self, timeout: Duration) -> Result<(), UnixSocketError> {
-        let usual = core::mem::replace(&mut self.line.dial.connect_timeout, timeout);
-        let connected = self.line.connected().map(|_| ());
-        self.line.dial.connect_timeout = usual;
+        let connected = self.line.connect(timeout);
         self.named(connected)
     }
 
@@ -114,8 +109,8 @@ impl Transport for UnixSocket {
 impl Dial for PathDial {
     type Socket = UnixStream;
 
-    fn dial(&self) -> Result<UnixStream, Broken> {
-        connect(&self.path, self.connect_timeout).map_err(|failure| Broken::new(Stage::Connect, failure))
+    fn dial(&self, timeout: Duration) -> Result<UnixStream, Broken> {
+        connect(&self.path, timeout).map_err(|failure| Broken::new(Stage::Connect, failure))
     }
 }
 
@@ -139,46 +134,20 @@ fn connect(path: &Path, _: Duration) -> io::Result<UnixStream> {
     UnixStream::connect(path)
 }
 
-impl Socket for UnixStream {
-    fn set_nonblocking(&self, on: bool) -> io::Result<()> {
-        Self::set_nonblocking(self, on)
-    }
-
-    fn set_read_timeout(&self, timeout: Duration) -> io::Result<()> {
-        Self::set_read_timeout(self, Some(timeout))
-    }
-
-    fn set_write_timeout(&self, timeout: Duration) -> io::Result<()> {
-        Self::set_write_timeout(self, Some(timeout))
-    }
-
-    fn end(&mut self) -> io::Result<()> {
-        self.shutdown(Shutdown::Write)
-    }
-
-    #[cfg(target_os = "linux")]
-    fn unacknowledged(&self) -> Option<u64> {
-        super::outq::unacknowledged(self)
-    }
-
-    #[cfg(not(target_os = "linux"))]
-    fn unacknowledged(&self) -> Option<u64> {
-        None
-    }
-
+socket_of_std!(
+    UnixStream,
     /// The kernel counts memory, not bytes: what it says is good for "all", and for nothing else.
     fn left(&self, _: u64) -> Option<u64> {
         self.unacknowledged().map(|_| 0)
     }
-}
+);
 
 /// What kept lines from being written to a [`UnixSocket`]. It names the path, and nothing of the lines.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct UnixSocketError {
     path: Arc<Path>,
-    stage: Stage,
-    source: io::Error,
+    broken: Broken,
 }
 
 impl UnixSocketError {
@@ -189,22 +158,22 @@ impl UnixSocketError {
 
     /// What the system said.
     pub const fn io(&self) -> &io::Error {
-        &self.source
+        &self.broken.source
     }
 }
 
 impl fmt::Display for UnixSocketError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { path, source, stage } = self;
-        let path = path.display();
-        match stage {
+        let Self { path, broken } = self;
+        let (path, source) = (path.display(), &broken.source);
+        match broken.stage {
             Stage::Resolve | Stage::Connect => {
                 write!(f, "unix:{path}: no connection ({source}): check the path, its rights and that somebody listens")
             }
             Stage::Closed => write!(f, "unix:{path}: the connection is gone ({source}): the next send makes a new one"),
-            Stage::Write if timed_out(source) => write!(f, "unix:{path}: a batch could not be written in time"),
+            Stage::Write if broken.is_late() => write!(f, "unix:{path}: a batch could not be written in time"),
             Stage::Write => write!(f, "unix:{path}: the connection broke while writing ({source})"),
-            Stage::Finish if timed_out(source) => {
+            Stage::Finish if broken.is_late() => {
                 write!(f, "unix:{path}: the receiver did not confirm the end in time")
             }
             Stage::Finish => {
@@ -214,22 +183,14 @@ impl fmt::Display for UnixSocketError {
     }
 }
 
-fn timed_out(failure: &io::Error) -> bool {
-    matches!(failure.kind(), io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock)
-}
-
 impl core::error::Error for UnixSocketError {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
-        Some(&self.source)
+        Some(&self.broken.source)
     }
 }
 
 impl TransportError for UnixSocketError {
     fn kind(&self) -> Failure {
-        match self.stage {
-            Stage::Resolve | Stage::Connect => Failure::Connect,
-            Stage::Finish if timed_out(&self.source) => Failure::Timeout,
-            Stage::Closed | Stage::Write | Stage::Finish => Failure::Broken,
-        }
+        self.broken.failure()
     }
 }

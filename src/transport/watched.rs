@@ -4,6 +4,16 @@ use core::time::Duration;
 use std::io::{self, ErrorKind, Read, Write};
 use std::time::Instant;
 
+use super::Failure;
+#[cfg(target_os = "linux")]
+pub(super) use super::outq::unacknowledged;
+
+/// What the kernel has of what was written: nobody says so here.
+#[cfg(not(target_os = "linux"))]
+pub(super) const fn unacknowledged<S>(_: &S) -> Option<u64> {
+    None
+}
+
 /// A socket in the state of a connection.
 pub(super) trait Socket: Read + Write {
     /// Whether reads return at once, with [`ErrorKind::WouldBlock`] where there is nothing.
@@ -26,11 +36,42 @@ pub(super) trait Socket: Read + Write {
     }
 }
 
+/// A socket of the standard library as one of these; what it does otherwise comes behind its name.
+macro_rules! socket_of_std {
+    ($socket:ty $(, $otherwise:item)?) => {
+        impl Socket for $socket {
+            fn set_nonblocking(&self, on: bool) -> io::Result<()> {
+                Self::set_nonblocking(self, on)
+            }
+
+            fn set_read_timeout(&self, timeout: Duration) -> io::Result<()> {
+                Self::set_read_timeout(self, Some(timeout))
+            }
+
+            fn set_write_timeout(&self, timeout: Duration) -> io::Result<()> {
+                Self::set_write_timeout(self, Some(timeout))
+            }
+
+            fn end(&mut self) -> io::Result<()> {
+                self.shutdown(std::net::Shutdown::Write)
+            }
+
+            fn unacknowledged(&self) -> Option<u64> {
+                unacknowledged(self)
+            }
+
+            $($otherwise)?
+        }
+    };
+}
+pub(super) use socket_of_std;
+
 /// How a connection comes about.
 pub(super) trait Dial {
     type Socket: Socket;
 
-    fn dial(&self) -> Result<Self::Socket, Broken>;
+    /// It may take `timeout`.
+    fn dial(&self, timeout: Duration) -> Result<Self::Socket, Broken>;
 }
 
 /// Where a connection failed.
@@ -54,12 +95,26 @@ impl Broken {
     pub(super) const fn new(stage: Stage, source: io::Error) -> Self {
         Self { stage, source }
     }
+
+    pub(super) fn is_late(&self) -> bool {
+        matches!(self.source.kind(), ErrorKind::TimedOut | ErrorKind::WouldBlock)
+    }
+
+    /// What it means for the lines.
+    pub(super) fn failure(&self) -> Failure {
+        match self.stage {
+            Stage::Resolve | Stage::Connect => Failure::Connect,
+            Stage::Finish if self.is_late() => Failure::Timeout,
+            Stage::Closed | Stage::Write | Stage::Finish => Failure::Broken,
+        }
+    }
 }
 
 /// The connection that there is, if there is one, and how the next is made.
 #[derive(Debug)]
 pub(super) struct Watched<D: Dial> {
     pub(super) dial: D,
+    pub(super) connect_timeout: Duration,
     pub(super) write_timeout: Duration,
     socket: Option<D::Socket>,
     /// What was not acknowledged on the last connection when it was given up.
@@ -67,20 +122,24 @@ pub(super) struct Watched<D: Dial> {
 }
 
 impl<D: Dial> Watched<D> {
-    pub(super) const fn new(dial: D, write_timeout: Duration) -> Self {
-        Self { dial, write_timeout, socket: None, left: None }
+    pub(super) const fn new(dial: D, connect_timeout: Duration, write_timeout: Duration) -> Self {
+        Self { dial, connect_timeout, write_timeout, socket: None, left: None }
     }
 
     pub(super) const fn is_connected(&self) -> bool {
         self.socket.is_some()
     }
 
-    /// The connection, made now if there is none.
-    pub(super) fn connected(&mut self) -> Result<&mut D::Socket, Broken> {
+    /// Makes a connection if there is none.
+    pub(super) fn connect(&mut self, timeout: Duration) -> Result<(), Broken> {
+        self.connected(timeout).map(|_| ())
+    }
+
+    fn connected(&mut self, timeout: Duration) -> Result<&mut D::Socket, Broken> {
         match &mut self.socket {
             Some(socket) => Ok(socket),
             none => {
-                let socket = self.dial.dial()?;
+                let socket = self.dial.dial(timeout)?;
                 self.left = None;
                 Ok(none.insert(socket))
             }
@@ -91,7 +150,7 @@ impl<D: Dial> Watched<D> {
     pub(super) fn send(&mut self, bytes: &[u8]) -> Result<(), Broken> {
         self.probe()?;
         let timeout = self.write_timeout;
-        write_within(self.connected()?, bytes, timeout).map_err(|(failure, part)| {
+        write_within(self.connected(self.connect_timeout)?, bytes, timeout).map_err(|(failure, part)| {
             self.give_up(part as u64);
             Broken::new(Stage::Write, failure)
         })
