@@ -1,13 +1,16 @@
 //! One connection: HTTP or lines, by its first two bytes.
 
 use core::cell::RefCell;
+use core::future::poll_fn;
+use core::pin::Pin;
+use core::task::{Poll, ready};
 use core::time::Duration;
 use std::boxed::Box;
 use std::io::{self, Write};
 use std::time::Instant;
 use std::vec::Vec;
 
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 
@@ -42,8 +45,20 @@ impl Protocol {
     }
 }
 
+/// What carries a connection.
+pub(super) trait Stream: AsyncRead + AsyncWrite + Unpin {
+    /// From now on its end is a reset: the other side learns that what it sent was lost.
+    fn will_reset(&mut self);
+}
+
+impl Stream for TcpStream {
+    fn will_reset(&mut self) {
+        let _ = self.set_zero_linger();
+    }
+}
+
 /// Serves a connection to its end.
-pub(super) async fn serve(stream: TcpStream, port: Port, guest: Guest, mut stopping: watch::Receiver<bool>) {
+pub(super) async fn serve<S: Stream>(stream: S, port: Port, guest: Guest, mut stopping: watch::Receiver<bool>) {
     let mut socket = Socket { stream, guest: &guest, stopping: &mut stopping, stopped_at: None, lines: false };
     let mut first = Vec::with_capacity(2);
     while first.len() < 2 {
@@ -80,15 +95,14 @@ pub(super) async fn serve(stream: TcpStream, port: Port, guest: Guest, mut stopp
         }
     }
     if lines.failed() {
-        // The other side has to learn that its lines were not kept.
-        let _ = socket.stream.set_zero_linger();
+        socket.stream.will_reset();
     }
     lines.finish();
 }
 
 /// A stream with its three ends: silence, a stop, and somebody who needs the place.
-struct Socket<'a> {
-    stream: TcpStream,
+struct Socket<'a, S> {
+    stream: S,
     guest: &'a Guest,
     stopping: &'a mut watch::Receiver<bool>,
     stopped_at: Option<Instant>,
@@ -96,7 +110,7 @@ struct Socket<'a> {
     lines: bool,
 }
 
-impl Socket<'_> {
+impl<S: Stream> Socket<'_, S> {
     /// Reads once, at most `limit` bytes, and hands them to `take`. `false`: the end.
     async fn read(&mut self, limit: usize, mut take: impl FnMut(&[u8]) -> io::Result<()>) -> bool {
         loop {
@@ -105,6 +119,18 @@ impl Socket<'_> {
                 Some(since) if since.elapsed() > Duration::from_secs(2) => return false,
                 Some(_) => QUIET,
             };
+            let stream = &mut self.stream;
+            let read = poll_fn(|context| {
+                BUFFER.with_borrow_mut(|buffer| {
+                    buffer.resize(READ, 0);
+                    let mut buffer = ReadBuf::new(&mut buffer[..limit.min(READ)]);
+                    ready!(Pin::new(&mut *stream).poll_read(context, &mut buffer))?;
+                    let bytes = buffer.filled();
+                    self.guest.shared().ledger.update(|summary| summary.bytes += bytes.len() as u64);
+                    take(bytes)?;
+                    Poll::Ready(Ok::<_, io::Error>(bytes.len()))
+                })
+            });
             tokio::select! {
                 // A stop comes first, but for what has arrived: the loop goes on until there is silence.
                 biased;
@@ -114,27 +140,9 @@ impl Socket<'_> {
                         // The other side sees a FIN and sends no more.
                         let _ = self.stream.shutdown().await;
                     }
-                    continue;
                 }
                 () = self.guest.asked_to_leave() => return false,
-                ready = tokio::time::timeout(patience, self.stream.readable()) => {
-                    if !matches!(ready, Ok(Ok(()))) {
-                        return false;
-                    }
-                }
-            }
-            let read = BUFFER.with_borrow_mut(|buffer| {
-                buffer.resize(READ, 0);
-                let n = self.stream.try_read(&mut buffer[..limit.min(READ)])?;
-                self.guest.shared().ledger.update(|summary| summary.bytes += n as u64);
-                take(&buffer[..n])?;
-                Ok::<_, io::Error>(n)
-            });
-            match read {
-                Ok(0) => return false,
-                Ok(_) => return true,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(_) => return false,
+                read = tokio::time::timeout(patience, read) => return matches!(read, Ok(Ok(1..))),
             }
         }
     }

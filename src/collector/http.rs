@@ -18,10 +18,10 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode, Uri};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::AsyncReadExt;
-use tokio::net::TcpStream;
 use tokio::sync::watch;
 
 use super::builder::Port;
+use super::connection::Stream;
 use super::judge::{Judge, Takes};
 use super::room::{GZIP, Share};
 use super::server::{Guest, QUIET, Shared};
@@ -40,15 +40,15 @@ const HEAD: usize = 16 * 1024;
 type Answer = Response<Full<Bytes>>;
 
 /// Serves the requests of a connection, of which the first bytes were read already.
-pub(super) async fn serve(
-    stream: TcpStream,
+pub(super) async fn serve<S: Stream>(
+    stream: S,
     first: Vec<u8>,
     port: Port,
     guest: &Guest,
     mut stopping: watch::Receiver<bool>,
 ) {
     let shared = guest.shared();
-    let (read, write) = stream.into_split();
+    let (read, write) = tokio::io::split(stream);
     let io = TokioIo::new(tokio::io::join(io::Cursor::new(first).chain(read), write));
     let service = service_fn(|request: Request<Incoming>| async move {
         let origin = request.headers().get(header::ORIGIN).cloned();
@@ -82,9 +82,11 @@ pub(super) async fn serve(
             connection.await
         }
     };
-    if ended.is_err_and(|error| error.is_parse()) {
-        // Answered without us.
-        count(shared, StatusCode::BAD_REQUEST);
+    // Answered without us.
+    match ended {
+        Err(error) if error.is_parse_too_large() => count(shared, StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE),
+        Err(error) if error.is_parse() => count(shared, StatusCode::BAD_REQUEST),
+        _ => {}
     }
 }
 

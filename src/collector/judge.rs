@@ -15,6 +15,9 @@ use super::summary::{Summary, Via};
 use crate::parse::{self, Line, ParseError, Reason};
 use crate::{Kind, Limits};
 
+/// Bytes that are looked at of a line that is not read.
+const BEGINNING: usize = 1024;
+
 /// Larger events than this are not read.
 const EVENT: usize = 256 * 1024;
 
@@ -88,7 +91,16 @@ impl Takes {
 
     /// What the line has to be, or is taken for.
     pub(super) fn kind_of(self, line: &str) -> Kind {
-        let braces = line.len() > 1 && line.starts_with('{') && line.ends_with('}');
+        self.kind_by(line, line.len() > 1 && line.ends_with('}'))
+    }
+
+    /// The same where the end of the line is not known.
+    pub(super) fn kind_of_beginning(self, line: &str) -> Kind {
+        self.kind_by(line, true)
+    }
+
+    fn kind_by(self, line: &str, closed: bool) -> Kind {
+        let braces = closed && line.starts_with('{');
         match self {
             Self::Points => point_kind(line),
             Self::Histograms => Kind::Histogram,
@@ -115,6 +127,16 @@ fn point_kind(line: &str) -> Kind {
 
 pub(super) fn too_long(limit: usize) -> String {
     format!("the line is longer than {limit} bytes")
+}
+
+/// What is looked at of a line that is too long or has no end. A line over the limit is known by so much of it however
+/// its bytes came, so that it counts as the same.
+pub(super) fn beginning(line: &[u8], limit: usize) -> Cow<'_, str> {
+    let beginning = String::from_utf8_lossy(line.get(..BEGINNING.min(limit)).unwrap_or(line));
+    match beginning.trim_start_matches(|c| c <= ' ') {
+        trimmed if trimmed.len() == beginning.len() => beginning,
+        trimmed => trimmed.to_string().into(),
+    }
 }
 
 /// Judges the lines of one chunk, then settles them.
@@ -168,6 +190,11 @@ impl<'a> Judge<'a> {
     }
 
     fn line(&mut self, bytes: &[u8]) -> bool {
+        if bytes.len() > self.limit {
+            let line = beginning(bytes, self.limit);
+            self.counts.reject(self.via, self.takes.kind_of_beginning(&line), &too_long(self.limit), &line);
+            return false;
+        }
         let decoded = String::from_utf8_lossy(bytes);
         // A proxy trims what Java takes for blank: control characters too in TCP lines, Unicode's white space in HTTP.
         let line = match self.via {
@@ -178,9 +205,7 @@ impl<'a> Judge<'a> {
             return false;
         }
         let kind = self.takes.kind_of(line);
-        let problem: Cow<'_, str> = if bytes.len() > self.limit {
-            too_long(self.limit).into()
-        } else if self.via == Via::Tcp && self.shared.token.is_some() {
+        let problem: Cow<'_, str> = if self.via == Via::Tcp && self.shared.token.is_some() {
             "a token is required, and lines over TCP carry none".into()
         } else if line.contains('\u{4}') {
             "the character U+0004 is not allowed".into()

@@ -2,7 +2,6 @@
 
 use std::boxed::Box;
 use std::io::{self, Write};
-use std::string::String;
 use std::sync::Arc;
 
 use flate2::write::MultiGzDecoder;
@@ -69,7 +68,12 @@ impl LineStream {
     pub(super) fn finish(mut self) {
         let sink = match &mut self {
             Self::Plain(sink) => sink,
-            Self::Gzip { decoder, .. } => decoder.get_mut(),
+            Self::Gzip { decoder, .. } => {
+                // Where the stream broke or was cut off the decoder still has what stood before, which it would hand over
+                // when it is dropped: behind the half line here.
+                let _ = decoder.try_finish();
+                decoder.get_mut()
+            }
         };
         if let Some(half) = sink.splitter.finish() {
             sink.lines.reject("the connection ended in the middle of the line", &half);
@@ -130,9 +134,9 @@ impl PortLines {
     }
 
     fn reject(&self, reason: &str, line: &[u8]) {
-        let line = String::from_utf8_lossy(line.get(..1024).unwrap_or(line));
+        let line = super::judge::beginning(line, self.limit);
         let mut counts = Summary::default();
-        counts.reject(Via::Tcp, Takes::on(self.port).kind_of(&line), reason, &line);
+        counts.reject(Via::Tcp, Takes::on(self.port).kind_of_beginning(&line), reason, &line);
         self.shared.ledger.merge(&counts);
     }
 }

@@ -18,6 +18,7 @@
 //! | 404, 405, 415 | another path than `/report`, `/` and `/api/v2/event`; another method than POST; another encoding than gzip |
 //! | 408 | no piece of the body came for 30 s, or not all of it in 120 s |
 //! | 413 | more than 16 MiB uncompressed |
+//! | 431 | more than 16 KiB before the body |
 //! | 503 | the lines could not be written to the file, or too many large requests came at a time |
 //!
 //! What `f` says is taken literally: under `f=wavefront` a histogram is rejected. Without `f`, the kind is told from
@@ -32,6 +33,7 @@ mod event;
 mod http;
 mod judge;
 mod lines;
+mod offline;
 mod out;
 mod room;
 mod server;
@@ -41,5 +43,7 @@ mod summary;
 pub use builder::{Builder, CollectorError, Port};
 pub use event::EventJson;
 pub use judge::{Accepted, Content};
+#[doc(hidden)]
+pub use offline::Offline;
 pub use server::{Collector, Kept};
 pub use summary::{Counts, Rejection, Summary, Via};

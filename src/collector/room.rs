@@ -6,7 +6,7 @@ use std::sync::Arc;
 /// What a decoder of gzip needs: its window, its tables and its output.
 pub(super) const GZIP: usize = 80 * 1024;
 
-/// Bytes that may still be held.
+/// How much is left of it.
 #[derive(Debug)]
 pub(super) struct Room {
     left: AtomicUsize,
@@ -15,6 +15,11 @@ pub(super) struct Room {
 impl Room {
     pub(super) fn new(bytes: usize) -> Arc<Self> {
         Arc::new(Self { left: AtomicUsize::new(bytes) })
+    }
+
+    /// Bytes that may still be held.
+    pub(super) fn left(&self) -> usize {
+        self.left.load(Ordering::Relaxed)
     }
 
     /// A share of nothing yet.

@@ -172,13 +172,13 @@ pub(super) struct Shared {
     pub(super) keep: usize,
     out: Option<Out>,
     on_error: Option<OnError>,
-    kept: Mutex<VecDeque<Kept>>,
+    pub(super) kept: Mutex<VecDeque<Kept>>,
     guests: Guests,
     max_connections: usize,
 }
 
 impl Shared {
-    fn new(builder: Builder, out: Option<Out>) -> Self {
+    pub(super) fn new(builder: Builder, out: Option<Out>) -> Self {
         Self {
             ledger: Ledger::default(),
             room: Room::new(builder.room),
@@ -259,7 +259,7 @@ pub(super) struct Guest {
 }
 
 impl Guest {
-    fn enter(shared: &Arc<Shared>, number: u64) -> Self {
+    pub(super) fn enter(shared: &Arc<Shared>, number: u64) -> Self {
         let asked_to_leave = Arc::new(Notify::new());
         shared.guests.open.fetch_add(1, Ordering::Relaxed);
         lock(&shared.guests.unproven).insert(number, Arc::clone(&asked_to_leave));

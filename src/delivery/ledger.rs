@@ -381,4 +381,35 @@ mod tests {
         ledger.row_mut(Kind::Span).unwrap().accepted = 1;
         assert!(!ledger.is_balanced());
     }
+    #[test]
+    fn a_row_is_the_row_of_its_kind_and_ledgers_add_up_kind_by_kind() {
+        let mut ledger = Ledger::default();
+        for (accepted, kind) in (1..).zip(Kind::ALL) {
+            *ledger.row_mut(kind).unwrap() = Row { accepted, queued: accepted, ..Row::default() };
+        }
+        assert!((1..).zip(Kind::ALL).all(|(accepted, kind)| ledger.row(kind).accepted == accepted));
+        assert!(ledger.rows().all(|(kind, row)| row == ledger.row(kind)));
+        let sum: Ledger = [ledger, ledger, Ledger::default()].into_iter().sum();
+        for (kind, row) in sum.rows() {
+            let once = ledger.row(kind);
+            assert_eq!((row.accepted, row.queued), (2 * once.accepted, 2 * once.queued), "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn a_refused_line_was_accepted_and_what_waits_is_queued_or_in_flight() {
+        fn held<C: Columns>(mut columns: C) {
+            columns.refuse(Column::QueueFull, 3);
+            columns.add(Column::Accepted, 6);
+            columns.add(Column::Queued, 6);
+            columns.shift(Column::Queued, Column::InFlight, 4);
+            columns.shift(Column::InFlight, Column::Written, 1);
+            assert_eq!(columns.waiting(), 5);
+            let row = columns.row();
+            assert_eq!((row.accepted, row.dropped.queue_full), (9, 3));
+            assert!(row.is_balanced());
+        }
+        held(Full::EMPTY);
+        held(Narrow::EMPTY);
+    }
 }

@@ -3,10 +3,11 @@
 use super::compact;
 use super::json::put_string;
 use super::number::put_u64;
-use super::out::{Out, Put};
+use super::out::Put;
 use super::point::source;
-use super::seen::{Seen, among};
+use super::seen::{Seen, among, tags_len};
 use super::text::{Name, Text, is_blank};
+use super::window;
 use super::{Encode, EventForm, Full, Rules, Sink, Slice};
 use crate::{EncodeError, Event, Field, InvalidInput, Kind, Problem, Tags};
 
@@ -15,7 +16,13 @@ impl<T: Tags> Encode for Event<'_, T> {
 
     /// In the form that [`Rules::events`] says. An end of 0 is none, and one before the start is left to the receiver.
     fn encode<S: Sink + ?Sized>(&self, rules: &Rules<'_>, sink: &mut S) -> Result<u32, EncodeError<S::Full>> {
-        Out::lines(sink, line_limit(rules), |out| put_event(self, rules, out))
+        window::lines(
+            sink,
+            line_limit(rules),
+            || expected(self, rules),
+            |out| put_event(self, rules, out),
+            |out| put_event(self, rules, out),
+        )
     }
 
     fn encode_compact(&self, rules: &Rules<'_>, lines: &mut Slice<'_>) -> Result<u32, EncodeError<Full>> {
@@ -28,6 +35,21 @@ fn line_limit(rules: &Rules<'_>) -> usize {
         EventForm::Line => rules.limits.metric_line,
         EventForm::Json => usize::MAX,
     }
+}
+
+/// About how long its line is, but for what is cleaned or escaped.
+fn expected<T: Tags + ?Sized>(event: &Event<'_, T>, rules: &Rules<'_>) -> usize {
+    const ALL: usize =
+        "{\"name\":\"\",\"annotations\":{},\"hosts\":[\"\"],\"startTime\":,\"endTime\":,\"tags\":[]}\n".len();
+    const LINE: usize = "@Event   \"\" host=\"\"\n".len();
+    let (all, pair, tag) = match rules.events {
+        EventForm::Line => (LINE, " =\"\"".len(), " tag=\"\"".len()),
+        EventForm::Json => (ALL, "\"\":\"\",".len(), "\"\",".len()),
+    };
+    let times = 2 * "1552949776000".len();
+    let source = event.source.map_or(0, str::len) + rules.default_source.map_or(0, str::len);
+    let tags = event.tags.iter().fold(0, |len: usize, text| len.wrapping_add(text.len() + tag));
+    all + times + event.name.len() + source + tags_len(&event.annotations, pair) + tags
 }
 
 fn put_event<T: Tags + ?Sized>(
@@ -62,8 +84,7 @@ fn put_line<T: Tags + ?Sized>(
     put_u64(event.start_millis, out);
     out.put(b" ");
     put_u64(end(event), out);
-    out.put(b" \"");
-    name.put(out);
+    name.put_between(b" \"", b"\"", out);
     let mut seen = Seen::new();
     let mut count = 0;
     event.annotations.try_each(&mut |key, value| {
@@ -77,20 +98,16 @@ fn put_line<T: Tags + ?Sized>(
         }
         count += 1;
         let text = Text::new(value, Field::AnnotationValue)?;
-        out.put(b"\" ");
-        name.put(out);
-        out.put(b"=\"");
-        text.put(out);
+        name.put_between(b" ", b"=\"", out);
+        text.put_between(b"", b"\"", out);
         Ok(())
     })?;
-    out.put(b"\" host=\"");
-    source.put(out);
+    source.put_between(b" host=\"", b"\"", out);
     for tag in event.tags {
         let tag = Text::new(tag, Field::EventTag)?;
-        out.put(b"\" tag=\"");
-        tag.put(out);
+        tag.put_between(b" tag=\"", b"\"", out);
     }
-    out.put(b"\"\n");
+    out.put(b"\n");
     Ok(())
 }
 

@@ -2,8 +2,8 @@
 
 use super::compact::SHORTCUTS;
 use super::number::hex_digit;
-use super::out::Put;
-use super::text::{all_words, json_word};
+use super::out::{Put, put_text};
+use super::text::{has_none, odd_in_json};
 use crate::InvalidInput;
 
 /// Writes the inside of a JSON string: whatever is put here is escaped on its way.
@@ -35,15 +35,15 @@ fn escape(byte: u8) -> u8 {
 
 impl<P: Put + ?Sized> Put for Json<'_, P> {
     fn put(&mut self, bytes: &[u8]) {
-        if all_words(bytes, json_word) {
-            return self.0.put(bytes);
+        if has_none(bytes, odd_in_json) {
+            return put_text(b"", bytes, b"", self.0);
         }
         let mut rest = bytes;
         while !rest.is_empty() {
             let plain = rest.iter().position(|&byte| escape(byte) != 0).unwrap_or(rest.len());
             let (run, other) = rest.split_at_checked(plain).unwrap_or((rest, &[]));
             if !run.is_empty() {
-                self.0.put(run);
+                put_text(b"", run, b"", self.0);
             }
             let Some((&byte, next)) = other.split_first() else { return };
             match escape(byte) {
@@ -81,8 +81,8 @@ pub(crate) fn put_string(text: &[u8], out: &mut (impl Put + ?Sized)) {
 /// What stands between the quotes.
 #[inline]
 pub(crate) fn put_inside(text: &[u8], out: &mut (impl Put + ?Sized)) {
-    if SHORTCUTS && all_words(text, json_word) {
-        return out.put(text);
+    if SHORTCUTS && has_none(text, odd_in_json) {
+        return put_text(b"", text, b"", out);
     }
     Json(out).put(text);
 }

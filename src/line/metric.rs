@@ -4,9 +4,11 @@
 use super::DefaultTags;
 use super::compact;
 use super::number::{is_finite, is_zero, put_f64, put_u64};
-use super::out::{Out, Put};
+use super::out::Put;
 use super::point::{put_tags, source};
+use super::seen::tags_len;
 use super::text::{Name, after_delta};
+use super::window;
 use super::{Encode, Full, Rules, Sink, Slice};
 use crate::{DeltaCounter, EncodeError, Field, InvalidInput, Kind, Metric, Problem, Tags};
 
@@ -19,7 +21,13 @@ impl<T: Tags> Encode for Metric<'_, T> {
 
     /// A metric whose name starts with a delta is a delta counter for the receiver, and its value is checked as one.
     fn encode<S: Sink + ?Sized>(&self, rules: &Rules<'_>, sink: &mut S) -> Result<u32, EncodeError<S::Full>> {
-        Out::lines(sink, rules.limits.metric_line, |out| put_metric(self, rules, out))
+        window::lines(
+            sink,
+            rules.limits.metric_line,
+            || expected(self.name, self.source, &self.tags, rules),
+            |out| put_metric(self, rules, out),
+            |out| put_metric(self, rules, out),
+        )
     }
 
     fn encode_compact(&self, rules: &Rules<'_>, lines: &mut Slice<'_>) -> Result<u32, EncodeError<Full>> {
@@ -48,7 +56,13 @@ impl<T: Tags> Encode for DeltaCounter<'_, T> {
     const KIND: Kind = Kind::Delta;
 
     fn encode<S: Sink + ?Sized>(&self, rules: &Rules<'_>, sink: &mut S) -> Result<u32, EncodeError<S::Full>> {
-        Out::lines(sink, rules.limits.metric_line, |out| put_delta(self, rules, out))
+        window::lines(
+            sink,
+            rules.limits.metric_line,
+            || expected(self.name, self.source, &self.tags, rules),
+            |out| put_delta(self, rules, out),
+            |out| put_delta(self, rules, out),
+        )
     }
 
     fn encode_compact(&self, rules: &Rules<'_>, lines: &mut Slice<'_>) -> Result<u32, EncodeError<Full>> {
@@ -65,6 +79,14 @@ impl<T: Tags> Encode for DeltaCounter<'_, T> {
         DeltaCounter { name: self.name, value: self.value, source: self.source, tags: tags.behind(&self.tags) }
             .encode(rules, sink)
     }
+}
+
+/// About how long the line is, but for what is cleaned and very long numbers.
+#[inline]
+fn expected<T: Tags + ?Sized>(name: &str, source: Option<&str>, tags: &T, rules: &Rules<'_>) -> usize {
+    const REST: usize = "\"\" -12345.123456789012 1552949776000123 source=\"\"\n".len();
+    let source = source.map_or(0, str::len) + rules.default_source.map_or(0, str::len);
+    REST + name.len() + source + tags_len(tags, " \"\"=\"\"".len())
 }
 
 #[inline]
@@ -127,9 +149,7 @@ fn put_point<T: Tags + ?Sized>(
 /// `"name" `
 #[inline]
 pub(crate) fn put_name(name: &Name<'_>, out: &mut (impl Put + ?Sized)) {
-    out.put(b"\"");
-    name.put(out);
-    out.put(b"\" ");
+    name.put_between(b"\"", b"\" ", out);
 }
 
 /// `value` or `value timestamp`
@@ -151,8 +171,7 @@ pub(crate) fn put_rest<T: Tags + ?Sized>(
     out: &mut (impl Put + ?Sized),
 ) -> Result<(), InvalidInput> {
     let source = source(own_source, rules)?;
-    out.put(b" source=\"");
-    source.put(out);
+    source.put_between(b" source=\"", b"\"", out);
     put_tags(tags, &rules.limits, out)
 }
 

@@ -21,6 +21,7 @@ mod span_logs;
 pub(crate) mod text;
 #[cfg(feature = "std")]
 mod to_line_data;
+pub(crate) mod window;
 
 #[cfg(feature = "std")]
 pub use default_tags::{Behind, DefaultTags};

@@ -43,7 +43,7 @@ pub(crate) fn put_f64(value: f64, out: &mut (impl Put + ?Sized)) {
         }
         put_decimal(scaled, out);
     } else {
-        with_f64(value, |text| out.put(text));
+        with_f64(value, |text| out.put_digits(text));
     }
 }
 
@@ -99,12 +99,19 @@ fn take_digit(value: &mut u64) -> u8 {
     (last % 10) as u8
 }
 
-/// Writes the id as lower-case hexadecimal with hyphens.
+/// Writes `before`, and the id as lower-case hexadecimal with hyphens.
 #[inline]
-pub(crate) fn put_id(id: &Uuid, out: &mut (impl Put + ?Sized)) {
-    if SHORTCUTS {
-        return out.put_digits(&hyphenated(id));
-    }
+pub(crate) fn put_id(before: &[u8], id: &Uuid, out: &mut (impl Put + ?Sized)) {
+    #[cfg(not(any(target_os = "none", target_arch = "wasm32", no_shortcuts)))]
+    return out.put_id(before, id);
+    #[cfg(any(target_os = "none", target_arch = "wasm32", no_shortcuts))]
+    put_id_by_bytes(before, id, out);
+}
+
+#[cfg(any(target_os = "none", target_arch = "wasm32", no_shortcuts))]
+#[inline]
+fn put_id_by_bytes(before: &[u8], id: &Uuid, out: &mut (impl Put + ?Sized)) {
+    out.put(before);
     for (index, byte) in id.as_bytes().iter().enumerate() {
         if matches!(index, 4 | 6 | 8 | 10) {
             out.put_digits(b"-");
@@ -116,11 +123,6 @@ pub(crate) fn put_id(id: &Uuid, out: &mut (impl Put + ?Sized)) {
 /// The digit of a nibble.
 pub(crate) const fn hex_digit(nibble: u8) -> u8 {
     if nibble < 10 { b'0' + nibble } else { b'a' + nibble - 10 }
-}
-
-#[inline]
-fn hyphenated(id: &Uuid) -> [u8; 36] {
-    if PAIRED == 0 { by_words(id) } else { by_pairs(id.as_bytes()) }
 }
 
 /// How many bytes have their digits in a table.
@@ -137,47 +139,26 @@ static PAIRS: [[u8; 2]; PAIRED] = {
     pairs
 };
 
-/// Where the digits of each byte stand.
+/// Where the digits of each byte of an id stand.
 const PLACES: [usize; 16] = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
 
-#[inline]
-fn by_pairs(bytes: &[u8; 16]) -> [u8; 36] {
-    let mut text = [b'-'; 36];
-    for (place, byte) in PLACES.iter().zip(bytes) {
+/// The id as lower-case hexadecimal with hyphens, by that table.
+#[cfg_attr(any(target_os = "none", target_arch = "wasm32", no_shortcuts), allow(dead_code))]
+#[inline(always)]
+pub(crate) fn hyphenated(id: &Uuid, text: &mut [u8; 36]) {
+    for hyphen in [8, 13, 18, 23] {
+        text[hyphen] = b'-';
+    }
+    for (place, byte) in PLACES.iter().zip(id.as_bytes()) {
         let to = text.get_mut(*place..).and_then(<[u8]>::first_chunk_mut);
         if let (Some(to), Some(pair)) = (to, PAIRS.get(usize::from(*byte))) {
             *to = *pair;
         }
     }
-    text
-}
-
-#[inline]
-fn by_words(id: &Uuid) -> [u8; 36] {
-    let (id, dash) = (id.as_u128(), b'-');
-    let [a0, a1, a2, a3, a4, a5, a6, a7] = hexadecimal((id >> 96) as u32);
-    let [b0, b1, b2, b3, c0, c1, c2, c3] = hexadecimal((id >> 64) as u32);
-    let [d0, d1, d2, d3, e0, e1, e2, e3] = hexadecimal((id >> 32) as u32);
-    let [e4, e5, e6, e7, e8, e9, ea, eb] = hexadecimal(id as u32);
-    [
-        a0, a1, a2, a3, a4, a5, a6, a7, dash, b0, b1, b2, b3, dash, c0, c1, c2, c3, dash, //
-        d0, d1, d2, d3, dash, e0, e1, e2, e3, e4, e5, e6, e7, e8, e9, ea, eb,
-    ]
-}
-
-/// Eight digits at once: a nibble spread to each byte, then made a character.
-const fn hexadecimal(bits: u32) -> [u8; 8] {
-    let mut spread = bits as u64;
-    spread = (spread | spread << 16) & 0x0000_FFFF_0000_FFFF;
-    spread = (spread | spread << 8) & 0x00FF_00FF_00FF_00FF;
-    spread = (spread | spread << 4) & 0x0F0F_0F0F_0F0F_0F0F;
-    let letters = (spread + 0x0606_0606_0606_0606) >> 4 & 0x0101_0101_0101_0101;
-    (spread + 0x3030_3030_3030_3030 + letters * 0x27).to_be_bytes()
 }
 
 #[cfg(test)]
 mod tests {
-    use std::string::ToString;
     use std::vec::Vec;
 
     use super::*;
@@ -227,7 +208,9 @@ mod tests {
         let mut bits: u128 = 0x0123_4567_89AB_CDEF_FEDC_BA98_7654_3210;
         for _ in 0..1000 {
             let id = Uuid::from_u128(bits);
-            assert_eq!(hyphenated(&id).as_slice(), id.to_string().as_bytes());
+            let mut out = Vec::new();
+            put_id(b"id ", &id, &mut out);
+            assert_eq!(out, std::format!("id {id}").into_bytes());
             bits = bits.wrapping_mul(0x2360_ED05_1FC6_5DA4_4385_DF64_9FCC_F645).wrapping_add(1);
         }
     }

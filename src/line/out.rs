@@ -1,7 +1,15 @@
 //! One datum on its way into a sink: all its lines or none.
 
 use super::Sink;
+use super::seen::Seen;
+#[cfg(not(any(target_os = "none", target_arch = "wasm32", no_shortcuts)))]
+use super::{
+    number::hyphenated,
+    text::{are_plain, fingerprint, has_none, odd_in_json},
+};
 use crate::{EncodeError, Field, InvalidInput, Problem};
+#[cfg(not(any(target_os = "none", target_arch = "wasm32", no_shortcuts)))]
+use uuid::Uuid;
 
 /// Takes the bytes of a line. It cannot fail: [`Out`] notes what went wrong and says so at the end, so the encoders are
 /// free of error paths for it.
@@ -14,11 +22,99 @@ pub(crate) trait Put {
         self.put(digits);
     }
 
+    /// [`put`](Self::put) for text of any length, between what is known when the program is compiled.
+    #[cfg(not(any(target_os = "none", target_arch = "wasm32", no_shortcuts)))]
+    #[inline]
+    fn put_text(&mut self, before: &[u8], text: &[u8], after: &[u8]) {
+        [before, text, after].into_iter().filter(|piece| !piece.is_empty()).for_each(|piece| self.put(piece));
+    }
+
+    /// Writes `before` and the id.
+    #[cfg(not(any(target_os = "none", target_arch = "wasm32", no_shortcuts)))]
+    #[inline]
+    fn put_id(&mut self, before: &[u8], id: &Uuid) {
+        self.put(before);
+        let mut text = [0; 36];
+        hyphenated(id, &mut text);
+        self.put_digits(&text);
+    }
+
+    /// Writes ` "key"="value"` if nothing of it is cleaned, trimmed or escaped, and the key was not `seen`.
+    #[cfg(not(any(target_os = "none", target_arch = "wasm32", no_shortcuts)))]
+    #[inline]
+    fn put_tag(&mut self, seen: &mut Seen, key: &[u8], value: &[u8]) -> Pair {
+        if !are_plain(key, value) {
+            return Pair::Odd;
+        }
+        if seen.may_have(fingerprint(key)) {
+            return Pair::Repeated;
+        }
+        [b" \"", key, b"\"=\"", value, b"\""].into_iter().for_each(|piece| self.put(piece));
+        Pair::Written
+    }
+
+    /// Writes `"key":"value"` if nothing of it is escaped, and the key was not `seen`.
+    #[cfg(not(any(target_os = "none", target_arch = "wasm32", no_shortcuts)))]
+    #[inline]
+    fn put_field(&mut self, seen: &mut Seen, key: &[u8], value: &[u8]) -> Pair {
+        if !(has_none(key, odd_in_json) && has_none(value, odd_in_json)) {
+            return Pair::Odd;
+        }
+        if seen.may_have(fingerprint(key)) {
+            return Pair::Repeated;
+        }
+        [b"\"", key, b"\":\"", value, b"\""].into_iter().for_each(|piece| self.put(piece));
+        Pair::Written
+    }
+
     /// Checks the line that ends here (its LF is written) against the limit.
     fn end_line(&mut self) -> Result<(), InvalidInput>;
 
     /// Counts `len` bytes without writing them, if they would not be written anyway; else says no.
     fn skipped(&mut self, len: usize) -> bool;
+}
+
+/// What became of a pair.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pair {
+    Written,
+    /// Not written: a key with its fingerprint was there.
+    Repeated,
+    /// Not written, and not known to be ordinary.
+    Odd,
+}
+
+/// [`Put::put_text`].
+#[inline(always)]
+pub(crate) fn put_text(before: &[u8], text: &[u8], after: &[u8], out: &mut (impl Put + ?Sized)) {
+    #[cfg(not(any(target_os = "none", target_arch = "wasm32", no_shortcuts)))]
+    out.put_text(before, text, after);
+    #[cfg(any(target_os = "none", target_arch = "wasm32", no_shortcuts))]
+    [before, text, after].into_iter().filter(|piece| !piece.is_empty()).for_each(|piece| out.put(piece));
+}
+
+/// [`Put::put_tag`], where there are shortcuts.
+#[inline(always)]
+pub(crate) fn put_tag(seen: &mut Seen, key: &str, value: &str, out: &mut (impl Put + ?Sized)) -> Pair {
+    #[cfg(not(any(target_os = "none", target_arch = "wasm32", no_shortcuts)))]
+    return out.put_tag(seen, key.as_bytes(), value.as_bytes());
+    #[cfg(any(target_os = "none", target_arch = "wasm32", no_shortcuts))]
+    {
+        let _ = (seen, key, value, out);
+        Pair::Odd
+    }
+}
+
+/// [`Put::put_field`], where there are shortcuts.
+#[inline(always)]
+pub(crate) fn put_field(seen: &mut Seen, key: &str, value: &str, out: &mut (impl Put + ?Sized)) -> Pair {
+    #[cfg(not(any(target_os = "none", target_arch = "wasm32", no_shortcuts)))]
+    return out.put_field(seen, key.as_bytes(), value.as_bytes());
+    #[cfg(any(target_os = "none", target_arch = "wasm32", no_shortcuts))]
+    {
+        let _ = (seen, key, value, out);
+        Pair::Odd
+    }
 }
 
 /// Writes lines to a sink until one is over the limit or the sink is full; from there on it only counts, so that the

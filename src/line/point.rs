@@ -1,9 +1,9 @@
 //! What the lines of metrics, delta counters and histograms have in common: the source and the point tags.
 
 use super::compact::SHORTCUTS;
-use super::out::Put;
+use super::out::{Pair, Put, put_tag};
 use super::seen::{Seen, among};
-use super::text::{Name, Text, are_plain, fingerprint};
+use super::text::{Name, Text, fingerprint};
 use super::{Limits, Rules};
 use crate::{Field, InvalidInput, Problem, Tags};
 
@@ -28,22 +28,27 @@ pub(crate) fn source<'a>(own: Option<&'a str>, rules: &Rules<'a>) -> Result<Text
     Ok(source)
 }
 
-/// The point tags and the end of the line, from the quote that ends the source on: `" "k"="v" "k"="v"` and LF.
+/// The point tags and the end of the line: ` "k"="v" "k"="v"` and LF.
 #[inline]
 pub(crate) fn put_tags<T: Tags + ?Sized>(
     tags: &T,
     limits: &Limits,
     out: &mut (impl Put + ?Sized),
 ) -> Result<(), InvalidInput> {
-    let mut seen = Seen::new();
+    let mut seen = OWN_KEYS;
     let mut count = 0;
     tags.try_each(&mut |key, value| {
         count += 1;
         if count > limits.tags {
             return Ok(());
         }
-        let fingerprint = put_tag(key, value, limits, out)?;
-        if seen.may_have(fingerprint) && is_among(tags, count - 1, key) {
+        let short = key.len() <= limits.tag_key && key.len() + value.len() <= limits.tag && !key.is_empty();
+        let pair = if SHORTCUTS && short { put_tag(&mut seen, key, value, out) } else { Pair::Odd };
+        if pair == Pair::Written {
+            return Ok(());
+        }
+        let fingerprint = put_odd_tag(key, value, limits, out)?;
+        if (seen.may_have(fingerprint) || pair == Pair::Repeated) && is_among(tags, count - 1, key) {
             return Err(InvalidInput::new(Field::TagKey, Problem::RepeatedKey));
         }
         Ok(())
@@ -51,26 +56,11 @@ pub(crate) fn put_tags<T: Tags + ?Sized>(
     if count > limits.tags {
         return Err(InvalidInput::new(Field::Tags, Problem::TooMany { limit: limits.tags, count }));
     }
-    out.put(b"\"\n");
+    out.put(b"\n");
     Ok(())
 }
 
-/// Checks a point tag and writes it, from the quote that ends what is before it up to its own last quote. Returns the
-/// fingerprint of its key.
-#[cfg_attr(not(any(target_os = "none", target_family = "wasm")), inline(always))]
-fn put_tag(key: &str, value: &str, limits: &Limits, out: &mut (impl Put + ?Sized)) -> Result<u32, InvalidInput> {
-    let short = SHORTCUTS && key.len() <= limits.tag_key && key.len() + value.len() <= limits.tag;
-    if !(short && are_plain(key, value) && !is_own(key)) {
-        return put_odd_tag(key, value, limits, out);
-    }
-    out.put(b"\" \"");
-    out.put(key.as_bytes());
-    out.put(b"\"=\"");
-    out.put(value.as_bytes());
-    Ok(fingerprint(key.as_bytes()))
-}
-
-/// [`put_tag`] for any tag.
+/// Checks any point tag and writes it. Returns the fingerprint of its key.
 #[cold]
 fn put_odd_tag(key: &str, value: &str, limits: &Limits, out: &mut (impl Put + ?Sized)) -> Result<u32, InvalidInput> {
     let name = Name::key(key, Field::TagKey)?;
@@ -84,17 +74,16 @@ fn put_odd_tag(key: &str, value: &str, limits: &Limits, out: &mut (impl Put + ?S
     if len > limit {
         return Err(InvalidInput::new(Field::Tag, Problem::TooLong { limit, len }));
     }
-    out.put(b"\" \"");
+    out.put(b" \"");
     name.put(out);
     out.put(b"\"=\"");
     text.put(out);
+    out.put(b"\"");
     Ok(if key == as_read(key) { name.fingerprint() } else { fingerprint(as_read(key).as_bytes()) })
 }
 
-/// A key of the reader's own: it takes the first two for the source, and the third goes by another name.
-fn is_own(key: &str) -> bool {
-    matches!(key, "source" | "host" | "tag")
-}
+/// The reader takes the first two for the source, and the third goes by another name.
+const OWN_KEYS: Seen = Seen::with(&["source", "host", "tag"]);
 
 /// The key as the reader keeps it, but for the clean-up.
 fn as_read(key: &str) -> &str {

@@ -1,19 +1,33 @@
 //! Finding repeated keys in near-linear time and without memory of their own.
 
+use core::convert::Infallible;
+
 use super::compact::SHORTCUTS;
+use super::text::fingerprint;
 use crate::Tags;
 
 /// The keys of a line, as far as two of 512 bits for each can tell them apart: so only a repeated key, or a rare
 /// accident, costs a comparison with those before it. Without shortcuts nothing is noted, and each is compared: devices
 /// have few tags.
 #[derive(Debug)]
-pub(crate) struct Seen([u32; WORDS]);
+pub(crate) struct Seen([u64; WORDS]);
 
-const WORDS: usize = if SHORTCUTS { 16 } else { 0 };
+const WORDS: usize = if SHORTCUTS { 8 } else { 0 };
 
 impl Seen {
     pub(crate) const fn new() -> Self {
         Self([0; WORDS])
+    }
+
+    /// These are there from the beginning: so what has a meaning of its own need not be looked for among others.
+    pub(crate) const fn with(mut keys: &[&str]) -> Self {
+        let mut seen = Self::new();
+        while let ([key, others @ ..], true) = (keys, SHORTCUTS) {
+            let (place, bits) = bits(fingerprint(key.as_bytes()));
+            seen.0[place] |= bits;
+            keys = others;
+        }
+        seen
     }
 
     /// Notes the key with this fingerprint, and says whether it may have been there before.
@@ -22,19 +36,17 @@ impl Seen {
         if !SHORTCUTS {
             return true;
         }
-        let had = self.mark(fingerprint >> 23);
-        self.mark(fingerprint >> 14) && had
-    }
-
-    /// Sets one bit, and says whether it was set.
-    #[inline]
-    fn mark(&mut self, place: u32) -> bool {
-        let bit = 1 << (place & 31);
-        let Some(word) = self.0.get_mut((place >> 5 & 15) as usize) else { return true };
-        let had = *word & bit != 0;
-        *word |= bit;
+        let (place, bits) = bits(fingerprint);
+        let Some(word) = self.0.get_mut(place) else { return true };
+        let had = *word & bits == bits;
+        *word |= bits;
         had
     }
+}
+
+/// Both bits are in one word.
+const fn bits(fingerprint: u32) -> (usize, u64) {
+    ((fingerprint >> 29) as usize, 1 << (fingerprint >> 23 & 63) | 1 << (fingerprint >> 17 & 63))
 }
 
 /// Whether one of the first `count` pairs of `tags` is the `same`.
@@ -50,6 +62,17 @@ pub(crate) fn among<T: Tags + ?Sized>(tags: &T, count: usize, same: &dyn Fn(&str
         if same(key, value) { Err(true) } else { Ok(()) }
     });
     walk == Err(true)
+}
+
+/// The bytes of the keys and values of `tags`, and `around` each pair so many more.
+#[inline]
+pub(crate) fn tags_len<T: Tags + ?Sized>(tags: &T, around: usize) -> usize {
+    let mut len: usize = 0;
+    let Ok(()) = tags.try_each::<Infallible>(&mut |key, value| {
+        len = len.wrapping_add(key.len() + value.len() + around);
+        Ok(())
+    });
+    len
 }
 
 #[cfg(test)]

@@ -36,6 +36,21 @@ pub trait Sink {
         Ok(())
     }
 
+    /// Appends `len` bytes, whatever they are, for the caller to write over; or says no, and then nothing is appended.
+    ///
+    /// A sink whose bytes lie in memory may have it, together with [`take_back`](Self::take_back): an encoder then checks
+    /// once for a line what it else checks for each piece. One that says yes has to give back what it gave.
+    fn put_blank(&mut self, len: usize) -> Option<&mut [u8]> {
+        let _ = len;
+        None
+    }
+
+    /// Forgets the last `len` bytes that were put. Encoders call it with no more than they have just put, and only if
+    /// [`put_blank`](Self::put_blank) does not say no.
+    fn take_back(&mut self, len: usize) {
+        let _ = len;
+    }
+
     /// The present end.
     fn mark(&self) -> Self::Mark;
 
@@ -142,6 +157,18 @@ impl Sink for Slice<'_> {
         if len <= room { Ok(()) } else { Err(Full { needed: len, room }) }
     }
 
+    #[inline]
+    fn put_blank(&mut self, len: usize) -> Option<&mut [u8]> {
+        let blank = self.buffer.get_mut(self.len..)?.get_mut(..len)?;
+        self.len += len;
+        Some(blank)
+    }
+
+    #[inline]
+    fn take_back(&mut self, len: usize) {
+        self.len = self.len.saturating_sub(len);
+    }
+
     fn mark(&self) -> usize {
         self.len
     }
@@ -213,6 +240,22 @@ impl Sink for alloc::vec::Vec<u8> {
         Ok(())
     }
 
+    /// Only where it takes no more memory.
+    #[inline]
+    fn put_blank(&mut self, len: usize) -> Option<&mut [u8]> {
+        let before = self.len();
+        if len > self.capacity() - before {
+            return None;
+        }
+        self.resize(before + len, 0);
+        self.get_mut(before..)
+    }
+
+    #[inline]
+    fn take_back(&mut self, len: usize) {
+        self.truncate(self.len().saturating_sub(len));
+    }
+
     fn mark(&self) -> usize {
         self.len()
     }
@@ -276,6 +319,16 @@ impl<S: Sink + ?Sized> Sink for &mut S {
 
     fn reserve(&mut self, len: usize) -> Result<(), Self::Full> {
         (**self).reserve(len)
+    }
+
+    #[inline]
+    fn put_blank(&mut self, len: usize) -> Option<&mut [u8]> {
+        (**self).put_blank(len)
+    }
+
+    #[inline]
+    fn take_back(&mut self, len: usize) {
+        (**self).take_back(len);
     }
 
     fn mark(&self) -> Self::Mark {

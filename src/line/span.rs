@@ -3,11 +3,12 @@
 use super::compact::{self, SHORTCUTS};
 use super::json::Json;
 use super::number::{put_id, put_u64};
-use super::out::{Out, Put};
+use super::out::{Out, Pair, Put, put_tag};
 use super::point::source;
-use super::seen::{Seen, among};
+use super::seen::{Seen, among, tags_len};
 use super::span_logs::put_span_logs;
-use super::text::{Name, Text, are_plain, fingerprint};
+use super::text::{Name, Text};
+use super::window;
 #[cfg(feature = "std")]
 use super::{Behind, DefaultTags};
 use super::{Encode, Full, Limits, Rules, Sink, Slice};
@@ -25,10 +26,13 @@ impl<T: Tags> Encode for Span<'_, T> {
     const KIND: Kind = Kind::Span;
 
     fn encode<S: Sink + ?Sized>(&self, rules: &Rules<'_>, sink: &mut S) -> Result<u32, EncodeError<S::Full>> {
-        Out::lines(sink, rules.limits.trace_line, |out| {
-            put_span(self, rules, out)?;
-            end_line(b"\n", out)
-        })
+        window::lines(
+            sink,
+            rules.limits.trace_line,
+            || expected(self, rules),
+            |out| put_line(self, rules, out),
+            |out| put_line(self, rules, out),
+        )
     }
 
     fn encode_compact(&self, rules: &Rules<'_>, lines: &mut Slice<'_>) -> Result<u32, EncodeError<Full>> {
@@ -93,6 +97,25 @@ const fn with_tags<'a, T: Tags>(span: &'a Span<'a, T>, tags: &'a DefaultTags) ->
     Span { name, start_millis, duration_millis, source, trace_id, span_id, parents, follows_from, logs, tags }
 }
 
+/// About how long its line is, but for what is cleaned.
+fn expected<T: Tags + ?Sized>(span: &Span<'_, T>, rules: &Rules<'_>) -> usize {
+    const IDS: usize = "\" traceId= spanId=".len() + 2 * 36;
+    const EACH: usize = " followsFrom=".len() + 36;
+    let ids = IDS + EACH * (span.parents.len() + span.follows_from.len());
+    let ends = "\"\" source=\"\" \"_spanLogs\"=\"true\" 1552949776000 1552949776000\n".len();
+    let source = span.source.map_or(0, str::len) + rules.default_source.map_or(0, str::len);
+    ends + span.name.len() + source + ids + tags_len(&span.tags, " \"\"=\"\"".len())
+}
+
+fn put_line<T: Tags + ?Sized>(
+    span: &Span<'_, T>,
+    rules: &Rules<'_>,
+    out: &mut (impl Put + ?Sized),
+) -> Result<u32, InvalidInput> {
+    put_span(span, rules, out)?;
+    end_line(b"\n", out)
+}
+
 fn end_line(end: &[u8], out: &mut (impl Put + ?Sized)) -> Result<u32, InvalidInput> {
     out.put(end);
     out.end_line()?;
@@ -109,22 +132,12 @@ fn put_span<T: Tags + ?Sized>(
     let name = Text::new(span.name, Field::SpanName)?;
     name.check(limits.span_name, Field::SpanName)?;
     let source = source(span.source, rules)?;
-    out.put(b"\"");
-    name.put(out);
-    out.put(b"\" source=\"");
-    source.put(out);
-    out.put(b"\" traceId=");
-    put_id(&span.trace_id, out);
-    out.put(b" spanId=");
-    put_id(&span.span_id, out);
-    for parent in span.parents {
-        out.put(b" parent=");
-        put_id(parent, out);
-    }
-    for follows in span.follows_from {
-        out.put(b" followsFrom=");
-        put_id(follows, out);
-    }
+    name.put_between(b"\"", b"\" source=\"", out);
+    source.put_between(b"", b"\" traceId=", out);
+    put_id(b"", &span.trace_id, out);
+    put_id(b" spanId=", &span.span_id, out);
+    span.parents.iter().for_each(|parent| put_id(b" parent=", parent, out));
+    span.follows_from.iter().for_each(|follows| put_id(b" followsFrom=", follows, out));
     let marked = !span.logs.is_empty();
     // To the reader these are tags like others.
     let limit = limits.span_tag_key;
@@ -152,24 +165,18 @@ fn put_tags<T: Tags + ?Sized>(
     out: &mut (impl Put + ?Sized),
 ) -> Result<(), InvalidInput> {
     let limits = &rules.limits;
-    let mut seen = Seen::new();
+    let mut seen = OWN_KEYS;
     let (mut given, mut count) = (0, fixed);
     tags.try_each(&mut |key, value| {
         given += 1;
-        if !(SHORTCUTS && is_ordinary(key, value, limits)) {
-            return put_odd_tag(tags, given, (key, value), marked, limits, &mut seen, &mut count, out);
-        }
-        if !(seen.may_have(fingerprint(key.as_bytes())) && is_among(tags, given - 1, key, value)) {
+        let ordinary = SHORTCUTS && count < limits.span_tags && is_ordinary(key, limits);
+        let pair = if ordinary { put_tag(&mut seen, key, value, out) } else { Pair::Odd };
+        if pair == Pair::Written {
             count += 1;
-            if count <= limits.span_tags {
-                out.put(b" \"");
-                out.put(key.as_bytes());
-                out.put(b"\"=\"");
-                out.put(value.as_bytes());
-                out.put(b"\"");
-            }
+            return Ok(());
         }
-        Ok(())
+        let known = pair == Pair::Repeated;
+        put_odd_tag(tags, given, (key, value), known, marked, limits, &mut seen, &mut count, out)
     })?;
     if count > limits.span_tags {
         return Err(InvalidInput::new(Field::SpanTags, Problem::TooMany { limit: limits.span_tags, count }));
@@ -180,28 +187,28 @@ fn put_tags<T: Tags + ?Sized>(
     Ok(())
 }
 
-/// Whether the tag is written as it is, and nothing else is to be said of it but whether it is there already.
+/// Whether nothing else is to be said of the key but whether it is written as it is, and whether it is there already.
 #[inline]
-fn is_ordinary(key: &str, value: &str, limits: &Limits) -> bool {
+fn is_ordinary(key: &str, limits: &Limits) -> bool {
     // One that starts with a digit may be all digits.
-    key.len() <= limits.span_tag_key
-        && key.as_bytes().first().is_some_and(|first| *first >= b'A')
-        && are_plain(key, value)
-        && !is_reserved(key)
-        && key != MARK
+    key.len() <= limits.span_tag_key && key.as_bytes().first().is_some_and(|first| *first >= b'A')
 }
+
+/// What is not to be written as any tag is.
+const OWN_KEYS: Seen = Seen::with(&["source", "host", "traceId", "spanId", PARENT, FOLLOWS_FROM, MARK]);
 
 fn is_reserved(key: &str) -> bool {
     matches!(key, "source" | "host" | "traceId" | "spanId" | "parent" | "followsFrom")
 }
 
-/// Checks any tag, the `given`th, and writes it if it is not there already.
+/// Checks any tag, the `given`th, and writes it if it is not there already; `known` if its fingerprint was.
 #[cold]
 #[allow(clippy::too_many_arguments, reason = "the variables of the loop it is the long way of")]
 fn put_odd_tag<T: Tags + ?Sized>(
     tags: &T,
     given: usize,
     (key, value): (&str, &str),
+    known: bool,
     marked: bool,
     limits: &Limits,
     seen: &mut Seen,
@@ -217,7 +224,7 @@ fn put_odd_tag<T: Tags + ?Sized>(
     }
     name.check(limits.span_tag_key, Field::SpanTagKey)?;
     let text = Text::new(value, Field::SpanTagValue)?;
-    if seen.may_have(name.fingerprint()) && is_among(tags, given - 1, key, value) {
+    if (seen.may_have(name.fingerprint()) || known) && is_among(tags, given - 1, key, value) {
         return Ok(());
     }
     *count += 1;

@@ -3,11 +3,12 @@
 use uuid::Uuid;
 
 use super::compact::{self, SHORTCUTS};
-use super::json::{Json, put_inside, put_string};
+use super::json::{Json, put_string};
 use super::number::{put_id, put_u64};
-use super::out::{Out, Put};
-use super::seen::Seen;
+use super::out::{Pair, Put, put_field};
+use super::seen::{Seen, tags_len};
 use super::text::{Name, fingerprint};
+use super::window;
 use super::{Encode, Full, Rules, Sink, Slice};
 use crate::{EncodeError, Field, InvalidInput, Kind, Problem, SpanLog, SpanLogs, parse};
 
@@ -15,12 +16,31 @@ impl Encode for SpanLogs<'_> {
     const KIND: Kind = Kind::SpanLogs;
 
     fn encode<S: Sink + ?Sized>(&self, rules: &Rules<'_>, sink: &mut S) -> Result<u32, EncodeError<S::Full>> {
-        Out::lines(sink, rules.limits.trace_line, |out| put_line(self, rules, out))
+        window::lines(
+            sink,
+            rules.limits.trace_line,
+            || expected(self),
+            |out| put_line(self, rules, out),
+            |out| put_line(self, rules, out),
+        )
     }
 
     fn encode_compact(&self, rules: &Rules<'_>, lines: &mut Slice<'_>) -> Result<u32, EncodeError<Full>> {
         compact::span_logs(self, rules, lines)
     }
+}
+
+/// About how long the line is, but for escapes.
+fn expected(logs: &SpanLogs<'_>) -> usize {
+    let span = logs.span.map_or(0, |span| ",\"span\":\"\"".len() + span.len() + span.len() / 4);
+    logs_len(logs.logs) + logs.secondary_id.map_or(0, str::len) + span
+}
+
+/// About how long the object is, but for escapes and the span.
+pub(crate) fn logs_len(logs: &[SpanLog<'_>]) -> usize {
+    const IDS: usize = "{\"traceId\":\"\",\"spanId\":\"\",\"_spanSecondaryId\":\"\",\"logs\":[]}\n".len() + 2 * 36;
+    const LOG: usize = ",{\"timestamp\":1552949776000123,\"fields\":{}}".len();
+    logs.iter().fold(IDS, |len, log| len.wrapping_add(LOG + tags_len(&log.fields, "\"\":\"\",".len())))
 }
 
 fn put_line(logs: &SpanLogs<'_>, rules: &Rules<'_>, out: &mut (impl Put + ?Sized)) -> Result<u32, InvalidInput> {
@@ -55,10 +75,8 @@ pub(crate) fn put_span_logs(
     if logs.is_empty() {
         return Err(InvalidInput::new(Field::SpanLogs, Problem::Missing));
     }
-    out.put(b"{\"traceId\":\"");
-    put_id(trace_id, out);
-    out.put(b"\",\"spanId\":\"");
-    put_id(span_id, out);
+    put_id(b"{\"traceId\":\"", trace_id, out);
+    put_id(b"\",\"spanId\":\"", span_id, out);
     let mut before: &[u8] = b"\",\"logs\":[{\"timestamp\":";
     if let Some(secondary_id) = secondary_id {
         out.put(b"\",\"_spanSecondaryId\":");
@@ -81,24 +99,44 @@ fn put_log(log: &SpanLog<'_>, out: &mut (impl Put + ?Sized)) -> Result<(), Inval
         return Err(InvalidInput::new(Field::Timestamp, Problem::TooLarge));
     }
     put_u64(log.timestamp, out);
-    let mut before: &[u8] = b",\"fields\":{\"";
+    out.put(b",\"fields\":{");
     let mut seen = Seen::new();
     for (index, &(key, value)) in log.fields.iter().enumerate() {
-        // The key goes out as it is. The fingerprint only finds those that may be repeated.
-        let fingerprint = match key.as_bytes().first() {
-            Some(b'!'..0x80) if SHORTCUTS => fingerprint(key.as_bytes()),
-            _ => Name::parts(key, Field::SpanLogKey)?.fingerprint(),
-        };
-        if seen.may_have(fingerprint) && log.fields.iter().take(index).any(|(other, _)| *other == key) {
-            return Err(InvalidInput::new(Field::SpanLogKey, Problem::RepeatedKey));
+        if index > 0 {
+            out.put(b",");
         }
-        out.put(before);
-        put_inside(key.as_bytes(), out);
-        out.put(b"\":\"");
-        put_inside(value.as_bytes(), out);
-        before = b"\",\"";
+        // One that starts so is not blank. The fingerprint only finds those that may be repeated.
+        let ordinary = SHORTCUTS && matches!(key.as_bytes().first(), Some(b'!'..0x80));
+        let pair = if ordinary { put_field(&mut seen, key, value, out) } else { Pair::Odd };
+        if pair == Pair::Written {
+            continue;
+        }
+        let known = pair == Pair::Repeated;
+        put_odd_field(log.fields, index, (key, value), known, &mut seen, out)?;
     }
-    out.put(if log.fields.is_empty() { b",\"fields\":{}}" } else { b"\"}}" });
+    out.put(b"}}");
+    Ok(())
+}
+
+/// Checks any field, with this index, and writes it; `known` if its fingerprint was there before.
+#[cold]
+fn put_odd_field(
+    fields: &[(&str, &str)],
+    index: usize,
+    (key, value): (&str, &str),
+    known: bool,
+    seen: &mut Seen,
+    out: &mut (impl Put + ?Sized),
+) -> Result<(), InvalidInput> {
+    Name::parts(key, Field::SpanLogKey)?;
+    if (known || seen.may_have(fingerprint(key.as_bytes())))
+        && fields.iter().take(index).any(|(other, _)| *other == key)
+    {
+        return Err(InvalidInput::new(Field::SpanLogKey, Problem::RepeatedKey));
+    }
+    put_string(key.as_bytes(), out);
+    out.put(b":");
+    put_string(value.as_bytes(), out);
     Ok(())
 }
 

@@ -7,83 +7,83 @@
 use core::iter::from_fn;
 
 use super::compact::SHORTCUTS;
-use super::out::Put;
+use super::out::{Put, put_text};
 use crate::{Field, InvalidInput, Problem};
 
-const WORD: usize = size_of::<usize>();
+pub(crate) const WORD: usize = size_of::<usize>();
 const LOW: usize = usize::MAX / 0xFF;
 const HIGH: usize = LOW << 7;
+const LETTERS: usize = LOW * b'a' as usize;
 
 /// The high bit of each byte that lies in `from..=to`; right where all bytes are ASCII.
 const fn within(word: usize, from: u8, to: u8) -> usize {
-    (word + LOW * (0x80 - from as usize)) & !(word + LOW * (0x7F - to as usize))
+    word.wrapping_add(LOW * (0x80 - from as usize)) & !word.wrapping_add(LOW * (0x7F - to as usize))
 }
 
-/// Whether all bytes are legal anywhere in a name: `,` `-` `.` `/` `0-9` `A-Z` `a-z` `_`.
-const fn legal_word(word: usize) -> bool {
-    if word & HIGH != 0 {
-        return false;
-    }
+/// The high bits of a word's bytes that are not legal anywhere in a name: all but `,` `-` `.` `/` `0-9` `A-Z` `a-z` `_`.
+/// Beside one that is not ASCII others may be said to be legal that are not.
+pub(crate) const fn odd_in_name(word: usize) -> usize {
     let folded = word | (LOW << 5);
     let legal = within(word, b',', b'9') | within(folded, b'a', b'z') | within(word, b'_', b'_');
-    legal & HIGH == HIGH
+    (!legal | word) & HIGH
 }
 
-/// Whether no byte is `"`, LF or U+0004. May say no without cause where a byte is another control character, or one is
-/// among the bytes before it. With one bit changed, `"` changes places with a blank: what is not plain lies below
-/// U+0021.
-const fn plain_word(word: usize) -> bool {
+/// The high bits of a word's bytes that are `"`, LF or U+0004; there may be more where a byte is another control
+/// character, or one is among the bytes before it. With one bit changed, `"` changes places with a blank: what is odd
+/// lies below U+0021.
+pub(crate) const fn odd_in_text(word: usize) -> usize {
     let changed = word ^ (LOW * 2);
-    changed.wrapping_sub(LOW * 0x21) & !changed & HIGH == 0
+    changed.wrapping_sub(LOW * 0x21) & !changed & HIGH
 }
 
-/// Whether `check` holds for every word of `bytes`; `check` holds for letters. The last word overlaps the one before
+/// The high bits of a word's bytes that do not stand for themselves in a JSON string: those below U+0020, `"` and the
+/// backslash. There may be more where one of them is among the bytes before it.
+pub(crate) const fn odd_in_json(word: usize) -> usize {
+    let (quote, backslash) = (word ^ (LOW * b'"' as usize), word ^ (LOW * b'\\' as usize));
+    let zero = (quote.wrapping_sub(LOW) & !quote) | (backslash.wrapping_sub(LOW) & !backslash);
+    let control = word.wrapping_sub(LOW * 0x20) & !word;
+    (zero | control) & HIGH
+}
+
+/// Whether `odd` finds nothing in the words of `bytes`; nor does it in letters. The last word overlaps the one before
 /// it. Without shortcuts it is not known: no.
 #[cfg_attr(not(any(target_os = "none", target_arch = "wasm32")), inline(always))]
-pub(crate) fn all_words(bytes: &[u8], check: impl Fn(usize) -> bool) -> bool {
+pub(crate) fn has_none(bytes: &[u8], odd: impl Fn(usize) -> usize) -> bool {
     if !SHORTCUTS {
         return false;
     }
     let (Some(first), Some(last)) = (bytes.first_chunk::<WORD>(), bytes.last_chunk::<WORD>()) else {
-        return check(short_word(bytes));
+        return odd(short_words(bytes).1) == 0;
     };
     let (words, _) = bytes.as_chunks::<WORD>();
     // Most text is of one or two words: for that it is no loop.
-    (bytes.len() <= 2 * WORD || words.iter().skip(1).all(|word| check(usize::from_ne_bytes(*word))))
-        && check(usize::from_ne_bytes(*first)) & check(usize::from_ne_bytes(*last))
+    (bytes.len() <= 2 * WORD || words.iter().skip(1).all(|word| odd(usize::from_ne_bytes(*word)) == 0))
+        && (odd(usize::from_ne_bytes(*first)) | odd(usize::from_ne_bytes(*last))) == 0
 }
 
-/// Less than a word, filled up with its own bytes, or with letters.
+/// Less than a word: its bytes from the lowest on, above them whatever it is; and filled up with its own bytes, or with
+/// letters.
 #[cfg_attr(not(any(target_os = "none", target_arch = "wasm32")), inline(always))]
-fn short_word(bytes: &[u8]) -> usize {
-    const LETTERS: usize = LOW * b'a' as usize;
+pub(crate) const fn short_words(bytes: &[u8]) -> (usize, usize) {
     if WORD > 4
         && let (Some(first), Some(last)) = (bytes.first_chunk::<4>(), bytes.last_chunk::<4>())
     {
-        let (first, last) = (u32::from_ne_bytes(*first) as usize, u32::from_ne_bytes(*last) as usize);
-        return first | last.rotate_left(32);
+        let (first, last) = (u32::from_le_bytes(*first) as usize, u32::from_le_bytes(*last) as usize);
+        return (first | last << (bytes.len() * 8 & 31), first | last.rotate_left(32));
     }
-    match *bytes {
+    let word = match *bytes {
         [a, b, c] => LETTERS << 24 | (c as usize) << 16 | (b as usize) << 8 | a as usize,
         [a, b] => LETTERS << 16 | (b as usize) << 8 | a as usize,
         [a] => LETTERS << 8 | a as usize,
         _ => LETTERS,
-    }
-}
-
-/// Whether every byte stands for itself in a JSON string: from U+0020 on, but no `"` and no backslash. May say no
-/// without cause.
-pub(crate) const fn json_word(word: usize) -> bool {
-    let (quote, backslash) = (word ^ (LOW * b'"' as usize), word ^ (LOW * b'\\' as usize));
-    let zero = (quote.wrapping_sub(LOW) & !quote) | (backslash.wrapping_sub(LOW) & !backslash);
-    let control = word.wrapping_sub(LOW * 0x20) & !word;
-    (zero | control) & HIGH == 0
+    };
+    (word, word)
 }
 
 /// Whether all of `bytes` is legal anywhere in a name.
 #[cfg_attr(not(any(target_os = "none", target_arch = "wasm32")), inline(always))]
 fn is_legal(bytes: &[u8]) -> bool {
-    all_words(bytes, legal_word)
+    has_none(bytes, odd_in_name)
 }
 
 /// What a byte is in a name.
@@ -324,12 +324,31 @@ impl<'a> Name<'a> {
         let (mut head, mut tail, mut len) = (0, 0, 0_usize);
         for byte in self.bytes() {
             if len < 4 {
-                head = head << 8 | u32::from(byte);
+                head |= u64::from(byte) << (8 * len);
             }
-            tail = tail << 8 | u32::from(byte);
+            tail = tail >> 8 | u64::from(byte) << 56;
             len += 1;
         }
-        mix(head, tail, len)
+        match len {
+            0..4 => mix((LETTERS << (8 * len)) as u64 | head, len),
+            _ => mix(tail >> 32 << 32 | head, len),
+        }
+    }
+
+    /// Writes `before`, then the name, then `after`.
+    #[cfg_attr(not(any(target_os = "none", target_arch = "wasm32")), inline(always))]
+    pub(crate) fn put_between(&self, before: &[u8], after: &[u8], out: &mut (impl Put + ?Sized)) {
+        if let Some(given) = self.as_given() {
+            return put_text(before, given, after, out);
+        }
+        self.put_odd(before, after, out);
+    }
+
+    #[cfg_attr(not(any(target_os = "none", target_arch = "wasm32")), cold)]
+    fn put_odd(&self, before: &[u8], after: &[u8], out: &mut (impl Put + ?Sized)) {
+        out.put(before);
+        self.put(out);
+        out.put(after);
     }
 
     /// Writes it, without quotes.
@@ -339,7 +358,7 @@ impl<'a> Name<'a> {
             out.put(self.prefix);
         }
         if self.clean {
-            out.put(self.rest);
+            put_text(b"", self.rest, b"", out);
         } else {
             put_cleaned(self.rest, out);
         }
@@ -367,23 +386,28 @@ fn are_equal(mut these: impl Iterator<Item = u8>, mut those: impl Iterator<Item 
 
 /// The fingerprint of a name that is written as it is: of its first and its last four bytes and its length.
 #[cfg_attr(not(any(target_os = "none", target_arch = "wasm32")), inline(always))]
-pub(crate) fn fingerprint(name: &[u8]) -> u32 {
+pub(crate) const fn fingerprint(name: &[u8]) -> u32 {
     if !SHORTCUTS {
         return 0;
     }
     match (name.first_chunk(), name.last_chunk()) {
-        (Some(first), Some(last)) => mix(u32::from_be_bytes(*first), u32::from_be_bytes(*last), name.len()),
-        _ => {
-            let all = name.iter().fold(0, |all, byte| all << 8 | u32::from(*byte));
-            mix(all, all, name.len())
+        (Some(first), Some(last)) => {
+            mix(u32::from_le_bytes(*first) as u64 | (u32::from_le_bytes(*last) as u64) << 32, name.len())
         }
+        _ => mix(short_words(name).1 as u64, name.len()),
     }
 }
 
+/// What [`mix`] takes: the first four bytes, and the last four above them, of text with these words at its ends.
 #[cfg_attr(not(any(target_os = "none", target_arch = "wasm32")), inline(always))]
-const fn mix(head: u32, tail: u32, len: usize) -> u32 {
-    let mixed = (head ^ tail.rotate_left(15) ^ (len as u32).rotate_left(27)).wrapping_mul(0x9E37_79B1);
-    (mixed ^ mixed >> 15).wrapping_mul(0x85EB_CA6B)
+pub(crate) const fn ends_of(first: usize, last: usize) -> u64 {
+    let last = (last >> (8 * (WORD - 4))) as u64;
+    first as u64 & 0xFFFF_FFFF | last << 32
+}
+
+#[cfg_attr(not(any(target_os = "none", target_arch = "wasm32")), inline(always))]
+pub(crate) const fn mix(ends: u64, len: usize) -> u32 {
+    ((ends ^ len as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32) as u32
 }
 
 #[cold]
@@ -392,7 +416,7 @@ fn put_cleaned(mut rest: &[u8], out: &mut (impl Put + ?Sized)) {
         let legal = rest.iter().position(|&byte| class(byte) != Class::Legal).unwrap_or(rest.len());
         let (run, other) = rest.split_at_checked(legal).unwrap_or((rest, &[]));
         if !run.is_empty() {
-            out.put(run);
+            put_text(b"", run, b"", out);
         }
         if let Some((_, other)) = other.split_first() {
             out.put(b"-");
@@ -406,9 +430,8 @@ fn put_cleaned(mut rest: &[u8], out: &mut (impl Put + ?Sized)) {
 
 /// Whether `key` and `value` are written as they are: no clean-up, no escape, no trimming.
 #[cfg_attr(not(any(target_os = "none", target_arch = "wasm32")), inline(always))]
-pub(crate) fn are_plain(key: &str, value: &str) -> bool {
-    let (key, value) = (key.as_bytes(), value.as_bytes());
-    !key.is_empty() && is_legal(key) && ends_are_plain(value) && all_words(value, plain_word)
+pub(crate) fn are_plain(key: &[u8], value: &[u8]) -> bool {
+    is_legal(key) && ends_are_plain(value) && has_none(value, odd_in_text)
 }
 
 /// A source, tag value, span name, event name, annotation value or event tag: trimmed, not blank.
@@ -426,7 +449,7 @@ impl<'a> Text<'a> {
         if trimmed.is_empty() {
             return Err(InvalidInput::new(field, Problem::Blank));
         }
-        Ok(Self { trimmed, plain: all_words(trimmed, plain_word) })
+        Ok(Self { trimmed, plain: has_none(trimmed, odd_in_text) })
     }
 
     /// The trimmed text, not escaped.
@@ -435,6 +458,7 @@ impl<'a> Text<'a> {
     }
 
     /// At most so many UTF-16 units.
+    #[inline]
     pub(crate) fn at_most(&self) -> usize {
         if self.plain { self.trimmed.len() } else { self.units() }
     }
@@ -473,11 +497,27 @@ impl<'a> Text<'a> {
         })
     }
 
+    /// Writes `before`, then the text, then `after`.
+    #[cfg_attr(not(any(target_os = "none", target_arch = "wasm32")), inline(always))]
+    pub(crate) fn put_between(&self, before: &[u8], after: &[u8], out: &mut (impl Put + ?Sized)) {
+        if SHORTCUTS && self.plain {
+            return put_text(before, self.trimmed, after, out);
+        }
+        self.put_odd(before, after, out);
+    }
+
+    #[cfg_attr(not(any(target_os = "none", target_arch = "wasm32")), cold)]
+    fn put_odd(&self, before: &[u8], after: &[u8], out: &mut (impl Put + ?Sized)) {
+        out.put(before);
+        self.put(out);
+        out.put(after);
+    }
+
     /// Writes it, without the quotes around it.
     #[inline]
     pub(crate) fn put(&self, out: &mut (impl Put + ?Sized)) {
         if self.plain {
-            out.put(self.trimmed);
+            put_text(b"", self.trimmed, b"", out);
         } else {
             put_escaped(self.trimmed, out);
         }
@@ -489,7 +529,7 @@ fn put_escaped(mut text: &[u8], out: &mut (impl Put + ?Sized)) {
     loop {
         let plain = text.iter().position(|byte| matches!(byte, b'"' | b'\n' | 4)).unwrap_or(text.len());
         let (run, rest) = text.split_at_checked(plain).unwrap_or((text, &[]));
-        out.put(run);
+        put_text(b"", run, b"", out);
         let Some((special, rest)) = rest.split_first() else { return };
         out.put(match special {
             b'"' => b"\\\"",
@@ -502,7 +542,7 @@ fn put_escaped(mut text: &[u8], out: &mut (impl Put + ?Sized)) {
 
 /// Whether nothing is there to trim, and something is there at all.
 #[cfg_attr(not(any(target_os = "none", target_arch = "wasm32")), inline(always))]
-fn ends_are_plain(text: &[u8]) -> bool {
+pub(crate) fn ends_are_plain(text: &[u8]) -> bool {
     let (Some(first), Some(last)) = (text.first(), text.last()) else { return false };
     (b'!'..0x80).contains(first) && (b'!'..0x80).contains(last) && *last != b'\\'
 }

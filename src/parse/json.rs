@@ -2,8 +2,10 @@
 
 use super::{
     error::{Fault, Reason},
+    run::{run, special},
     text::Text,
 };
+use crate::line::compact::SHORTCUTS;
 
 /// How deeply a value that is skipped may be nested.
 const DEPTH: u32 = 128;
@@ -159,15 +161,21 @@ impl<'a> Walk<'a> {
 
     /// The inside of a string, its first quote already taken. Goes past the last.
     fn string(&mut self) -> Result<Text<'a>, Fault> {
-        let start = self.at;
+        let (start, mut escaped) = (self.at, false);
         loop {
+            if SHORTCUTS {
+                self.at += run(self.text.as_bytes().get(self.at..).unwrap_or_default(), special);
+            }
             match self.byte() {
                 Some(b'"') => {
                     let inside = self.text.get(start..self.at).unwrap_or_default();
                     self.at += 1;
-                    return Ok(Text::json(inside));
+                    return Ok(Text::json(inside, escaped));
                 }
-                Some(b'\\') => self.escape()?,
+                Some(b'\\') => {
+                    escaped = true;
+                    self.escape()?;
+                }
                 Some(byte) if byte >= b' ' => self.at += 1,
                 Some(_) => return Err(self.fault(Reason::Json)),
                 None => return Err(Fault::new(start.saturating_sub(1), Reason::UnclosedQuote)),

@@ -30,8 +30,11 @@ mod event;
 mod histogram;
 pub(crate) mod json;
 mod number;
+mod ordinary;
+mod ordinary_logs;
 mod point;
 mod repeat;
+mod run;
 mod source;
 mod span;
 mod span_logs;
@@ -49,6 +52,7 @@ pub use span_logs::{LogFields, Logs, SpanLog, SpanLogs};
 pub use tags::{AllTags, Pairs, Tags, TagsIter};
 pub use text::{Chars, Text};
 
+use crate::line::compact::SHORTCUTS;
 use crate::{Kind, Limits};
 use cursor::Cursor;
 use error::Fault;
@@ -104,6 +108,19 @@ impl Line<'_> {
 /// # Errors
 /// Where the receiver would reject the line.
 pub fn line<'a>(line: &'a str, limits: &Limits) -> Result<Line<'a>, ParseError> {
+    if SHORTCUTS {
+        if line.starts_with('{') {
+            return span_logs(line, limits).map(Line::SpanLogs);
+        }
+        if let Some(ordinary) = ordinary::line(line, limits) {
+            return Ok(ordinary);
+        }
+    }
+    any_line(line, limits)
+}
+
+/// [`line`], without the shorter way.
+fn any_line<'a>(line: &'a str, limits: &Limits) -> Result<Line<'a>, ParseError> {
     let text = line.trim_start_matches(character::is_trimmed);
     let starts = |word: &str| text.starts_with(word);
     if starts("!M ") || starts("!H ") || starts("!D ") {
@@ -115,14 +132,14 @@ pub fn line<'a>(line: &'a str, limits: &Limits) -> Result<Line<'a>, ParseError> 
     } else if starts("@SourceDescription") {
         source_description(line, limits).map(Line::SourceDescription)
     } else if starts("{") {
-        span_logs(line, limits).map(Line::SpanLogs)
+        any_span_logs(line).map(Line::SpanLogs)
     } else {
-        let error = match point(line, limits) {
+        let error = match any_point(line, limits) {
             Ok(point) => return Ok(Line::Point(point)),
             Err(error) => error,
         };
         match start(line) {
-            Ok(cursor) if span::has_trace_id(cursor) => span(line, limits).map(Line::Span),
+            Ok(cursor) if span::has_trace_id(cursor) => any_span(line, limits).map(Line::Span),
             _ => Err(error),
         }
     }
@@ -133,6 +150,13 @@ pub fn line<'a>(line: &'a str, limits: &Limits) -> Result<Line<'a>, ParseError> 
 /// # Errors
 /// Where the receiver would reject the line as a point.
 pub fn point<'a>(line: &'a str, limits: &Limits) -> Result<Point<'a>, ParseError> {
+    if SHORTCUTS && let Some(ordinary) = ordinary::point(line, limits) {
+        return Ok(ordinary);
+    }
+    any_point(line, limits)
+}
+
+fn any_point<'a>(line: &'a str, limits: &Limits) -> Result<Point<'a>, ParseError> {
     start(line).and_then(|cursor| point::read(cursor, limits)).map_err(|fault| fault.in_line(line))
 }
 
@@ -149,6 +173,13 @@ pub fn histogram<'a>(line: &'a str, limits: &Limits) -> Result<Histogram<'a>, Pa
 /// # Errors
 /// Where the receiver would reject the line as a span.
 pub fn span<'a>(line: &'a str, limits: &Limits) -> Result<Span<'a>, ParseError> {
+    if SHORTCUTS && let Some(ordinary) = ordinary::span(line, limits) {
+        return Ok(ordinary);
+    }
+    any_span(line, limits)
+}
+
+fn any_span<'a>(line: &'a str, limits: &Limits) -> Result<Span<'a>, ParseError> {
     start(line).and_then(|cursor| span::read(cursor, limits)).map_err(|fault| fault.in_line(line))
 }
 
@@ -157,6 +188,13 @@ pub fn span<'a>(line: &'a str, limits: &Limits) -> Result<Span<'a>, ParseError> 
 /// # Errors
 /// Where the receiver would reject the line as logs of a span, and where it is no JSON by RFC 8259.
 pub fn span_logs<'a>(line: &'a str, _: &Limits) -> Result<SpanLogs<'a>, ParseError> {
+    if SHORTCUTS && let Some(ordinary) = ordinary_logs::read(line) {
+        return Ok(ordinary);
+    }
+    any_span_logs(line)
+}
+
+fn any_span_logs(line: &str) -> Result<SpanLogs<'_>, ParseError> {
     start(line).and_then(|cursor| span_logs::read(line, cursor)).map_err(|fault| fault.in_line(line))
 }
 

@@ -4,6 +4,7 @@ use super::{
     character::{decimal_digit, is_trimmed},
     text::Text,
 };
+use crate::line::compact::SHORTCUTS;
 
 /// A number whose digits are JSON escapes is copied here first. Nobody writes one.
 const ESCAPED: usize = 64;
@@ -23,6 +24,44 @@ pub(super) fn double(text: &Text<'_>) -> Option<f64> {
 }
 
 fn parse(text: &str) -> Option<f64> {
+    if SHORTCUTS && let Some(number) = short(text) {
+        return Some(number);
+    }
+    parse_any(text)
+}
+
+/// How many digits 64 bits hold, whatever they are.
+pub(super) const SHORT: usize = 19;
+
+/// `[-]digits[.digits]`, where integers are enough: either no digit is behind the point, and an integer is rounded to a
+/// double; or the digits are an integer that a double holds, as it does the power of ten, and the quotient is rounded.
+fn short(text: &str) -> Option<f64> {
+    const POWERS: [f64; SHORT + 1] =
+        [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19];
+    let digits = text.strip_prefix('-').unwrap_or(text).as_bytes();
+    if digits.len() > SHORT {
+        return None;
+    }
+    let (mut number, mut behind) = (0, None);
+    for (index, byte) in digits.iter().enumerate() {
+        match byte {
+            b'0'..=b'9' => number = number * 10 + u64::from(byte - b'0'),
+            b'.' if behind.is_none() => behind = Some(index + 1),
+            _ => return None,
+        }
+    }
+    let decimals = digits.len() - behind.unwrap_or(digits.len());
+    let magnitude = match decimals {
+        // Not a digit, or only the point.
+        0 if digits.len() == usize::from(behind.is_some()) => return None,
+        0 => number as f64,
+        _ if number > 1 << f64::MANTISSA_DIGITS => return None,
+        _ => number as f64 / POWERS.get(decimals)?,
+    };
+    Some(if digits.len() < text.len() { -magnitude } else { magnitude })
+}
+
+fn parse_any(text: &str) -> Option<f64> {
     let text = text.trim_matches(is_trimmed);
     let (sign, digits) = match text.strip_prefix('-') {
         Some(digits) => (-1.0, digits),
@@ -256,8 +295,8 @@ mod tests {
 
     #[test]
     fn digits_may_be_json_escapes() {
-        assert_eq!(double(&Text::json(r"\u0031\u0032")), Some(12.0));
-        assert_eq!(double(&Text::json(r"\u6e29")), None);
+        assert_eq!(double(&Text::json(r"\u0031\u0032", true)), Some(12.0));
+        assert_eq!(double(&Text::json(r"\u6e29", true)), None);
         assert_eq!(double(&Text::token(r#"1\""#, Some('"'), false)), None);
     }
 
@@ -283,7 +322,54 @@ mod tests {
         assert_eq!(milliseconds(1e300), i64::MAX / 1_000_000);
     }
 
+    #[test]
+    fn short_decimals_are_those_of_any() {
+        for text in [
+            "",
+            "-",
+            ".",
+            "-.",
+            "5.",
+            ".5",
+            "-.5",
+            "-0",
+            "-0.0",
+            "0",
+            "00.10",
+            "1.2.3",
+            "1-",
+            "--1",
+            "+1",
+            "9007199254740992.0",
+            "9007199254740993.0",
+            "900719925474099.3",
+            "9999999999999999999",
+            "-9999999999999999999",
+            "99999999999999999999",
+            ".0000000000000000001",
+            "0.000000000000000001",
+            "18446744073709551615",
+            "9223372036854775807",
+            "1e5",
+            "9223372036854775809",
+        ] {
+            if let Some(number) = short(text) {
+                assert_eq!(parse_any(text).map(f64::to_bits), Some(number.to_bits()), "{text:?}");
+            }
+        }
+        assert!(["0", "42422.01", "-5.", ".5", "1493773500"].iter().all(|text| short(text).is_some()));
+    }
+
     proptest! {
+        #[test]
+        fn a_short_decimal_is_that_of_any(text in "-?[0-9]{0,20}(\\.[0-9]{0,20})?", few in "-?[0-9]{1,9}\\.[0-9]{0,9}") {
+            for text in [text, few] {
+                if let Some(number) = short(&text) {
+                    prop_assert_eq!(parse_any(&text).map(f64::to_bits), Some(number.to_bits()));
+                }
+            }
+        }
+
         #[test]
         fn every_double_comes_back_in_hexadecimal(bits: u64) {
             let value = f64::from_bits(bits & !(1 << 63));

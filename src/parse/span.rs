@@ -246,7 +246,6 @@ fn decode_by<'a>(mut cursor: Cursor<'a>, limits: Option<&Limits>) -> Result<Deco
     let start = whole(&start_at, Part::Start)?;
     let duration = cursor.expect(Part::Duration)?;
     let duration = whole(&duration, Part::Duration)?;
-    let (start_millis, duration_millis) = milliseconds(start, duration);
     if let Some(extra) = cursor.next()? {
         return Err(extra.fault(Reason::ExtraInput));
     }
@@ -254,18 +253,31 @@ fn decode_by<'a>(mut cursor: Cursor<'a>, limits: Option<&Limits>) -> Result<Deco
     let trace_id = trace_id.ok_or(missing(Part::TraceId))?;
     let span_id = span_id.ok_or(missing(Part::SpanId))?;
     validate::uuid(&trace_id, Part::TraceId)?;
-    let span = Span {
-        name: name.text.dashed(),
-        source: source.map(|source| source.text),
-        trace_id: trace_id.text,
-        span_id: span_id.text,
+    let ids = [trace_id.text, span_id.text];
+    let span = of(name.text, source.map(|source| source.text), ids, [start, duration], (pairs, cut));
+    Ok(Decoded { span, name, source, tag })
+}
+
+/// The span of these, with its pairs and whether a value of them is too long to be kept whole.
+pub(super) fn of<'a>(
+    name: Text<'a>,
+    source: Option<Text<'a>>,
+    [trace_id, span_id]: [Text<'a>; 2],
+    [start, duration]: [i64; 2],
+    (pairs, cut): (Pairs<'a>, bool),
+) -> Span<'a> {
+    let (start_millis, duration_millis) = milliseconds(start, duration);
+    Span {
+        name: name.dashed(),
+        source,
+        trace_id,
+        span_id,
         start_millis,
         duration_millis,
         tags: SpanTags { pairs, cut },
         unit: Unit::of(start),
         has_end: duration >= start,
-    };
-    Ok(Decoded { span, name, source, tag })
+    }
 }
 
 fn validate(decoded: &Decoded<'_>, limits: &Limits) -> Result<(), Fault> {

@@ -6,9 +6,11 @@ use super::{
     cursor::Cursor,
     error::{Fault, Part, Reason},
     json::{Json, Walk},
+    ordinary,
     span::{self, Span},
     text::Text,
 };
+use crate::line::compact::SHORTCUTS;
 
 /// The log records of a span.
 ///
@@ -34,8 +36,7 @@ pub struct SpanLogs<'a> {
 impl<'a> SpanLogs<'a> {
     /// What [`span`](Self::span) says. The receiver decodes the span of logs, but does not hold it to the limits.
     pub fn decoded_span(&self) -> Option<Span<'a>> {
-        let raw = self.span?.as_raw();
-        span::decode(Cursor::in_json(raw, self.span_at)).ok().map(|decoded| decoded.span)
+        decoded(self.span?, self.span_at).ok()
     }
 }
 
@@ -125,18 +126,31 @@ pub(super) fn read<'a>(line: &'a str, cursor: Cursor<'a>) -> Result<SpanLogs<'a>
         return Err(Fault::new(walk.at(), Reason::ExtraInput));
     }
     let missing = |part| Fault::new(end.saturating_sub(1), Reason::Missing(part));
-    let logs = SpanLogs {
-        trace_id: trace_id.ok_or(missing(Part::TraceId))?,
-        span_id: span_id.ok_or(missing(Part::SpanId))?,
-        secondary_id,
-        logs: found.ok_or(missing(Part::Logs))?,
-        span: span.map(|(text, _)| text),
-        span_at: span.map_or(0, |(_, at)| at),
-    };
+    let ids = [trace_id.ok_or(missing(Part::TraceId))?, span_id.ok_or(missing(Part::SpanId))?];
+    let logs = found.ok_or(missing(Part::Logs))?;
     if let Some((text, at)) = span {
-        span::decode(Cursor::in_json(text.as_raw(), at))?;
+        decoded(text, at)?;
     }
-    Ok(logs)
+    Ok(of(ids, secondary_id, logs.walk, span))
+}
+
+/// The logs of these: `records` is the place behind the `[` of the records, and beside the span is where it stands.
+pub(super) fn of<'a>(
+    [trace_id, span_id]: [Text<'a>; 2],
+    secondary_id: Option<Text<'a>>,
+    records: Walk<'a>,
+    span: Option<(Text<'a>, usize)>,
+) -> SpanLogs<'a> {
+    let (span, span_at) = span.map_or((None, 0), |(text, at)| (Some(text), at));
+    SpanLogs { trace_id, span_id, secondary_id, logs: Logs { walk: records, first: true }, span, span_at }
+}
+
+/// The span of logs, which stands there in the line.
+pub(super) fn decoded(text: Text<'_>, at: usize) -> Result<Span<'_>, Fault> {
+    if SHORTCUTS && let Some(ordinary) = ordinary::span_in_json(text.as_raw()) {
+        return Ok(ordinary);
+    }
+    span::decode(Cursor::in_json(text.as_raw(), at)).map(|decoded| decoded.span)
 }
 
 /// A member that has to be a string.

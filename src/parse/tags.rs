@@ -21,6 +21,11 @@ impl<'a> Pairs<'a> {
     pub(super) fn new(start: Cursor<'a>, end: usize) -> Self {
         Self { cursor: start.up_to(end) }
     }
+
+    /// All there are from here on, where the text was read without a fault.
+    pub(super) const fn all(cursor: Cursor<'a>) -> Self {
+        Self { cursor }
+    }
 }
 
 impl<'a> Iterator for Pairs<'a> {
@@ -52,6 +57,11 @@ pub struct Tags<'a> {
 }
 
 impl<'a> Tags<'a> {
+    /// What the reader makes of these pairs, of which the source was read; `host` if there is one beside it.
+    pub(super) const fn new(pairs: Pairs<'a>, host: Option<Text<'a>>) -> Self {
+        Self { pairs, host }
+    }
+
     /// The map, in the order in which its values stand in the line; `_host`, if the reader made it, is last.
     ///
     /// Takes time in proportion to the line's length times the number of different keys, of which there are at most
@@ -202,7 +212,7 @@ pub(super) fn read<'a>(cursor: &mut Cursor<'a>, limits: &Limits) -> Result<(Opti
         validate::not_blank(source, Part::Source)?;
         validate::length(source, Part::Source, limits.source)?;
     }
-    Ok((source.map(|source| source.text), Tags { pairs: Pairs::new(start, cursor.end()), host: moved }))
+    Ok((source.map(|source| source.text), Tags::new(Pairs::new(start, cursor.end()), moved)))
 }
 
 /// Checks the pair that is the `count`th; `kept` is the key it is kept under, if that is another one.

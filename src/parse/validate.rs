@@ -4,8 +4,10 @@ use super::{
     character::hex_digit,
     cursor::Token,
     error::{Fault, Part, Reason},
+    run::is_id,
     text::Text,
 };
+use crate::line::compact::SHORTCUTS;
 
 /// Whether a name starts with one of the two deltas that mark a delta counter.
 pub(super) fn is_delta(name: &Text<'_>) -> bool {
@@ -69,7 +71,7 @@ pub(super) fn uuid(token: &Token<'_>, part: Part) -> Result<(), Fault> {
     if is_uuid(&token.text) { Ok(()) } else { Err(token.fault(Reason::NotAUuid(part))) }
 }
 
-fn is_uuid(text: &Text<'_>) -> bool {
+pub(super) fn is_uuid(text: &Text<'_>) -> bool {
     // As nearly all are written. The groups are all shorter than 63 bits.
     if text.as_str().and_then(|text| text.as_bytes().try_into().ok()).is_some_and(is_usual) {
         return true;
@@ -97,7 +99,11 @@ fn is_uuid(text: &Text<'_>) -> bool {
 
 /// 8, 4, 4, 4 and 12 digits with hyphens between them.
 fn is_usual(text: &[u8; 36]) -> bool {
-    let hyphens = [8, 13, 18, 23].into_iter().all(|at: usize| text.get(at) == Some(&b'-'));
+    if SHORTCUTS {
+        return is_id(text);
+    }
+    const HYPHENS: [usize; 4] = [8, 13, 18, 23];
+    let hyphens = HYPHENS.iter().all(|&at| text.get(at) == Some(&b'-'));
     hyphens && text.iter().filter(|byte| byte.is_ascii_hexdigit()).count() == 32
 }
 

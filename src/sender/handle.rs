@@ -15,10 +15,7 @@ use super::{Endpoint, SenderBuilder};
 use crate::delivery::{Encoded, Intake, Ledger, Refused, Ticket};
 use crate::line::DefaultTags;
 use crate::transport::Failure;
-use crate::{
-    DeltaCounter, Encode, EncodeError, EventForm, Granularities, Histogram, Kind, KindSet, Limits, Metric, Rules, Span,
-    SpanLog, Tags, Uuid,
-};
+use crate::{Encode, EncodeError, EventForm, Kind, KindSet, Limits, Rules};
 
 /// What [`Sender::send`] does when the queue of a kind is full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -348,98 +345,6 @@ impl Sender {
     /// What the last batch that failed failed of, in words, if one did. Holds no data and no token.
     pub fn last_error(&self) -> Option<String> {
         self.shared().lock_here()?.last_error.clone()
-    }
-}
-
-/// The functions of the other SDKs of the family, under their names.
-impl Sender {
-    /// Queues a point of a metric. A blank `source` stands for the default one.
-    ///
-    /// # Errors
-    /// As [`send`](Self::send).
-    pub fn send_metric(
-        &self,
-        name: &str,
-        value: f64,
-        timestamp: Option<u64>,
-        source: &str,
-        tags: impl Tags,
-    ) -> Result<(), SendError> {
-        let metric = Metric::new(name, value).source(source).tags(tags);
-        self.send(match timestamp {
-            Some(timestamp) => metric.timestamp(timestamp),
-            None => metric,
-        })
-    }
-
-    /// Queues an increment of a delta counter.
-    ///
-    /// # Errors
-    /// As [`send`](Self::send).
-    pub fn send_delta_counter(&self, name: &str, value: f64, source: &str, tags: impl Tags) -> Result<(), SendError> {
-        self.send(DeltaCounter::new(name, value).source(source).tags(tags))
-    }
-
-    /// Queues a histogram distribution: centroids of (mean, count).
-    ///
-    /// # Errors
-    /// As [`send`](Self::send).
-    pub fn send_distribution(
-        &self,
-        name: &str,
-        centroids: &[(f64, u64)],
-        granularities: impl Into<Granularities>,
-        timestamp: Option<u64>,
-        source: &str,
-        tags: impl Tags,
-    ) -> Result<(), SendError> {
-        let histogram = Histogram::new(name, centroids).granularities(granularities).source(source).tags(tags);
-        self.send(match timestamp {
-            Some(timestamp) => histogram.timestamp(timestamp),
-            None => histogram,
-        })
-    }
-
-    /// Queues a span, and its logs if there are any. Times are in ms.
-    ///
-    /// # Errors
-    /// As [`send`](Self::send).
-    #[allow(clippy::too_many_arguments)]
-    pub fn send_span(
-        &self,
-        name: &str,
-        start_millis: u64,
-        duration_millis: u64,
-        source: &str,
-        trace_id: Uuid,
-        span_id: Uuid,
-        parents: &[Uuid],
-        follows_from: &[Uuid],
-        tags: impl Tags,
-        span_logs: &[SpanLog<'_>],
-    ) -> Result<(), SendError> {
-        let span = Span::new(name, start_millis, duration_millis, trace_id, span_id).source(source).tags(tags);
-        self.send(span.parents(parents).follows_from(follows_from).logs(span_logs))
-    }
-
-    /// Queues an event. Times are in ms.
-    ///
-    /// # Errors
-    /// As [`send`](Self::send).
-    pub fn send_event(
-        &self,
-        name: &str,
-        start_millis: u64,
-        end_millis: Option<u64>,
-        source: &str,
-        tags: &[&str],
-        annotations: impl Tags,
-    ) -> Result<(), SendError> {
-        let event = crate::Event::new(name, start_millis).source(source).tags(tags).annotations(annotations);
-        self.send(match end_millis {
-            Some(end) => event.end(end),
-            None => event,
-        })
     }
 }
 

@@ -20,6 +20,7 @@ mod limiter;
 #[cfg(all(test, models))]
 mod models;
 mod multi;
+mod names;
 mod news;
 mod now;
 mod own;

@@ -10,9 +10,9 @@ use super::driver::deadline;
 use super::handle::with_scratch;
 use super::sync::Instant;
 use super::{BuildError, FlushError, SendError, Sender, SenderBuilder};
+use crate::Encode;
 use crate::delivery::Encoded;
 use crate::delivery::Ledger;
-use crate::{DeltaCounter, Encode, Event, Granularities, Histogram, Metric, Span, SpanLog, Tags, Uuid};
 
 /// Sends to all of several endpoints. Clones share the senders.
 ///
@@ -166,100 +166,6 @@ impl MultiSender {
         let place = |at: &usize| self.senders.get(*at).and_then(Sender::endpoint).map(ToString::to_string);
         let places = failed.iter().map(|(at, _)| place(at).unwrap_or_default()).collect();
         Err(MultiError { failed, of: self.senders.len(), places })
-    }
-}
-
-/// The functions of the other SDKs of the family, under their names.
-impl MultiSender {
-    /// Queues a point of a metric. A blank `source` stands for the default one.
-    ///
-    /// # Errors
-    /// As [`send`](Self::send).
-    pub fn send_metric(
-        &self,
-        name: &str,
-        value: f64,
-        timestamp: Option<u64>,
-        source: &str,
-        tags: impl Tags,
-    ) -> Result<(), MultiError<SendError>> {
-        let mut metric = Metric::new(name, value).source(source).tags(tags);
-        metric.timestamp = timestamp;
-        self.send(metric)
-    }
-
-    /// Queues an increment of a delta counter.
-    ///
-    /// # Errors
-    /// As [`send`](Self::send).
-    pub fn send_delta_counter(
-        &self,
-        name: &str,
-        value: f64,
-        source: &str,
-        tags: impl Tags,
-    ) -> Result<(), MultiError<SendError>> {
-        self.send(DeltaCounter::new(name, value).source(source).tags(tags))
-    }
-
-    /// Queues a histogram distribution: centroids of (mean, count).
-    ///
-    /// # Errors
-    /// As [`send`](Self::send).
-    pub fn send_distribution(
-        &self,
-        name: &str,
-        centroids: &[(f64, u64)],
-        granularities: impl Into<Granularities>,
-        timestamp: Option<u64>,
-        source: &str,
-        tags: impl Tags,
-    ) -> Result<(), MultiError<SendError>> {
-        let mut histogram = Histogram::new(name, centroids).granularities(granularities).source(source).tags(tags);
-        histogram.timestamp = timestamp;
-        self.send(histogram)
-    }
-
-    /// Queues a span, and its logs if there are any. Times are in ms.
-    ///
-    /// # Errors
-    /// As [`send`](Self::send).
-    #[allow(clippy::too_many_arguments)]
-    pub fn send_span(
-        &self,
-        name: &str,
-        start_millis: u64,
-        duration_millis: u64,
-        source: &str,
-        trace_id: Uuid,
-        span_id: Uuid,
-        parents: &[Uuid],
-        follows_from: &[Uuid],
-        tags: impl Tags,
-        span_logs: &[SpanLog<'_>],
-    ) -> Result<(), MultiError<SendError>> {
-        let span = Span::new(name, start_millis, duration_millis, trace_id, span_id).source(source).tags(tags);
-        self.send(span.parents(parents).follows_from(follows_from).logs(span_logs))
-    }
-
-    /// Queues an event. Times are in ms.
-    ///
-    /// # Errors
-    /// As [`send`](Self::send).
-    pub fn send_event(
-        &self,
-        name: &str,
-        start_millis: u64,
-        end_millis: Option<u64>,
-        source: &str,
-        tags: &[&str],
-        annotations: impl Tags,
-    ) -> Result<(), MultiError<SendError>> {
-        let event = Event::new(name, start_millis).source(source).tags(tags).annotations(annotations);
-        self.send(match end_millis {
-            Some(end) => event.end(end),
-            None => event,
-        })
     }
 }
 

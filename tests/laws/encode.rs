@@ -31,6 +31,9 @@ pub(crate) enum Rooms {
 
 const BEFORE: &[u8] = b"before";
 
+/// More than most lines take.
+const ROOMY: usize = 4096;
+
 /// The laws 1 to 3, but for the truth of the error.
 fn written(datum: &impl Encode, rules: &Rules<'_>, rooms: Rooms) -> Lines {
     let mut out = BEFORE.to_vec();
@@ -42,7 +45,9 @@ fn written(datum: &impl Encode, rules: &Rules<'_>, rooms: Rooms) -> Lines {
             assert_eq!(out, BEFORE);
             assert_eq!((counted, count), (Err(invalid.into()), Count::new()));
             let size = if let Rooms::One(size) = rooms { size % 128 } else { 8 };
-            assert_eq!(into_slice(datum, rules, size), Err(invalid.into()), "valid or not, whatever the room");
+            for size in [size, ROOMY] {
+                assert_eq!(into_slice(datum, rules, size), Err(invalid.into()), "valid or not, whatever the room");
+            }
             return Err(invalid);
         }
     };
@@ -62,9 +67,13 @@ fn written(datum: &impl Encode, rules: &Rules<'_>, rooms: Rooms) -> Lines {
         let Err(EncodeError::Full(full)) = outcome else { panic!("{outcome:?}, but {size} bytes are too few") };
         assert_eq!((full.needed, full.room), (len, size));
     }
-    for size in [len, len + 1] {
+    // With little to spare each piece is checked, with more the line is: it is the same line.
+    for size in [0, 1, 32, 64, 256, len, ROOMY].map(|spare| len + spare) {
         assert_eq!(into_slice(datum, rules, size), Ok(written.clone()));
     }
+    out.reserve_exact(len + ROOMY);
+    assert_eq!(datum.encode(rules, &mut out), Ok(lines));
+    assert_eq!(out.get(BEFORE.len()..), Some(written.as_bytes()));
     let mut view = heapless::Vec::<u8, 4096>::new();
     match datum.encode(rules, view.as_mut_view()) {
         Ok(_) => assert_eq!(view, written.as_bytes()),

@@ -5,11 +5,16 @@
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 pub(crate) mod clean;
+#[cfg(feature = "collector")]
+pub(crate) mod collector;
 pub(crate) mod delivery;
 pub(crate) mod encode;
 pub(crate) mod endpoint;
+#[cfg(feature = "flash")]
+pub(crate) mod flash;
 pub(crate) mod input;
 pub(crate) mod read;
+pub(crate) mod script;
 pub(crate) mod spool;
 #[cfg(feature = "spool")]
 pub(crate) mod store;
@@ -26,4 +31,8 @@ pub(crate) const TARGETS: &[(&str, Run)] = &[
     ("spool", spool::bytes),
     #[cfg(feature = "spool")]
     ("store", store::bytes),
+    #[cfg(feature = "collector")]
+    ("collector", collector::bytes),
+    #[cfg(feature = "flash")]
+    ("flash", flash::bytes),
 ];

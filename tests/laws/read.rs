@@ -4,6 +4,8 @@
 //!    allows.
 //! 2. What is read can be written again, but for what our data cannot say or do not allow; the laws of the encoders hold
 //!    for it. Written once more, it is the same to the byte.
+//! 3. White space behind it, which the reader takes off, changes nothing: no line that ends so is read the short way, by
+//!    which ordinary lines go, so both ways make the same of it.
 
 use wavefront_sdk::parse::{self, Line, ParseError, Text};
 use wavefront_sdk::{
@@ -56,6 +58,7 @@ pub(crate) fn any(text: &str) {
         assert!((1..=text.chars().count() + 1).contains(&error.column), "{error}");
         assert!(!error.to_string().is_empty());
     }
+    same_the_long_way(text, &readings[..5]);
     for line in readings[1..].iter().flatten() {
         exhaust(line);
         if let Some(first) = again(line) {
@@ -69,6 +72,24 @@ fn of_same_kind(one: &Result<Line<'_>, ParseError>, other: &Result<Line<'_>, Par
     match (one, other) {
         (Ok(one), Ok(other)) => core::mem::discriminant(one) == core::mem::discriminant(other),
         _ => false,
+    }
+}
+
+/// Reads lines of any kind, points, histograms, spans and span logs the way on which no shorter one is.
+fn same_the_long_way(text: &str, readings: &[Result<Line<'_>, ParseError>]) {
+    let long = format!("{text} ");
+    let again = [
+        parse::line(&long, LIMITS),
+        parse::point(&long, LIMITS).map(Line::Point),
+        parse::histogram(&long, LIMITS).map(Line::Histogram),
+        parse::span(&long, LIMITS).map(Line::Span),
+        parse::span_logs(&long, LIMITS).map(Line::SpanLogs),
+    ];
+    for (short, long) in readings.iter().zip(&again) {
+        match (short, long) {
+            (Ok(short), Ok(long)) => assert_eq!(format!("{short:?}"), format!("{long:?}")),
+            _ => assert_eq!(short.is_ok(), long.is_ok(), "{short:?} {long:?}"),
+        }
     }
 }
 

@@ -8,6 +8,8 @@ mod front;
 mod killed;
 mod options;
 mod proxy;
+#[path = "../transports/receiver.rs"]
+mod receiver;
 
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver as Told};

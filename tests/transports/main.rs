@@ -7,6 +7,7 @@
 mod http;
 mod local;
 mod memory;
+mod receiver;
 #[cfg(feature = "embedded-io-async-v0_7")]
 mod stream;
 #[cfg(feature = "embedded-io-async-v0_7")]

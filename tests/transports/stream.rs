@@ -109,8 +109,8 @@ impl<R: Rig, T: Transport, F: FnMut(&R) -> T> Rig for Other<R, F> {
 
 #[test]
 fn lines_over_a_socket_keep_the_contract() {
-    let receiver = super::tcp::Receiver::new();
-    let report = check(&mut Other(receiver, |receiver: &super::tcp::Receiver| lines(receiver.address))).unwrap();
+    let receiver = super::tcp::receiver();
+    let report = check(&mut Other(receiver, |receiver: &super::receiver::Receiver| lines(receiver.address))).unwrap();
     assert_eq!((report.kept.len(), report.skipped.len()), (8, 0), "{report:?}");
 }
 

@@ -1,12 +1,12 @@
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use wavefront_sdk::transport::conformance::{Rig, check};
+use wavefront_sdk::transport::conformance::check;
 use wavefront_sdk::transport::{Accepted, Failure, Tcp, TcpError, Transport, TransportError};
 
+use super::receiver::Receiver;
 use super::{LONG, SHORT, huge, metrics};
 
 fn listener() -> (TcpListener, Tcp) {
@@ -249,106 +249,21 @@ fn finish_says_what_the_peer_did() {
     assert_eq!(reader.join().unwrap(), b"m 1 source=s\n");
 }
 
-/// A receiver of lines that can be broken, stopped and started at the same port.
-pub(super) struct Receiver {
-    pub(super) address: SocketAddr,
-    received: Arc<Mutex<Vec<u8>>>,
-    standing: Option<Standing>,
-}
-
-struct Standing {
-    thread: JoinHandle<()>,
-    connections: Arc<Mutex<Connections>>,
-}
-
-type Connections = Vec<(TcpStream, JoinHandle<()>)>;
-
-impl Receiver {
-    pub(super) fn new() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let mut receiver = Self { address: listener.local_addr().unwrap(), received: Arc::default(), standing: None };
-        receiver.listen(listener);
-        receiver
-    }
-
-    fn listen(&mut self, listener: TcpListener) {
-        let connections = Arc::new(Mutex::new(Vec::new()));
-        let (open, received) = (connections.clone(), self.received.clone());
-        let thread = thread::spawn(move || {
-            loop {
-                let (stream, _) = listener.accept().unwrap();
-                let mut open = open.lock().unwrap();
-                // The first bytes of the stop signal and of a line differ.
-                let mut first = [0];
-                if stream.peek(&mut first).unwrap() == 0 {
-                    return;
-                }
-                let (mut reading, received) = (stream.try_clone().unwrap(), received.clone());
-                open.push((
-                    stream,
-                    thread::spawn(move || {
-                        let mut bytes = Vec::new();
-                        let _ = reading.read_to_end(&mut bytes);
-                        let whole = bytes.iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1);
-                        received.lock().unwrap().extend_from_slice(&bytes[..whole]);
-                        let _ = reading.shutdown(Shutdown::Both);
-                    }),
-                ));
-            }
-        });
-        self.standing = Some(Standing { thread, connections });
-    }
-}
-
-impl Rig for Receiver {
-    type Transport = Tcp;
-
-    fn transport(&mut self) -> Tcp {
-        Tcp::new("127.0.0.1", self.address.port())
-    }
-
-    fn received(&mut self) -> Vec<u8> {
-        std::mem::take(&mut self.received.lock().unwrap())
-    }
-
-    fn break_connections(&mut self) -> bool {
-        // Connections are accepted in order: once one of ours is there, so are all that were made before it.
-        let mut last = TcpStream::connect(self.address).unwrap();
-        last.write_all(b"x").unwrap();
-        let last = last.local_addr().unwrap();
-        let mut connections = loop {
-            let connections = self.standing.as_ref().unwrap().connections.lock().unwrap();
-            if connections.iter().any(|(stream, _)| stream.peer_addr().is_ok_and(|peer| peer == last)) {
-                break connections;
-            }
-            drop(connections);
-            thread::yield_now();
-        };
-        for (stream, reading) in connections.drain(..) {
+/// A receiver of lines as they are.
+pub(super) fn receiver() -> Receiver {
+    Receiver::new(
+        |address| Tcp::new("127.0.0.1", address.port()),
+        |mut stream, keep| {
+            let mut bytes = Vec::new();
+            let _ = stream.read_to_end(&mut bytes);
+            keep(&bytes);
             let _ = stream.shutdown(Shutdown::Both);
-            reading.join().unwrap();
-        }
-        true
-    }
-
-    fn stop(&mut self) -> bool {
-        let standing = self.standing.take().unwrap();
-        drop(TcpStream::connect(self.address).unwrap());
-        standing.thread.join().unwrap();
-        for (stream, reading) in standing.connections.lock().unwrap().drain(..) {
-            let _ = stream.shutdown(Shutdown::Both);
-            reading.join().unwrap();
-        }
-        true
-    }
-
-    fn start(&mut self) {
-        self.listen(TcpListener::bind(self.address).unwrap());
-    }
+        },
+    )
 }
 
 #[test]
 fn tcp_keeps_the_contract() {
-    let report = check(&mut Receiver::new()).unwrap();
+    let report = check(&mut receiver()).unwrap();
     assert_eq!((report.kept.len(), report.skipped.len()), (8, 0), "{report:?}");
 }

@@ -1,4 +1,5 @@
-// Lines a second, by the module, by JavaScript alone, and by the serializers of OTLP's HTTP exporters for the same points:
+// Lines a second, by the module, by JavaScript alone, and by the serializers of OTLP's HTTP exporters for the same points,
+// and how that compares with JavaScript alone:
 //
 //   wasm/bench/setup && node wasm/bench/speed.js             in this Node
 //   wasm/tests/runtimes/setup && node wasm/bench/speed.js chromium
@@ -44,5 +45,6 @@ async function inChromium() {
 
 const rates = await (process.argv[2] === 'chromium' ? inChromium() : inNode());
 for (const [name, rate] of Object.entries(rates)) {
-  console.log(`${name.padEnd(20)} ${(Math.round(rate / 1000) * 1000).toLocaleString('en').padStart(10)} lines/s`);
+  const shown = (Math.round(rate / 1000) * 1000).toLocaleString('en').padStart(10);
+  console.log(`${name.padEnd(20)} ${shown} lines/s  ${(rate / rates['plain JavaScript']).toFixed(2)}`);
 }

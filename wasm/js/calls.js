@@ -1,5 +1,5 @@
 // Each datum as a call of the core. All that the caller gave is read here, behind the strings that are there already; the
-// function that this gives makes the call, for a sender or for the text.
+// function that this gives makes the call, for a sender or for the text. Of a metric that a sender knows, only the value is.
 
 import { core, write } from './border.js';
 import * as data from './data.js';
@@ -8,7 +8,10 @@ export function metric(strings, name, value, given) {
   const { timestamp, source, tags } = data.options(given);
   head(strings, name, 'metric name', source, tags);
   const [figure, at] = [data.number(value), data.time(timestamp)];
-  return (place) => core.metric(place, write(strings), figure, at);
+  return (place, known) => {
+    const series = known ? known.find(place, strings) : -1;
+    return series < 0 ? core.metric(place, write(strings), figure, at) : core.value(place, series, figure, at);
+  };
 }
 
 export function delta(strings, name, value, given) {

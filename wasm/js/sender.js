@@ -4,6 +4,7 @@
 import { checked, copyOf, core, out, started, wordsOut, write } from './border.js';
 import * as calls from './calls.js';
 import * as data from './data.js';
+import { Known } from './known.js';
 import { WavefrontError, badOption, ofCode } from './error.js';
 import { KINDS, failures, read } from './ledger.js';
 import { beacons, onPage, room } from './page.js';
@@ -52,6 +53,7 @@ export class Sender {
   // The requests under way, by their numbers.
   #under = new Map();
   #keeper;
+  #known = new Known();
   #detach = () => {};
 
   constructor(given) {
@@ -217,7 +219,7 @@ export class Sender {
   }
 
   #send(kind, call, ...parts) {
-    return this.#sent(kind, this.#call(kind, call, parts)(this.#open()));
+    return this.#sent(kind, this.#call(kind, call, parts)(this.#open(), this.#known));
   }
 
   // What a send came to: true is queued, false is lost for want of room.

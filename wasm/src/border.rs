@@ -10,7 +10,7 @@ use crate::strings::Strings;
 /// All state. JavaScript has one of it.
 pub(crate) struct Core {
     /// Strings that come in, behind one another.
-    text: Vec<u8>,
+    pub(crate) text: Vec<u8>,
     /// Their lengths in bytes; other small numbers, both ways.
     pub(crate) words: Vec<u32>,
     /// Numbers that come in with lists, and the ledger's that go out.

@@ -12,7 +12,7 @@ use crate::pipe::{Pipe, Segment};
 pub(crate) struct Keeper {
     spool: Spool,
     /// What JavaScript is at.
-    job: Option<Job<Segment>>,
+    pub(crate) job: Option<Job<Segment>>,
 }
 
 const fn mode(always: bool) -> Mode {

@@ -235,8 +235,7 @@ impl Line<'_, '_> {
 
     #[inline(never)]
     fn id(&mut self, before: &[u8], id: &Uuid) {
-        self.put(before);
-        put_id(id, self);
+        put_id(before, id, self);
     }
 
     /// Ids, each behind its key, which to the reader is that of a tag like others.

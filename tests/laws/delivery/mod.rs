@@ -162,6 +162,8 @@ struct Harness<B: Queue> {
     /// Bytes that each connection carried in all.
     streams: [u64; 3],
     tags: u32,
+    /// Of each kind, how often it was tried again in this tick of the clock, after a failure and without a success.
+    again: [Option<u32>; Kind::COUNT],
     urgent: bool,
     limited: bool,
     closed: bool,
@@ -201,6 +203,7 @@ impl<B: Queue + Debug> Harness<B> {
             done: [0; Kind::COUNT],
             streams: [0; 3],
             tags: 0,
+            again: [None; Kind::COUNT],
             urgent: false,
             limited: false,
             closed: false,
@@ -247,8 +250,14 @@ impl<B: Queue + Debug> Harness<B> {
                     self.outcome(out, outcome);
                 }
             }
-            Op::Forward(by) => self.now.0 += by,
-            Op::Back(by) => self.now.0 = self.now.0.saturating_sub(by),
+            Op::Forward(by) => {
+                self.now.0 += by;
+                self.again = [None; Kind::COUNT];
+            }
+            Op::Back(by) => {
+                self.now.0 = self.now.0.saturating_sub(by);
+                self.again = [None; Kind::COUNT];
+            }
             Op::Flush => self.flush(),
             Op::Lost(kinds) => self.lost(kinds),
             Op::Confirm(kinds) => self.confirm(kinds),
@@ -416,6 +425,11 @@ impl<B: Queue + Debug> Harness<B> {
             assert!(waiting.map(|(id, _)| id).zip(&ids).all(|(a, &b)| a == b), "out of order between batches");
         }
 
+        if let Some(tries) = &mut self.again[kind.index()] {
+            // A wait is any time up to its bound, so it can be none, but not over and over.
+            *tries += 1;
+            assert!(*tries <= TRIES, "{kind} was tried {tries} times in a tick of the clock");
+        }
         let again = lines().filter(|line| line.tried).count();
         self.model.lane(kind).again += again;
         for &id in &ids {
@@ -436,6 +450,21 @@ impl<B: Queue + Debug> Harness<B> {
         }
         let count = ids.len();
         let report = self.delivery.outcome(token, outcome, now);
+        let route = self.route(kind);
+        for other in 0..self.setup.lanes.len() {
+            let other = self.kind(other);
+            let is_hit = match outcome {
+                Outcome::Unreachable | Outcome::Auth => self.route(other) == route,
+                _ => other == kind,
+            };
+            let again = &mut self.again[other.index()];
+            match outcome {
+                Outcome::Unreachable | Outcome::Auth | Outcome::Retry { .. } if is_hit => *again = again.or(Some(0)),
+                Outcome::Unreachable | Outcome::Auth | Outcome::Retry { .. } => {}
+                // What came through opens its connection, and with it what waited for that.
+                _ => *again = None,
+            }
+        }
         let written = match (lost, self.setup.replay_bytes) {
             (_, 0) if self.setup.receiver != Receiver::Acks => State::Delivered,
             (true, _) => State::Limbo,
@@ -712,6 +741,8 @@ impl<B: Queue + Debug> Harness<B> {
     }
 }
 
+/// Tries in one tick of the clock that nothing but small waits can make.
+const TRIES: u32 = 6;
 /// More slots than one run can fill.
 pub(crate) const AMPLE: usize = 80;
 pub(crate) const PLENTY: usize = 1 << 20;
