@@ -136,4 +136,12 @@ mod tests {
     fn there_are_three_routes() {
         assert_eq!([0, 2, 3, 255].map(|route| Lane::<Large>::on_route(Kind::Span, route).route()), [0, 2, 2, 2]);
     }
+
+    #[test]
+    fn what_is_shown_of_a_lane_is_its_kind_and_its_counts() {
+        let mut lane = Lane::<Large>::new(Kind::Span);
+        lane.row.add(Column::Delivered, 4711);
+        let shown = std::format!("{lane:?}");
+        assert!(shown.contains("Span") && shown.contains("delivered: 4711"), "{shown}");
+    }
 }

@@ -254,7 +254,7 @@ mod tests {
     use super::super::check::{large, small};
     use super::*;
     use crate::KindSet;
-    use crate::delivery::{Millis, Outcome, Refused, Stored};
+    use crate::delivery::{Config, Delivery, Millis, Outcome, Refused, Stored};
 
     const METRIC: Kind = Kind::Metric;
 
@@ -338,5 +338,15 @@ mod tests {
         assert_eq!(delivery.push(Kind::Delta, line, 1), Err(Refused::Full));
         let ledger = delivery.ledger();
         assert_eq!((ledger.row(METRIC).queued, ledger.total_of(KindSet::ALL).dropped.queue_full), (4, 2));
+    }
+
+    #[test]
+    fn a_lane_is_found_by_its_kind_wherever_it_stands() {
+        const LANES: [Kind; 3] = [Kind::Event, Kind::Delta, METRIC];
+        let slots = [Slot::new([0; 32]), Slot::new([0; 32])];
+        let mut delivery = Delivery::new(Config::DEFAULT, slots, LANES.map(Lane::new));
+        for kind in Kind::ALL {
+            assert_eq!(delivery.view().find(kind), LANES.iter().position(|other| *other == kind), "{kind:?}");
+        }
     }
 }

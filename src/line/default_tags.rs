@@ -148,4 +148,16 @@ mod tests {
         assert_eq!(lines.matches("env").count(), 2, "in the span, and in its copy in the logs: {lines}");
         assert_eq!(both(crate::Event::new("e", 1)), "@Event 1 2 \"e\" host=\"s\"\n");
     }
+
+    #[test]
+    fn these_are_tags_themselves_and_go_with_any_other_key() {
+        let pairs = [("a", "1"), ("b c", "2")];
+        let defaults = DefaultTags::new(&pairs).unwrap();
+        assert!(!defaults.is_empty());
+        assert!(DefaultTags::new(&[("", ""); 0]).unwrap().is_empty());
+        let metric = |tags| Metric::new("m", 1.0).source("s").tags(tags).line();
+        assert_eq!(Metric::new("m", 1.0).source("s").tags(&defaults).line(), metric(&pairs[..]));
+        // Keys with characters that are replaced, of which none is the default one's.
+        assert_eq!(line(&[("a", "1")], &[("c d", "2"), ("a!", "3")]), r#""c-d"="2" "a-"="3" "a"="1""#);
+    }
 }

@@ -225,4 +225,33 @@ mod tests {
             assert!(written(&event.annotation(key, "x"), JSON).is_ok());
         }
     }
+
+    #[test]
+    fn any_number_of_different_keys_is_taken() {
+        let keys: Vec<String> = (0..400).map(|number| std::format!("key{number}")).collect();
+        let pairs: Vec<(&str, &str)> = keys.iter().map(|key| (key.as_str(), "v")).collect();
+        for rules in [RULES, JSON] {
+            let line = written(&Event::new("e", 5).annotations(&pairs[..]), rules).unwrap();
+            assert!(keys.iter().all(|key| line.matches(std::format!("{key}\"").as_str()).count() <= 1));
+            let mut again = pairs.clone();
+            again.push(("key7", "w"));
+            let repeated = Err((Field::AnnotationKey, Problem::RepeatedKey));
+            assert_eq!(written(&Event::new("e", 5).annotations(&again[..]), rules), repeated);
+        }
+    }
+
+    #[test]
+    fn times_in_json_are_those_of_64_bits_with_a_sign() {
+        let most = i64::MAX as u64;
+        for (start, end, taken) in
+            [(1, most, true), (most, most, true), (1, most + 1, false), (most + 1, most + 2, false)]
+        {
+            let json = written(&Event::new("e", start).end(end), JSON);
+            if taken {
+                assert!(json.unwrap().contains(&std::format!("\"startTime\":{start},\"endTime\":{end}")));
+            } else {
+                assert_eq!(json, Err((Field::Timestamp, Problem::TooLarge)));
+            }
+        }
+    }
 }

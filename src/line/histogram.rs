@@ -203,4 +203,18 @@ mod tests {
         assert!(matches!(problem(Histogram::new("h", &many)), (Field::Line, Problem::TooLong { .. })));
         assert_eq!(fine.encode(&RULES, &mut Count::new()), Ok(1));
     }
+
+    #[test]
+    fn what_has_no_room_says_how_much_it_needs_to_the_byte() {
+        for count in [MAX_COUNT, MAX_COUNT + 1, 7 * MAX_COUNT + 5, 40 * MAX_COUNT] {
+            let centroids = [(2.5, count), (1e-7, count)];
+            let histogram = Histogram::new("h", &centroids);
+            let len = lines(&histogram).unwrap().len();
+            for room in [0, 20, len - 1] {
+                let mut small = vec![0; room];
+                let error = histogram.encode(&RULES, &mut Slice::new(&mut small)).unwrap_err();
+                assert!(matches!(error, EncodeError::Full(Full { needed, .. }) if needed == len), "{error:?}, {len}");
+            }
+        }
+    }
 }

@@ -287,4 +287,24 @@ mod tests {
             matches!(over, (Field::Line, Problem::TooLong { limit, len }) if limit == limits.metric_line && len > limit)
         );
     }
+
+    #[test]
+    fn a_tag_is_within_its_limits_or_an_error_and_any_number_of_keys_is_told_apart() {
+        let limits = Limits { tag_key: 4, tag: 10, tags: 1000, ..Limits::default() };
+        let rules = RULES.limits(limits);
+        for (key, value) in (1..=7).flat_map(|key| (1..=14).map(move |value| (key, value))) {
+            let (key, value) = ("k".repeat(key), "v".repeat(value));
+            let fits = key.len() <= 4 && key.len() + value.len() <= 10;
+            let metric = Metric::new("m", 1.0).tag(&key, &value);
+            assert_eq!(metric.encode(&rules, &mut Vec::new()).is_ok(), fits, "{key} {value}");
+        }
+        let keys: Vec<String> = (0..1000).map(|number| format!("{number}")).collect();
+        let mut pairs: Vec<(&str, &str)> = keys.iter().map(|key| (key.as_str(), "v")).collect();
+        let mut out = Vec::new();
+        assert_eq!(Metric::new("m", 1.0).tags(&pairs[..]).encode(&rules, &mut out), Ok(1));
+        assert_eq!(String::from_utf8(out).unwrap().matches("=\"v\"").count(), 1000);
+        pairs[999] = ("7", "w");
+        let error = Metric::new("m", 1.0).tags(&pairs[..]).encode(&rules, &mut Vec::new()).unwrap_err();
+        assert_eq!(error, EncodeError::Invalid(InvalidInput::new(Field::TagKey, Problem::RepeatedKey)));
+    }
 }

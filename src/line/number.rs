@@ -214,4 +214,28 @@ mod tests {
             bits = bits.wrapping_mul(0x2360_ED05_1FC6_5DA4_4385_DF64_9FCC_F645).wrapping_add(1);
         }
     }
+
+    #[test]
+    fn zero_is_zero_and_finite_is_finite() {
+        // With halves that are alike, and with one that is nothing.
+        let halves = [0, 1, 0x3FF0_0000, 0x7FEF_FFFF, 0x7FF0_0000, 0x7FF8_0000, 0x8000_0000, 0xFFF0_0000, 0xFFFF_FFFF];
+        for value in halves.iter().flat_map(|high| halves.map(|low| f64::from_bits(high << 32 | low))) {
+            assert_eq!(is_zero(value), value == 0.0, "{value:e}");
+            assert_eq!(is_finite(value), value.is_finite(), "{value:e}");
+        }
+    }
+
+    #[test]
+    fn integers_are_written_as_the_standard_library_writes_them_with_or_without_shortcuts() {
+        let edges = (0..64).map(|bit| 1_u64 << bit).chain((0..20).map(|power| 10_u64.pow(power)));
+        for value in edges.flat_map(|edge| [edge - 1, edge, edge + 1, edge.wrapping_mul(0x9E37_79B9_7F4A_7C15), !edge])
+        {
+            let mut out = Vec::new();
+            put_u64(value, &mut out);
+            assert_eq!(out, std::format!("{value}").as_bytes());
+            let mut rest = value;
+            assert_eq!((u64::from(take_digit(&mut rest)), rest), (value % 10, value / 10), "{value}");
+        }
+        assert_eq!((0..16).map(hex_digit).collect::<Vec<_>>(), b"0123456789abcdef");
+    }
 }

@@ -155,3 +155,40 @@ pub fn event_to_json(
     json.truncate(json.trim_end_matches('\n').len());
     Ok(json)
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::Granularity;
+
+    #[test]
+    fn each_writes_all_it_is_given_and_takes_the_default_source_for_a_blank_one() {
+        let (trace, id, tags) = (Uuid::from_u128(1), Uuid::from_u128(2), [("k", "v")]);
+        let ids = "traceId=00000000-0000-0000-0000-000000000001 spanId=00000000-0000-0000-0000-000000000002";
+        for (given, written) in [("s", "s"), (" ", "d")] {
+            let metric = metric_to_line_data("m", 1.5, Some(7), given, tags, "d").unwrap();
+            assert_eq!(metric, std::format!("\"m\" 1.5 7 source=\"{written}\" \"k\"=\"v\"\n"));
+            let histogram =
+                histogram_to_line_data("h", &[(1.5, 2)], Granularity::Hour, Some(7), given, tags, "d").unwrap();
+            assert_eq!(histogram, std::format!("!H 7 #2 1.5 \"h\" source=\"{written}\" \"k\"=\"v\"\n"));
+            let span = tracing_span_to_line_data("o", 7, 9, given, trace, id, &[id], &[trace], tags, &[], "d").unwrap();
+            let parents = std::format!("parent={id} followsFrom={trace}");
+            assert_eq!(span, std::format!("\"o\" source=\"{written}\" {ids} {parents} \"k\"=\"v\" 7 9\n"));
+            let event = event_to_line_data("e", 7, Some(9), given, &["t"], tags, "d").unwrap();
+            assert_eq!(event, std::format!("@Event 7 9 \"e\" k=\"v\" host=\"{written}\" tag=\"t\"\n"));
+            let json = event_to_json("e", 7, Some(9), given, &["t"], tags, "d").unwrap();
+            let hosts = std::format!("\"hosts\":[\"{written}\"]");
+            let times = "\"startTime\":7,\"endTime\":9";
+            let expected =
+                std::format!("{{\"name\":\"e\",\"annotations\":{{\"k\":\"v\"}},{hosts},{times},\"tags\":[\"t\"]}}");
+            assert_eq!(json, expected);
+        }
+        let logs = [SpanLog::new(7, &tags)];
+        let line = tracing_span_to_line_data("o", 7, 9, "s", trace, id, &[], &[], (), &logs, "d").unwrap();
+        let lines = |span| span_log_to_line_data(trace, id, &logs, span).unwrap();
+        let begin = std::format!("{{\"traceId\":\"{trace}\",\"spanId\":\"{id}\",\"logs\":[");
+        assert!(lines(None).starts_with(&begin) && !lines(None).contains("\"span\""), "{}", lines(None));
+        assert!(lines(Some(&line)).contains("\"span\":\"\\\"o\\\" source="), "{}", lines(Some(&line)));
+    }
+}
