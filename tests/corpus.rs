@@ -9,6 +9,11 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use serde_json::json;
+use wavefront_sdk::Kind;
+use wavefront_sdk::endpoint::{Endpoint, EndpointError, Form};
+use wavefront_sdk::transport::Token;
+
 fn corpus() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus")
 }
@@ -79,4 +84,122 @@ fn every_target_has_its_corpus() {
     known.extend(["store", "collector", "flash", "border"].map(str::to_owned));
     assert_eq!(names(&mut folder(&corpus()).map(stem)), known);
     assert_eq!(names(&mut folder(&corpus().with_file_name("fuzz_targets")).map(stem)), known);
+}
+
+/// Pieces that addresses are made of: those of each list in turn, the first of which is the usual one.
+const PIECES: [&[&str]; 6] = [
+    &["https://", "http://", "HTTP://", "proxy://", "tcp://", "tcp+tls://", "ftp://", "https:", " http://", ""],
+    &["", "", "", "t@", "a%2fb%40@", "%20t\n@", "%zz@", "a:b@", "@", "t@u@", "\u{e9}@", "%c3%a9@"],
+    &[
+        "h",
+        "localhost",
+        "a.LocalHost.",
+        "localhost.b",
+        "127.0.0.1",
+        "127.1",
+        "127.a.localhost",
+        "127.0.0.1.com",
+        "1.2.3.4",
+        "1.2.3.4.",
+        "1.2.3.04",
+        "256.1.1.1",
+        "0x7f.1",
+        "a.0x",
+        "a.0xg",
+        "a.1",
+        "1",
+        "[::1]",
+        "[0:0::1]",
+        "[::FFFF:127.0.0.9]",
+        "[::ffff:7f00:1]",
+        "[::ffff:128.0.0.1]",
+        "[::7f00:1]",
+        "[1::2::3]",
+        "[1:2:3:4:5:6:7::]",
+        "[::1%25a]",
+        "[::1",
+        "::1",
+        "[]",
+        "a_b.c-d",
+        "-a",
+        "a-",
+        "a..b",
+        ".",
+        "",
+        "xn--a",
+        "m\u{fc}",
+        "a b",
+        "a\\b",
+        "a\tb",
+        "%41",
+    ],
+    &["", "", "", ":80", ":443", ":2878", ":0", ":65535", ":65536", ":", ":+1", ":00080", ":80:80", ":8\u{663}"],
+    &[
+        "", "", "", "/", "/a/b//", "/%7e", "/%zz", "/%ff", "/../a", "/a/.", "/...", "/a b", "//", "/\u{e9}", "/a@b",
+        "\\a",
+    ],
+    &[
+        "",
+        "",
+        "",
+        "?",
+        "?&",
+        "?traces=1",
+        "?histograms=70&traces=9&",
+        "?traces=0",
+        "?traces=1&traces=2",
+        "?a=1",
+        "?=",
+        "#",
+        " ",
+        "\u{a0}",
+    ],
+];
+
+/// Every address with what it means, for the package of JavaScript, which has a reader of its own: rows of the address, a token
+/// given apart, and where each kind goes; nothing where it is refused. They are left in the file `NATIVE_ADDRESSES`.
+#[test]
+fn addresses_mean_something_or_are_refused() {
+    let found = fs::read_dir(corpus().join("endpoint")).unwrap().map(|entry| fs::read(entry.unwrap().path()).unwrap());
+    let mut addresses: Vec<String> = found.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).collect();
+    let mut state = 1_u64;
+    for _ in 0..6_000 {
+        let pieces = PIECES.map(|pieces| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            // Every second one is the first of its list, so that many an address is good.
+            pieces[(state >> 33) as usize % pieces.len() * (state >> 60 & 1) as usize]
+        });
+        addresses.push(pieces.concat());
+    }
+    let (mut rows, mut refused) = (Vec::new(), 0);
+    for (address, token) in
+        addresses.iter().flat_map(|address| [(address, ""), (address, " s3cret\n"), (address, "a b")])
+    {
+        let endpoint = Endpoint::parse(address).and_then(|endpoint| match token {
+            "" => Ok(endpoint),
+            token => endpoint.with_token(Token::new(token).map_err(EndpointError::Token)?),
+        });
+        // Those on this machine are for programs.
+        let goes =
+            match endpoint.ok().filter(|endpoint| endpoint.form() == Form::ProxyTcp || !endpoint.host().is_empty()) {
+                Some(endpoint) => goes(&endpoint),
+                None => serde_json::Value::Null,
+            };
+        refused += usize::from(goes.is_null());
+        rows.push(json!([address, token, goes]).to_string());
+    }
+    assert!(refused > 1_000 && rows.len() - refused > 1_000, "{refused} of {}", rows.len());
+    if let Some(path) = std::env::var_os("NATIVE_ADDRESSES") {
+        fs::write(path, rows.join("\n")).unwrap();
+    }
+}
+
+fn goes(endpoint: &Endpoint) -> serde_json::Value {
+    let kinds = Kind::ALL.into_iter().filter(|kind| *kind != Kind::SourceTag);
+    kinds
+        .map(|kind| match endpoint.request(kind.format()) {
+            Some(request) => json!([request.url, request.content_type, endpoint.token().map(Token::expose)]),
+            None => json!([endpoint.host(), endpoint.ports().of(kind), endpoint.is_tls()]),
+        })
+        .collect()
 }

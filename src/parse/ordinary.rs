@@ -1,9 +1,9 @@
 //! Points and spans as nearly everybody writes them, read in one pass, eight bytes at a time.
 //!
-//! `"name" 42.5 1493773500 source="web" "key"="value"`, `"name" source="web" traceId=… "key"="value" 1552949776000 343`:
-//! one space between two pairs, no backslash, what starts with a letter or a digit without quotes. A line that is not of
-//! this form, is over a limit or has anything wrong is left to the reader that knows all the rules: so what is read here
-//! is what that one makes of it, and no error is told here.
+//! `"name" 42.5 1493773500 source="web" "k"="v"`, `"name" source="web" traceId=… "k"="v" 1552949776000 343`: one space
+//! between two pairs, no backslash, what starts with a letter or a digit without quotes. A line that is not of this
+//! form, is over a limit or has anything wrong is left to the reader that knows all the rules: so what is read here is
+//! what that one makes of it, and no error is told here.
 
 use super::{
     Line,

@@ -1,7 +1,7 @@
 //! How far a run of bytes of one class reaches, found eight bytes at a time.
 //!
-//! A class is a function of a word, its first byte the lowest: it sets the high bit of the first byte that ends the run,
-//! of none before it, and of any behind it.
+//! A class is a function of a word, its first byte the lowest: it sets the high bit of the first byte that ends the
+//! run, of none before it, and of any behind it.
 
 const LOW: u64 = u64::MAX / 0xFF;
 const HIGH: u64 = LOW << 7;
@@ -57,8 +57,8 @@ pub(super) fn is_id(text: &[u8; 36]) -> bool {
     all == HIGH && HYPHENS.into_iter().all(|at| text.get(at) == Some(&b'-'))
 }
 
-/// How many bytes stand before the first that `stop` finds; all, if it finds none. The lowest bit that `stop` sets is the
-/// high one of that byte.
+/// How many bytes stand before the first that `stop` finds; all, if it finds none. The lowest bit that `stop` sets is
+/// the high one of that byte.
 #[inline(always)]
 pub(super) fn run(text: &[u8], stop: impl Fn(u64) -> u64) -> usize {
     let (words, rest) = text.as_chunks();

@@ -10,7 +10,7 @@ export class WavefrontError extends Error {
 }
 
 // What the core's negative numbers mean.
-const CODES = [, 'invalid', 'queue-full', 'store-full', 'too-large', 'closed', 'unsupported', 'endpoint', 'closed'];
+const CODES = [, 'invalid', 'queue-full', 'store-full', 'too-large', 'closed', 'unsupported'];
 
 export function ofCode(number, message, field, problem) {
   const code = CODES[-number] ?? 'closed';

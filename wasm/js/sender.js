@@ -4,8 +4,9 @@
 import { checked, copyOf, core, out, started, wordsOut, write } from './border.js';
 import * as calls from './calls.js';
 import * as data from './data.js';
-import { Known } from './known.js';
+import { endpoint } from './endpoint.js';
 import { WavefrontError, badOption, ofCode } from './error.js';
+import { Known } from './known.js';
 import { KINDS, failures, read } from './ledger.js';
 import { beacons, onPage, room } from './page.js';
 import { BROKEN, post } from './post.js';
@@ -64,7 +65,8 @@ export class Sender {
     if (onError !== undefined && typeof onError !== 'function') throw badOption('onError', 'a function');
     if (store !== undefined && !runtime.Keeper) throw badOption('store', "left out: 'wavefront-sdk/store' has one");
     const keep = store === undefined ? undefined : runtime.Keeper.options(store);
-    const strings = [server, data.optional(token, 'token'), data.optional(source, 'source')];
+    const { targets, direct } = endpoint(server, data.optional(token, 'token'), runtime.tcp);
+    const strings = [data.optional(source, 'source')];
     data.pairs(strings, tags, 'tag');
     const queue = within(options, 'maxQueueSize', 50_000, 1, 65_535);
     const batch = within(options, 'batchSize', 10_000, 1, 10_000_000);
@@ -73,20 +75,9 @@ export class Sender {
     this.#onError = onError;
     // One that is not heard of for longer died with whoever made it.
     const patience = this.#timeoutMs + 5_000;
-    const pipe = checked(core.open(write(strings), queue, batch, interval, patience, runtime.tcp !== undefined));
+    const pipe = core.open(write(strings), queue, batch, interval, patience, direct);
     this.#pipe = pipe;
-    this.#targets = KINDS.map((_, kind) => {
-      switch (core.target(pipe, kind)) {
-        case 1: {
-          const [url, contentType, secret] = out().split('\n');
-          return { carry: post, url, contentType, token: secret };
-        }
-        case 2: {
-          const [port, tls] = wordsOut(2);
-          return { carry: runtime.tcp, hostname: out(), port, tls: tls === 1 };
-        }
-      }
-    });
+    this.#targets = targets;
     if (keep) {
       this.#keeper = new runtime.Keeper(pipe, keep, {
         changed: () => {
@@ -307,16 +298,15 @@ export class Sender {
   // Whether what has no room may go without an answer: not where it can wait in a store, nor where it needs a token.
   #mayBeacon() {
     if (beacons.refused || this.#keeper || typeof navigator.sendBeacon !== 'function') return false;
-    return !this.#targets.some((target) => target?.token);
+    return !this.#targets.some(({ token }) => token);
   }
 
   async #post(number, kind, lines, body, leaving, beacon) {
     const stage = { outlives: false, dropped: false };
     this.#under.set(number, { kind, lines, body, stage });
     const target = this.#targets[kind];
-    const { failure, status, after } = target
-      ? await target.carry(target, body, { leaving, beacon, stage, timeoutMs: this.#timeoutMs })
-      : { failure: 5, status: 0, after: -1 };
+    const carry = target.url ? post : runtime.tcp;
+    const { failure, status, after } = await carry(target, body, { leaving, beacon, stage, timeoutMs: this.#timeoutMs });
     // Another one has taken its place, or the batch is back in the queue.
     if (stage.dropped) return;
     this.#under.delete(number);

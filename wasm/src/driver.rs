@@ -5,12 +5,11 @@ use core::time::Duration;
 
 use wavefront_sdk::Kind;
 use wavefront_sdk::delivery::{Cut, Millis, Outcome};
-use wavefront_sdk::endpoint::Form;
-use wavefront_sdk::transport::{Failure, Token};
+use wavefront_sdk::transport::Failure;
 use wavefront_sdk::uplink::Due;
 
 use crate::border::{Core, put};
-use crate::fault::{ENDPOINT, Fault};
+use crate::fault::Fault;
 use crate::pipe::{Pipe, Settings};
 
 pub(crate) fn duration(millis: f64) -> Duration {
@@ -23,7 +22,7 @@ pub(crate) fn millis(now: f64) -> Millis {
 }
 
 impl Core {
-    /// Makes a sender: server, token, source, and tags for everything it sends. Says which one it is.
+    /// Makes a sender: source, and tags for everything it sends; `direct` is ingestion without a proxy. Says which one it is.
     pub(crate) fn open(
         &mut self,
         strings: u32,
@@ -31,47 +30,13 @@ impl Core {
         batch_lines: u32,
         flush_interval: f64,
         patience: f64,
-        tcp: bool,
+        direct: bool,
     ) -> i32 {
-        let settings = Settings { queue_lines, batch_lines, flush_interval, patience };
+        let settings = Settings { queue_lines, batch_lines, flush_interval, patience, direct };
         let Ok(parts) = self.parts(strings, 0) else { return Fault::Gone.code() };
-        let opened = Pipe::new(parts.strings, &settings);
-        self.out.clear();
-        let mut say = |text: &str| self.out.extend_from_slice(text.as_bytes());
-        say("server\nmalformed\n");
-        match opened {
-            Err(error) => error.say(&mut say),
-            Ok(pipe) if pipe.endpoint.form() == Form::ProxyTcp && !tcp => {
-                say("there are no TCP sockets here: use https:// or http://");
-            }
-            Ok(pipe) => {
-                self.pipes.push(Some(Box::new(pipe)));
-                return self.pipes.len() as i32 - 1;
-            }
-        }
-        ENDPOINT
-    }
-
-    /// Where a batch of a kind goes. 1: URL, content type and the token of direct ingestion, a line each; 2: the host of a
-    /// receiver of lines, its port and whether it speaks TLS in the words; 0: nowhere.
-    pub(crate) fn target(&mut self, pipe: u32, kind: u32) -> u32 {
-        let Self { pipes, out, words, .. } = self;
-        let Some(Some(pipe)) = pipes.get(pipe as usize) else { return 0 };
-        let endpoint = &pipe.endpoint;
-        let Some(kind) = Kind::ALL.get(kind as usize) else { return 0 };
-        out.clear();
-        if endpoint.form() == Form::ProxyTcp {
-            let Some(port) = endpoint.ports().of(*kind) else { return 0 };
-            out.extend_from_slice(endpoint.host().as_bytes());
-            words.iter_mut().zip([port.into(), endpoint.is_tls().into()]).for_each(|(to, from)| *to = from);
-            return 2;
-        }
-        let Some(request) = endpoint.request(kind.format()) else { return 0 };
-        let token = endpoint.token().map_or("", Token::expose);
-        for text in [request.url.as_str(), "\n", request.content_type, "\n", token] {
-            out.extend_from_slice(text.as_bytes());
-        }
-        1
+        let pipe = Pipe::new(parts.strings, &settings);
+        self.pipes.push(Some(Box::new(pipe)));
+        self.pipes.len() as i32 - 1
     }
 
     /// What the jitter of the waits begins with: only once there is randomness.

@@ -54,8 +54,7 @@ exports! {
     value(pipe: u32, series: u32, value: f64, time: f64) -> i32;
     forget_series(pipe: u32, series: u32);
 
-    open(strings: u32, queue_lines: u32, batch_lines: u32, flush_interval: f64, patience: f64, tcp: bool) -> i32;
-    target(pipe: u32, kind: u32) -> u32;
+    open(strings: u32, queue_lines: u32, batch_lines: u32, flush_interval: f64, patience: f64, direct: bool) -> i32;
     seed(pipe: u32, seed: u32);
     note_invalid(pipe: u32, kind: u32);
     due(pipe: u32, now: f64, most: u32, limit: u32) -> f64;

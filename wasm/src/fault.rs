@@ -7,9 +7,6 @@ use wavefront_sdk::line::Full;
 use wavefront_sdk::uplink::Unsent;
 use wavefront_sdk::{EncodeError, InvalidInput, Problem};
 
-/// The number of a URL or a token that is wrong.
-pub(crate) const ENDPOINT: i32 = -7;
-
 /// Why a call did nothing.
 #[derive(Clone, Copy)]
 pub(crate) enum Fault {
@@ -35,7 +32,7 @@ impl Fault {
             Self::Refused(Refused::TooLarge) | Self::Scratch(_) => -4,
             Self::Refused(Refused::Closed) => -5,
             Self::Refused(_) => -6,
-            Self::Gone => -8,
+            Self::Gone => -7,
         }
     }
 

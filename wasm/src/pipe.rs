@@ -10,11 +10,9 @@ use wavefront_sdk::delivery::Large as Account;
 #[cfg(not(feature = "store"))]
 use wavefront_sdk::delivery::Small as Account;
 use wavefront_sdk::delivery::{Buf, Config, Delivery, Lane, Slot, Ticket, Watch};
-use wavefront_sdk::endpoint::{Endpoint, EndpointError};
 use wavefront_sdk::line::Slice;
-use wavefront_sdk::transport::Token;
 use wavefront_sdk::uplink::{Access, Requests, Uplink};
-use wavefront_sdk::{Encode, EventForm, Kind, Prepared, Rules};
+use wavefront_sdk::{Encode, EventForm, Kind, KindSet, Prepared, Rules};
 
 use crate::border::with_room;
 use crate::driver::duration;
@@ -69,7 +67,6 @@ pub(crate) struct Pipe {
     pub(crate) series: Vec<Option<Prepared<Vec<u8>>>>,
     #[cfg(feature = "store")]
     pub(crate) keeper: Option<crate::keeper::Keeper>,
-    pub(crate) endpoint: Endpoint,
     pub(crate) flushes: Vec<Option<(Ticket, usize)>>,
     /// What somebody waits for that went ahead of the queue, by its tag.
     pub(crate) watches: Vec<(u32, Watch)>,
@@ -87,39 +84,40 @@ pub(crate) struct Settings {
     pub(crate) batch_lines: u32,
     pub(crate) flush_interval: f64,
     pub(crate) patience: f64,
+    /// Events leave as JSON, one a request.
+    pub(crate) direct: bool,
 }
 
 impl Pipe {
-    /// Server, token, source, and tags for everything it sends.
-    pub(crate) fn new(mut strings: Strings<'_>, settings: &Settings) -> Result<Self, EndpointError> {
-        let mut endpoint = Endpoint::parse(strings.next())?;
-        if let Some(token) = strings.given() {
-            endpoint = endpoint.with_token(Token::new(token).map_err(EndpointError::Token)?)?;
-        }
+    /// Source, and tags for everything it sends.
+    pub(crate) fn new(mut strings: Strings<'_>, settings: &Settings) -> Self {
+        let (events, single) = match settings.direct {
+            true => (EventForm::Json, Kind::Event.into()),
+            false => (EventForm::Line, KindSet::NONE),
+        };
         let mut config = Config::DEFAULT;
         (config.queue_lines, config.batch_lines) = (settings.queue_lines as usize, settings.batch_lines);
         (config.queue_bytes, config.segment_bytes) = (QUEUE_BYTES, SEGMENT);
         config.flush_interval = duration(settings.flush_interval);
-        config.single = endpoint.single();
+        config.single = single;
         let lanes = Kind::ALL.into_iter().map(Lane::new).collect::<Vec<_>>();
         let slots = Kind::COUNT * (QUEUE_BYTES / SEGMENT + 2) + IN_FLIGHT + 2;
         let slots = (0..slots).map(|_| Slot::empty()).collect::<Vec<_>>();
-        Ok(Self {
+        Self {
             uplink: Uplink::new(Delivery::new(config, slots, lanes), Requests::new(duration(settings.patience))),
             source: strings.given().map(Into::into),
             tags: strings.into(),
-            events: endpoint.event_form(),
+            events,
             series: Vec::new(),
             #[cfg(feature = "store")]
             keeper: None,
-            endpoint,
             flushes: Vec::new(),
             watches: Vec::new(),
             last_tag: 0,
             next_tag: 0,
             company: (settings.batch_lines, SEGMENT),
             batch_lines: settings.batch_lines,
-        })
+        }
     }
 
     pub(crate) fn rules(&self) -> Rules<'_> {

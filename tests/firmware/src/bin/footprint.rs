@@ -8,17 +8,15 @@ use firmware::board::{self, Uart};
 use firmware::plant;
 #[cfg(feature = "delta")]
 use wavefront_sdk::DeltaCounter;
-use wavefront_sdk::delivery::{Config, Millis};
+use wavefront_sdk::delivery::{Config, Delivery, Lane, Millis, Slot};
 #[cfg(feature = "flash")]
-use wavefront_sdk::delivery::{Delivery, Errand, Keep, Lane, Mode, Slot, Spool, Stored};
+use wavefront_sdk::delivery::{Errand, Keep, Mode, Spool, Stored};
 #[cfg(feature = "flash")]
 use wavefront_sdk::store::{Flash, Store, StoreError};
 #[cfg(not(feature = "http"))]
 use wavefront_sdk::transport::Lines;
 #[cfg(feature = "http")]
 use wavefront_sdk::transport::{Http1, Receiver};
-#[cfg(not(feature = "flash"))]
-use wavefront_sdk::uplink::Queue;
 use wavefront_sdk::uplink::{Access, Next, Uplink};
 #[cfg(feature = "event")]
 use wavefront_sdk::{Event, SourceDescription, SourceTag, TagAction};
@@ -28,27 +26,41 @@ use wavefront_sdk::{Kind, Metric, Rules};
 #[cfg(feature = "span")]
 use wavefront_sdk::{Span, SpanLog, Uuid};
 
-#[cfg(not(feature = "delta"))]
-const KINDS: [Kind; 1] = [Kind::Metric];
-#[cfg(all(feature = "delta", not(feature = "span")))]
-const KINDS: [Kind; 3] = [Kind::Metric, Kind::Delta, Kind::Histogram];
-#[cfg(feature = "span")]
-const KINDS: [Kind; 7] = Kind::ALL;
-
 const RULES: Rules<'_> = Rules::new().default_source("pump-3");
+
+#[cfg(not(feature = "flash"))]
+fn slot_of(segment: &mut [u8; 512]) -> &mut [u8] {
+    segment
+}
+
+#[cfg(feature = "flash")]
+fn slot_of(segment: &mut [u8; 512]) -> Stored<&mut [u8]> {
+    Stored(segment)
+}
 
 #[entry]
 fn main() -> ! {
     static mut SEGMENTS: [[u8; 512]; 4] = [[0; 512]; 4];
 
-    #[cfg(not(feature = "flash"))]
-    let queue = Queue::over(SEGMENTS, KINDS, Config::DEFAULT);
-    #[cfg(feature = "flash")]
-    let queue = Delivery::new(
-        Config::DEFAULT,
-        SEGMENTS.each_mut().map(|segment| Slot::new(Stored(segment.as_mut_slice()))),
-        KINDS.map(Lane::new),
-    );
+    // As `Queue::over` does it, but slots and lanes stay where they are made: nothing is copied, so no `memcpy` is linked.
+    let [a, b, c, d] = SEGMENTS.each_mut().map(slot_of);
+    let mut slots = [Slot::new(a), Slot::new(b), Slot::new(c), Slot::new(d)];
+    let mut lanes = [
+        Lane::new(Kind::Metric),
+        #[cfg(feature = "delta")]
+        Lane::new(Kind::Delta),
+        #[cfg(feature = "histogram")]
+        Lane::new(Kind::Histogram),
+        #[cfg(feature = "span")]
+        Lane::new(Kind::Span),
+        #[cfg(feature = "span")]
+        Lane::new(Kind::SpanLogs),
+        #[cfg(feature = "event")]
+        Lane::new(Kind::Event),
+        #[cfg(feature = "event")]
+        Lane::new(Kind::SourceTag),
+    ];
+    let queue = Delivery::new(Config::DEFAULT, slots.as_mut_slice(), lanes.as_mut_slice());
     #[cfg(not(feature = "http"))]
     let link = Lines::new(Uart::new(0));
     #[cfg(feature = "http")]
