@@ -553,4 +553,13 @@ mod tests {
         assert_eq!(delivery.view().unacknowledged(METRIC.into()), 0);
         delivery.view().check();
     }
+
+    #[test]
+    fn what_a_repeat_would_falsify_is_sent_again_only_where_all_is() {
+        for kind in Kind::ALL {
+            let falsified = matches!(kind, Kind::Delta | Kind::Histogram);
+            assert!(Replay::All.kinds().contains(kind) && !Replay::Unacknowledged.kinds().contains(kind));
+            assert_eq!(Replay::Idempotent.kinds().contains(kind), !falsified, "{kind:?}");
+        }
+    }
 }

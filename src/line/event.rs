@@ -3,7 +3,7 @@
 use super::compact;
 use super::json::put_string;
 use super::number::put_u64;
-use super::out::Put;
+use super::out::{Put, put_plain};
 use super::point::source;
 use super::seen::{Seen, among, tags_len};
 use super::text::{Name, Text, is_blank};
@@ -78,13 +78,12 @@ fn put_line<T: Tags + ?Sized>(
     rules: &Rules<'_>,
     out: &mut (impl Put + ?Sized),
 ) -> Result<(), InvalidInput> {
-    let name = Text::new(event.name, Field::EventName)?;
-    let source = source(event.source, rules)?;
     out.put(b"@Event ");
     put_u64(event.start_millis, out);
     out.put(b" ");
     put_u64(end(event), out);
-    name.put_between(b" \"", b"\"", out);
+    put_text(event.name, Field::EventName, [b" \"", b"\""], out)?;
+    let source = source(event.source, rules)?;
     let mut seen = Seen::new();
     let mut count = 0;
     event.annotations.try_each(&mut |key, value| {
@@ -97,17 +96,28 @@ fn put_line<T: Tags + ?Sized>(
             return Err(InvalidInput::new(Field::AnnotationKey, Problem::RepeatedKey));
         }
         count += 1;
-        let text = Text::new(value, Field::AnnotationValue)?;
         name.put_between(b" ", b"=\"", out);
-        text.put_between(b"", b"\"", out);
-        Ok(())
+        put_text(value, Field::AnnotationValue, [b"", b"\""], out)
     })?;
     source.put_between(b" host=\"", b"\"", out);
     for tag in event.tags {
-        let tag = Text::new(tag, Field::EventTag)?;
-        tag.put_between(b" tag=\"", b"\"", out);
+        put_text(tag, Field::EventTag, [b" tag=\"", b"\""], out)?;
     }
     out.put(b"\n");
+    Ok(())
+}
+
+/// Writes text, cleaned, between these two.
+#[cfg_attr(not(any(target_os = "none", target_arch = "wasm32")), inline(always))]
+fn put_text(
+    text: &str,
+    field: Field,
+    [before, after]: [&[u8]; 2],
+    out: &mut (impl Put + ?Sized),
+) -> Result<(), InvalidInput> {
+    if !put_plain(before, text, usize::MAX, after, out) {
+        Text::new(text, field)?.put_between(before, after, out);
+    }
     Ok(())
 }
 

@@ -112,4 +112,21 @@ mod tests {
         text.as_bytes().iter().for_each(|byte| Json(&mut pieces).put(&[*byte]));
         assert_eq!(whole, pieces);
     }
+
+    #[test]
+    fn every_byte_is_escaped_where_it_has_to_be_at_every_place_of_a_word() {
+        for special in ('\0'..='\u{FF}').chain(['温', '😀']) {
+            for before in 0..18 {
+                let text = std::format!("{}{special}z{special}", &"abcdefghijklmnopqr"[..before]);
+                let (mut string, mut inside, mut piece) = (Vec::new(), Vec::new(), Vec::new());
+                put_string(text.as_bytes(), &mut string);
+                put_inside(text.as_bytes(), &mut inside);
+                Json(&mut piece).put(text.as_bytes());
+                assert_eq!(serde_json::from_slice::<String>(&string).unwrap(), text);
+                assert!(string.iter().all(|&byte| byte >= 0x20), "{text:?}");
+                assert_eq!(std::format!("\"{}\"", String::from_utf8_lossy(&inside)).as_bytes(), string);
+                assert_eq!(inside, piece);
+            }
+        }
+    }
 }

@@ -5,7 +5,7 @@ use super::DefaultTags;
 use super::compact;
 use super::number::{is_finite, is_zero, put_f64, put_u64};
 use super::out::Put;
-use super::point::{put_tags, source};
+use super::point::{put_source, put_tags};
 use super::seen::tags_len;
 use super::text::{Name, after_delta};
 use super::window;
@@ -170,8 +170,7 @@ pub(crate) fn put_rest<T: Tags + ?Sized>(
     rules: &Rules<'_>,
     out: &mut (impl Put + ?Sized),
 ) -> Result<(), InvalidInput> {
-    let source = source(own_source, rules)?;
-    source.put_between(b" source=\"", b"\"", out);
+    put_source(own_source, rules, [b" source=\"", b"\""], out)?;
     put_tags(tags, &rules.limits, out)
 }
 

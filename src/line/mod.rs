@@ -3,6 +3,8 @@
 pub(crate) mod compact;
 #[cfg(feature = "std")]
 mod default_tags;
+#[cfg(not(any(target_os = "none", target_arch = "wasm32", no_shortcuts)))]
+mod digits;
 mod event;
 mod histogram;
 mod json;

@@ -60,6 +60,10 @@ pub(crate) fn with_f64<R>(value: f64, take: impl FnOnce(&[u8]) -> R) -> R {
 /// Writes ten-thousandths, with at least one decimal and no zero after it at the end.
 #[inline]
 fn put_decimal(scaled: u64, out: &mut (impl Put + ?Sized)) {
+    #[cfg(not(any(target_os = "none", target_arch = "wasm32", no_shortcuts)))]
+    if out.put_decimal(scaled) {
+        return;
+    }
     put_u64(scaled / 10_000, out);
     let rest = (scaled % 10_000) as u32;
     let digit = |unit| b'0' + (rest / unit % 10) as u8;
@@ -75,6 +79,10 @@ fn put_decimal(scaled: u64, out: &mut (impl Put + ?Sized)) {
 /// Writes an integer.
 #[inline]
 pub(crate) fn put_u64(value: u64, out: &mut (impl Put + ?Sized)) {
+    #[cfg(not(any(target_os = "none", target_arch = "wasm32", no_shortcuts)))]
+    if out.put_u64(value) {
+        return;
+    }
     if SHORTCUTS {
         return out.put_digits(itoa::Buffer::new().format(value).as_bytes());
     }
@@ -100,12 +108,21 @@ fn take_digit(value: &mut u64) -> u8 {
 }
 
 /// Writes `before`, and the id as lower-case hexadecimal with hyphens.
-#[inline]
+#[cfg_attr(not(any(target_os = "none", target_arch = "wasm32")), inline(always))]
 pub(crate) fn put_id(before: &[u8], id: &Uuid, out: &mut (impl Put + ?Sized)) {
     #[cfg(not(any(target_os = "none", target_arch = "wasm32", no_shortcuts)))]
     return out.put_id(before, id);
     #[cfg(any(target_os = "none", target_arch = "wasm32", no_shortcuts))]
     put_id_by_bytes(before, id, out);
+}
+
+/// Two ids, each after what stands before it.
+#[cfg_attr(not(any(target_os = "none", target_arch = "wasm32")), inline(always))]
+pub(crate) fn put_ids(befores: [&[u8]; 2], ids: [&Uuid; 2], out: &mut (impl Put + ?Sized)) {
+    #[cfg(not(any(target_os = "none", target_arch = "wasm32", no_shortcuts)))]
+    return out.put_ids(befores, ids);
+    #[cfg(any(target_os = "none", target_arch = "wasm32", no_shortcuts))]
+    befores.into_iter().zip(ids).for_each(|(before, id)| put_id_by_bytes(before, id, out));
 }
 
 #[cfg(any(target_os = "none", target_arch = "wasm32", no_shortcuts))]
@@ -142,10 +159,13 @@ static PAIRS: [[u8; 2]; PAIRED] = {
 /// Where the digits of each byte of an id stand.
 const PLACES: [usize; 16] = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
 
-/// The id as lower-case hexadecimal with hyphens, by that table.
+/// The length of an id.
+pub(crate) const ID: usize = 36;
+
+/// Writes the id to its place, by that table.
 #[cfg_attr(any(target_os = "none", target_arch = "wasm32", no_shortcuts), allow(dead_code))]
 #[inline(always)]
-pub(crate) fn hyphenated(id: &Uuid, text: &mut [u8; 36]) {
+pub(crate) fn put_id_to(id: &Uuid, text: &mut [u8; ID]) {
     for hyphen in [8, 13, 18, 23] {
         text[hyphen] = b'-';
     }
@@ -153,6 +173,31 @@ pub(crate) fn hyphenated(id: &Uuid, text: &mut [u8; 36]) {
         let to = text.get_mut(*place..).and_then(<[u8]>::first_chunk_mut);
         if let (Some(to), Some(pair)) = (to, PAIRS.get(usize::from(*byte))) {
             *to = *pair;
+        }
+    }
+}
+
+/// Writes two ids to their places: as many digits as compilers calculate at once.
+#[cfg_attr(any(target_os = "none", target_arch = "wasm32", no_shortcuts), allow(dead_code))]
+#[inline(never)]
+pub(crate) fn put_two_ids(ids: [&Uuid; 2], texts: [&mut [u8; ID]; 2]) {
+    let mut bytes = [0; 32];
+    for (to, id) in bytes.as_chunks_mut().0.iter_mut().zip(ids) {
+        *to = *id.as_bytes();
+    }
+    let mut digits = [[0; 2]; 32];
+    for (pair, byte) in digits.iter_mut().zip(&bytes) {
+        let digit = |nibble: u8| nibble + b'0' + if nibble > 9 { b'a' - b'0' - 10 } else { 0 };
+        *pair = [digit(byte >> 4), digit(byte & 0xF)];
+    }
+    for (text, digits) in texts.into_iter().zip(digits.as_flattened().as_chunks::<32>().0) {
+        for (from, to, len) in [(0, 0, 8), (8, 9, 4), (12, 14, 4), (16, 19, 4), (20, 24, 12)] {
+            if let (Some(to), Some(from)) = (text.get_mut(to..to + len), digits.get(from..from + len)) {
+                to.copy_from_slice(from);
+            }
+        }
+        for hyphen in [8, 13, 18, 23] {
+            text[hyphen] = b'-';
         }
     }
 }
@@ -211,6 +256,10 @@ mod tests {
             let mut out = Vec::new();
             put_id(b"id ", &id, &mut out);
             assert_eq!(out, std::format!("id {id}").into_bytes());
+            let (mut one, mut two) = ([0; ID], [0; ID]);
+            let other = Uuid::from_u128(!bits);
+            put_two_ids([&id, &other], [&mut one, &mut two]);
+            assert_eq!([one.as_slice(), &two].concat(), std::format!("{id}{other}").into_bytes());
             bits = bits.wrapping_mul(0x2360_ED05_1FC6_5DA4_4385_DF64_9FCC_F645).wrapping_add(1);
         }
     }

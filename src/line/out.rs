@@ -4,7 +4,7 @@ use super::Sink;
 use super::seen::Seen;
 #[cfg(not(any(target_os = "none", target_arch = "wasm32", no_shortcuts)))]
 use super::{
-    number::hyphenated,
+    number::put_id_to,
     text::{are_plain, fingerprint, has_none, odd_in_json},
 };
 use crate::{EncodeError, Field, InvalidInput, Problem};
@@ -29,14 +29,46 @@ pub(crate) trait Put {
         [before, text, after].into_iter().filter(|piece| !piece.is_empty()).for_each(|piece| self.put(piece));
     }
 
+    /// Writes an integer, if there is a quicker way for it.
+    #[cfg(not(any(target_os = "none", target_arch = "wasm32", no_shortcuts)))]
+    #[inline]
+    fn put_u64(&mut self, value: u64) -> bool {
+        let _ = value;
+        false
+    }
+
+    /// Writes ten-thousandths as a decimal number, if there is a quicker way for it.
+    #[cfg(not(any(target_os = "none", target_arch = "wasm32", no_shortcuts)))]
+    #[inline]
+    fn put_decimal(&mut self, scaled: u64) -> bool {
+        let _ = scaled;
+        false
+    }
+
     /// Writes `before` and the id.
     #[cfg(not(any(target_os = "none", target_arch = "wasm32", no_shortcuts)))]
     #[inline]
     fn put_id(&mut self, before: &[u8], id: &Uuid) {
         self.put(before);
         let mut text = [0; 36];
-        hyphenated(id, &mut text);
+        put_id_to(id, &mut text);
         self.put_digits(&text);
+    }
+
+    /// Writes two ids, each after what stands before it.
+    #[cfg(not(any(target_os = "none", target_arch = "wasm32", no_shortcuts)))]
+    #[inline]
+    fn put_ids(&mut self, befores: [&[u8]; 2], ids: [&Uuid; 2]) {
+        befores.into_iter().zip(ids).for_each(|(before, id)| self.put_id(before, id));
+    }
+
+    /// Writes `before`, the text and `after`, if nothing of the text is trimmed or escaped and it has no more bytes than
+    /// `limit`; else nothing. May say no without cause.
+    #[cfg(not(any(target_os = "none", target_arch = "wasm32", no_shortcuts)))]
+    #[inline]
+    fn put_plain(&mut self, before: &[u8], text: &str, limit: usize, after: &[u8]) -> bool {
+        let _ = (before, text, limit, after);
+        false
     }
 
     /// Writes ` "key"="value"` if nothing of it is cleaned, trimmed or escaped, and the key was not `seen`.
@@ -91,6 +123,18 @@ pub(crate) fn put_text(before: &[u8], text: &[u8], after: &[u8], out: &mut (impl
     out.put_text(before, text, after);
     #[cfg(any(target_os = "none", target_arch = "wasm32", no_shortcuts))]
     [before, text, after].into_iter().filter(|piece| !piece.is_empty()).for_each(|piece| out.put(piece));
+}
+
+/// [`Put::put_plain`], where there are shortcuts.
+#[inline(always)]
+pub(crate) fn put_plain(before: &[u8], text: &str, limit: usize, after: &[u8], out: &mut (impl Put + ?Sized)) -> bool {
+    #[cfg(not(any(target_os = "none", target_arch = "wasm32", no_shortcuts)))]
+    return out.put_plain(before, text, limit, after);
+    #[cfg(any(target_os = "none", target_arch = "wasm32", no_shortcuts))]
+    {
+        let _ = (before, text, limit, after, out);
+        false
+    }
 }
 
 /// [`Put::put_tag`], where there are shortcuts.

@@ -1,7 +1,7 @@
 //! What the lines of metrics, delta counters and histograms have in common: the source and the point tags.
 
 use super::compact::SHORTCUTS;
-use super::out::{Pair, Put, put_tag};
+use super::out::{Pair, Put, put_plain, put_tag};
 use super::seen::{Seen, among};
 use super::text::{Name, Text, fingerprint};
 use super::{Limits, Rules};
@@ -26,6 +26,21 @@ pub(crate) fn source<'a>(own: Option<&'a str>, rules: &Rules<'a>) -> Result<Text
     };
     source.check(rules.limits.source, Field::Source)?;
     Ok(source)
+}
+
+/// Writes the source of a datum between these two.
+#[cfg_attr(not(any(target_os = "none", target_arch = "wasm32")), inline(always))]
+pub(crate) fn put_source(
+    own: Option<&str>,
+    rules: &Rules<'_>,
+    [before, after]: [&[u8]; 2],
+    out: &mut (impl Put + ?Sized),
+) -> Result<(), InvalidInput> {
+    let given = own.or(rules.default_source);
+    if given.is_none_or(|given| !put_plain(before, given, rules.limits.source, after, out)) {
+        source(own, rules)?.put_between(before, after, out);
+    }
+    Ok(())
 }
 
 /// The point tags and the end of the line: ` "k"="v" "k"="v"` and LF.

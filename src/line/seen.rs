@@ -109,4 +109,24 @@ mod tests {
         assert!(!among(&tags, 1, &|key, _| key == "b"));
         assert!(!among(&tags, 9, &|key, _| key == "d"));
     }
+
+    #[test]
+    fn keys_are_alike_if_they_are_written_alike_and_are_as_long_as_they_are_written() {
+        fn written(key: &str) -> impl Iterator<Item = char> {
+            key.chars().map(|c| if c == '.' || c.is_ascii_alphabetic() { c } else { '-' })
+        }
+        let keys = ["a", "b", "a b", "a-b", "a!b", "a温b", "a.b", "a-b-", "another", "a longer key of words", "😀"];
+        let name = |key| Name::key(key, Field::TagKey).unwrap();
+        for key in keys {
+            for other in keys {
+                let alike = written(key).eq(written(other));
+                assert_eq!(name(key).is(&name(other)), alike, "{key} {other}");
+                assert_eq!(name(key).is_written_from(other), alike, "{key} {other}");
+            }
+            let units = written(key).count();
+            for limit in 0..30 {
+                assert_eq!(name(key).check(limit, Field::TagKey).is_ok(), units <= limit, "{key} {limit}");
+            }
+        }
+    }
 }

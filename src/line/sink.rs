@@ -384,4 +384,38 @@ mod tests {
         assert_eq!(slice.as_str(), Some("onefour"));
         assert_eq!(slice.into_written(), b"onefour");
     }
+
+    #[test]
+    fn a_borrowed_sink_is_the_sink() {
+        let mut buffer = [0; 5];
+        bounded(&mut &mut Slice::new(&mut buffer), |slice| slice.as_bytes());
+        bounded(&mut &mut heapless::Vec::<u8, 5>::new(), |vec| vec.as_slice());
+    }
+
+    #[cfg(feature = "alloc")]
+    #[test]
+    fn an_unbounded_sink_comes_back_too() {
+        fn comes_back<S: Sink<Full = Infallible>>(mut sink: S) {
+            let start = sink.mark();
+            assert_eq!((sink.put(b"abc"), sink.reserve(usize::MAX >> 1)), (Ok(()), Ok(())));
+            let mark = sink.mark();
+            assert_eq!(sink.put(b"de"), Ok(()));
+            assert_eq!((sink.since(start), sink.since(mark)), (5, 2));
+            sink.rewind(mark);
+            assert_eq!((sink.since(start), sink.since(mark)), (3, 0));
+        }
+        comes_back(alloc::vec::Vec::new());
+        comes_back(Count::new());
+    }
+
+    #[test]
+    fn a_slice_is_empty_until_something_is_put_and_says_what_it_had_no_room_for() {
+        let mut buffer = [0; 4];
+        let mut slice = Slice::new(&mut buffer);
+        assert!(slice.is_empty());
+        assert_eq!(slice.put(b"abc"), Ok(()));
+        assert!(!slice.is_empty());
+        let full = slice.put(b"de").unwrap_err();
+        assert_eq!(std::format!("{full}"), "no room: 2 bytes needed, 1 free");
+    }
 }

@@ -2,9 +2,9 @@
 
 use super::compact::{self, SHORTCUTS};
 use super::json::Json;
-use super::number::{put_id, put_u64};
-use super::out::{Out, Pair, Put, put_tag};
-use super::point::source;
+use super::number::{put_id, put_ids, put_u64};
+use super::out::{Out, Pair, Put, put_plain, put_tag};
+use super::point::put_source;
 use super::seen::{Seen, among, tags_len};
 use super::span_logs::put_span_logs;
 use super::text::{Name, Text};
@@ -129,14 +129,16 @@ fn put_span<T: Tags + ?Sized>(
     out: &mut (impl Put + ?Sized),
 ) -> Result<(), InvalidInput> {
     let limits = &rules.limits;
-    let name = Text::new(span.name, Field::SpanName)?;
-    name.check(limits.span_name, Field::SpanName)?;
-    let source = source(span.source, rules)?;
-    name.put_between(b"\"", b"\" source=\"", out);
-    source.put_between(b"", b"\" traceId=", out);
-    put_id(b"", &span.trace_id, out);
-    put_id(b" spanId=", &span.span_id, out);
-    span.parents.iter().for_each(|parent| put_id(b" parent=", parent, out));
+    if !put_plain(b"\"", span.name, limits.span_name, b"\" source=\"", out) {
+        let name = Text::new(span.name, Field::SpanName)?;
+        name.check(limits.span_name, Field::SpanName)?;
+        name.put_between(b"\"", b"\" source=\"", out);
+    }
+    put_source(span.source, rules, [b"", b"\" traceId="], out)?;
+    put_ids([b"", b" spanId="], [&span.trace_id, &span.span_id], out);
+    let (pairs, others) = span.parents.as_chunks();
+    pairs.iter().for_each(|[one, two]| put_ids([b" parent="; 2], [one, two], out));
+    others.iter().for_each(|parent| put_id(b" parent=", parent, out));
     span.follows_from.iter().for_each(|follows| put_id(b" followsFrom=", follows, out));
     let marked = !span.logs.is_empty();
     // To the reader these are tags like others.

@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use super::compact::{self, SHORTCUTS};
 use super::json::{Json, put_string};
-use super::number::{put_id, put_u64};
+use super::number::{put_ids, put_u64};
 use super::out::{Pair, Put, put_field};
 use super::seen::{Seen, tags_len};
 use super::text::{Name, fingerprint};
@@ -75,8 +75,7 @@ pub(crate) fn put_span_logs(
     if logs.is_empty() {
         return Err(InvalidInput::new(Field::SpanLogs, Problem::Missing));
     }
-    put_id(b"{\"traceId\":\"", trace_id, out);
-    put_id(b"\",\"spanId\":\"", span_id, out);
+    put_ids([b"{\"traceId\":\"", b"\",\"spanId\":\""], [trace_id, span_id], out);
     let mut before: &[u8] = b"\",\"logs\":[{\"timestamp\":";
     if let Some(secondary_id) = secondary_id {
         out.put(b"\",\"_spanSecondaryId\":");

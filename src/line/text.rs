@@ -22,6 +22,7 @@ const fn within(word: usize, from: u8, to: u8) -> usize {
 
 /// The high bits of a word's bytes that are not legal anywhere in a name: all but `,` `-` `.` `/` `0-9` `A-Z` `a-z` `_`.
 /// Beside one that is not ASCII others may be said to be legal that are not.
+#[cfg_attr(not(any(target_os = "none", target_arch = "wasm32")), inline(always))]
 pub(crate) const fn odd_in_name(word: usize) -> usize {
     let folded = word | (LOW << 5);
     let legal = within(word, b',', b'9') | within(folded, b'a', b'z') | within(word, b'_', b'_');
@@ -31,6 +32,7 @@ pub(crate) const fn odd_in_name(word: usize) -> usize {
 /// The high bits of a word's bytes that are `"`, LF or U+0004; there may be more where a byte is another control
 /// character, or one is among the bytes before it. With one bit changed, `"` changes places with a blank: what is odd
 /// lies below U+0021.
+#[cfg_attr(not(any(target_os = "none", target_arch = "wasm32")), inline(always))]
 pub(crate) const fn odd_in_text(word: usize) -> usize {
     let changed = word ^ (LOW * 2);
     changed.wrapping_sub(LOW * 0x21) & !changed & HIGH
@@ -38,6 +40,7 @@ pub(crate) const fn odd_in_text(word: usize) -> usize {
 
 /// The high bits of a word's bytes that do not stand for themselves in a JSON string: those below U+0020, `"` and the
 /// backslash. There may be more where one of them is among the bytes before it.
+#[cfg_attr(not(any(target_os = "none", target_arch = "wasm32")), inline(always))]
 pub(crate) const fn odd_in_json(word: usize) -> usize {
     let (quote, backslash) = (word ^ (LOW * b'"' as usize), word ^ (LOW * b'\\' as usize));
     let zero = (quote.wrapping_sub(LOW) & !quote) | (backslash.wrapping_sub(LOW) & !backslash);

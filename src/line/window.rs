@@ -9,7 +9,9 @@ use uuid::Uuid;
 
 use super::Sink;
 use super::compact::SHORTCUTS;
-use super::number::hyphenated;
+#[cfg(not(any(target_os = "none", target_arch = "wasm32", no_shortcuts)))]
+use super::digits::{decimal, integer};
+use super::number::{ID, put_id_to, put_two_ids};
 use super::out::{Out, Pair, Put};
 use super::seen::Seen;
 use super::text::{WORD, ends_are_plain, ends_of, mix, odd_in_json, odd_in_name, odd_in_text, short_words};
@@ -80,18 +82,16 @@ impl Window<'_> {
 
     /// Writes a pair, of which key and value are checked word by word on the way, if it is not `seen`.
     #[inline(always)]
-    fn put_checked(
+    fn put_checked<K: Odd, V: Odd>(
         &mut self,
         seen: &mut Seen,
         [before, between, after]: [&[u8]; 3],
-        (key, odd_in_key): (&[u8], impl Fn(usize) -> usize),
-        (value, odd_in_value): (&[u8], impl Fn(usize) -> usize),
+        key: &[u8],
+        value: &[u8],
     ) -> Pair {
-        let Some(rest) = self.room.get_mut(self.at..) else { return Pair::Odd };
-        let Some((rest, ends)) = literal(rest, before).and_then(|rest| copy(rest, key, odd_in_key)) else {
-            return Pair::Odd;
-        };
-        let rest = literal(rest, between).and_then(|rest| copy(rest, value, odd_in_value));
+        let rest = self.room.get_mut(self.at..).and_then(|rest| literal(rest, before));
+        let Some((rest, ends)) = rest.and_then(|rest| copy::<K>(rest, key)) else { return Pair::Odd };
+        let rest = literal(rest, between).and_then(|rest| copy::<V>(rest, value));
         if rest.and_then(|(rest, _)| literal(rest, after)).is_none() {
             return Pair::Odd;
         }
@@ -115,7 +115,7 @@ impl Put for Window<'_> {
 
     #[inline(always)]
     fn put_digits(&mut self, digits: &[u8]) {
-        if self.room.get_mut(self.at..).and_then(|rest| copy(rest, digits, |_| 0)).is_none() {
+        if self.room.get_mut(self.at..).and_then(|rest| copy::<Nothing>(rest, digits)).is_none() {
             return self.spill();
         }
         self.at += digits.len();
@@ -139,20 +139,66 @@ impl Put for Window<'_> {
     #[inline(always)]
     fn put_text(&mut self, before: &[u8], text: &[u8], after: &[u8]) {
         let rest = self.room.get_mut(self.at..).and_then(|rest| literal(rest, before));
-        let rest = rest.and_then(|rest| copy(rest, text, |_| 0)).and_then(|(rest, _)| literal(rest, after));
+        let rest = rest.and_then(|rest| copy::<Nothing>(rest, text)).and_then(|(rest, _)| literal(rest, after));
         if rest.is_none() {
             return self.spill();
         }
         self.at += before.len() + text.len() + after.len();
     }
 
+    // Straight to the room, and not by way of a buffer: what has just been written in pieces is not soon read in words.
     #[cfg(not(any(target_os = "none", target_arch = "wasm32", no_shortcuts)))]
-    #[inline]
+    #[inline(never)]
+    fn put_u64(&mut self, value: u64) -> bool {
+        let len = self.room.len();
+        let rest = self.room.get_mut(self.at..).and_then(|rest| integer(rest, value));
+        self.at = rest.map_or(SPILLED, |rest| len - rest.len());
+        true
+    }
+
+    #[cfg(not(any(target_os = "none", target_arch = "wasm32", no_shortcuts)))]
+    #[inline(never)]
+    fn put_decimal(&mut self, scaled: u64) -> bool {
+        let len = self.room.len();
+        let rest = self.room.get_mut(self.at..).and_then(|rest| decimal(rest, scaled));
+        self.at = rest.map_or(SPILLED, |rest| len - rest.len());
+        true
+    }
+
+    #[cfg(not(any(target_os = "none", target_arch = "wasm32", no_shortcuts)))]
+    #[inline(always)]
     fn put_id(&mut self, before: &[u8], id: &Uuid) {
         let rest = self.room.get_mut(self.at..).and_then(|rest| literal(rest, before));
         let Some(text) = rest.and_then(|rest| rest.first_chunk_mut()) else { return self.spill() };
-        hyphenated(id, text);
+        put_id_to(id, text);
         self.at += before.len() + text.len();
+    }
+
+    #[cfg(not(any(target_os = "none", target_arch = "wasm32", no_shortcuts)))]
+    #[inline(always)]
+    fn put_ids(&mut self, befores: [&[u8]; 2], ids: [&Uuid; 2]) {
+        let rest = self.room.get_mut(self.at..).and_then(|rest| literal(rest, befores[0]));
+        let Some((first, rest)) = rest.and_then(|rest| rest.split_first_chunk_mut()) else { return self.spill() };
+        let second = literal(rest, befores[1]).and_then(|rest| rest.first_chunk_mut());
+        let Some(second) = second else { return self.spill() };
+        put_two_ids(ids, [first, second]);
+        self.at += befores[0].len() + befores[1].len() + 2 * ID;
+    }
+
+    #[cfg(not(any(target_os = "none", target_arch = "wasm32", no_shortcuts)))]
+    #[inline(always)]
+    fn put_plain(&mut self, before: &[u8], text: &str, limit: usize, after: &[u8]) -> bool {
+        let text = text.as_bytes();
+        if text.len() > limit || !ends_are_plain(text) {
+            return false;
+        }
+        let rest = self.room.get_mut(self.at..).and_then(|rest| literal(rest, before));
+        let rest = rest.and_then(|rest| copy::<InText>(rest, text)).and_then(|(rest, _)| literal(rest, after));
+        if rest.is_none() {
+            return false;
+        }
+        self.at += before.len() + text.len() + after.len();
+        true
     }
 
     // Once in a program, so that it has the registers for itself.
@@ -162,13 +208,13 @@ impl Put for Window<'_> {
         if !ends_are_plain(value) {
             return Pair::Odd;
         }
-        self.put_checked(seen, [b" \"", b"\"=\"", b"\""], (key, odd_in_name), (value, odd_in_text))
+        self.put_checked::<InName, InText>(seen, [b" \"", b"\"=\"", b"\""], key, value)
     }
 
     #[cfg(not(any(target_os = "none", target_arch = "wasm32", no_shortcuts)))]
     #[inline(never)]
     fn put_field(&mut self, seen: &mut Seen, key: &[u8], value: &[u8]) -> Pair {
-        self.put_checked(seen, [b"\"", b"\":\"", b"\""], (key, odd_in_json), (value, odd_in_json))
+        self.put_checked::<InJson, InJson>(seen, [b"\"", b"\":\"", b"\""], key, value)
     }
 }
 
@@ -180,27 +226,72 @@ fn literal<'r>(room: &'r mut [u8], bytes: &[u8]) -> Option<&'r mut [u8]> {
     Some(rest)
 }
 
-/// Writes `text`, if there is room for it and a word, and `odd` finds nothing in its words (nor in letters): else
-/// something may be written. Returns the rest of the room, and the ends of the text for [`mix`].
+/// What is odd in a sort of text. (Types, not functions: each is compiled into the place it is used at.)
+trait Odd {
+    /// The bits of a word that tell it; none in letters.
+    fn odd(word: usize) -> usize;
+
+    /// Copies all whole words, and says whether nothing odd is in them. It is a call, so that shorter text, which most
+    /// is, has the registers for itself.
+    #[inline(never)]
+    fn long(to: &mut [u8], text: &[u8]) -> bool {
+        let words = text.as_chunks::<WORD>().0.iter();
+        let found = to.as_chunks_mut::<WORD>().0.iter_mut().zip(words).fold(0, |found, (to, word)| {
+            *to = *word;
+            found | Self::odd(usize::from_le_bytes(*word))
+        });
+        found == 0
+    }
+}
+
+struct InName;
+struct InText;
+struct InJson;
+struct Nothing;
+
+impl Odd for InName {
+    #[inline(always)]
+    fn odd(word: usize) -> usize {
+        odd_in_name(word)
+    }
+}
+
+impl Odd for InText {
+    #[inline(always)]
+    fn odd(word: usize) -> usize {
+        odd_in_text(word)
+    }
+}
+
+impl Odd for InJson {
+    #[inline(always)]
+    fn odd(word: usize) -> usize {
+        odd_in_json(word)
+    }
+}
+
+impl Odd for Nothing {
+    #[inline(always)]
+    fn odd(_: usize) -> usize {
+        0
+    }
+}
+
+/// Writes `text`, if there is room for it and a word, and nothing odd is in it: else something
+/// may be written. Returns the rest of the room, and the ends of the text for [`mix`].
 #[inline(always)]
-fn copy<'r>(room: &'r mut [u8], text: &[u8], odd: impl Fn(usize) -> usize) -> Option<(&'r mut [u8], u64)> {
+fn copy<'r, O: Odd>(room: &'r mut [u8], text: &[u8]) -> Option<(&'r mut [u8], u64)> {
     let (Some(first), Some(last)) = (text.first_chunk::<WORD>(), text.last_chunk::<WORD>()) else {
         let (word, ends) = short_words(text);
         *room.first_chunk_mut()? = word.to_le_bytes();
-        return if odd(ends) == 0 { room.get_mut(text.len()..).map(|rest| (rest, ends as u64)) } else { None };
+        return if O::odd(ends) == 0 { room.get_mut(text.len()..).map(|rest| (rest, ends as u64)) } else { None };
     };
     let (to, rest) = room.split_at_mut_checked(text.len())?;
-    if text.len() > 2 * WORD {
-        let words = text.as_chunks::<WORD>().0.iter().skip(1);
-        for (to, word) in to.as_chunks_mut::<WORD>().0.iter_mut().skip(1).zip(words) {
-            *to = *word;
-            if odd(usize::from_le_bytes(*word)) != 0 {
-                return None;
-            }
-        }
+    if text.len() > 2 * WORD && !O::long(to, text) {
+        return None;
     }
     *to.first_chunk_mut()? = *first;
     *to.last_chunk_mut()? = *last;
     let (first, last) = (usize::from_le_bytes(*first), usize::from_le_bytes(*last));
-    if (odd(first) | odd(last)) == 0 { Some((rest, ends_of(first, last))) } else { None }
+    if (O::odd(first) | O::odd(last)) == 0 { Some((rest, ends_of(first, last))) } else { None }
 }

@@ -459,3 +459,38 @@ impl fmt::Display for FlashRangeError {
 }
 
 impl core::error::Error for FlashRangeError {}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::string::ToString;
+
+    use super::*;
+
+    #[test]
+    fn every_error_says_something_of_its_own_and_its_sizes() {
+        let errors = [
+            FlashError::Full,
+            FlashError::TooLong { bytes: 4711, longest: 42 },
+            FlashError::Damaged,
+            FlashError::OtherHead,
+            FlashError::SmallBuffer { needed: 815 },
+            FlashError::Foreign,
+            FlashError::Medium(NorFlashErrorKind::Other),
+        ];
+        let ranges = [
+            FlashRangeError::TooSmall,
+            FlashRangeError::NotAligned,
+            FlashRangeError::OutOfBounds,
+            FlashRangeError::Unsuitable,
+            FlashRangeError::SmallBuffer,
+        ];
+        let texts: BTreeSet<_> =
+            errors.iter().map(ToString::to_string).chain(ranges.map(|range| range.to_string())).collect();
+        assert_eq!(texts.len(), errors.len() + ranges.len());
+        assert!(["4711", "42", "815"].iter().all(|size| texts.iter().any(|text| text.contains(size))));
+        let kinds = errors.map(|error| error.kind());
+        assert_eq!(kinds[..3], [StoreFailure::Full, StoreFailure::Full, StoreFailure::Damaged]);
+        assert!(kinds[3..].iter().all(|kind| *kind == StoreFailure::Unavailable), "{kinds:?}");
+    }
+}

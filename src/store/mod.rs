@@ -299,4 +299,109 @@ mod tests {
             assert_eq!(Footprint { overhead, block }.of(bytes), whole, "{bytes} + {overhead} by {block}");
         }
     }
+
+    const LINES: &[u8] = b"a 1\nb 2\n";
+    const HEAD: Head = Head::new(Kind::Metric, 7, 2, LINES.len() as u32, 0);
+    const FOOTPRINT: Footprint = Footprint { overhead: 5, block: 16 };
+
+    /// Has one record, and another one that is set aside.
+    #[derive(Default)]
+    struct One(Option<(Head, [u8; LINES.len()])>);
+
+    impl Store for One {
+        type Error = core::convert::Infallible;
+
+        fn put(&mut self, head: Head, lines: &[u8]) -> Result<(), Self::Error> {
+            self.0 = lines.try_into().ok().map(|lines| (head, lines));
+            Ok(())
+        }
+
+        fn next(&mut self, _: Kind, from: u32) -> Result<Option<Head>, Self::Error> {
+            Ok(self.0.map(|(head, _)| head).filter(|head| head.key >= from))
+        }
+
+        fn read(&mut self, _: Head, into: &mut [u8]) -> Result<(), Self::Error> {
+            self.0.iter().for_each(|(_, lines)| into.copy_from_slice(lines));
+            Ok(())
+        }
+
+        fn remove(&mut self, _: Kind, key: u32) -> Result<(), Self::Error> {
+            self.0 = self.0.filter(|(head, _)| head.key != key);
+            Ok(())
+        }
+
+        fn footprint(&self) -> Footprint {
+            FOOTPRINT
+        }
+
+        fn set_aside(&self) -> usize {
+            1
+        }
+    }
+
+    /// The same, asked by those who wait.
+    #[derive(Default)]
+    struct Late(One);
+
+    impl AsyncStore for Late {
+        type Error = core::convert::Infallible;
+
+        async fn put(&mut self, head: Head, lines: &[u8]) -> Result<(), Self::Error> {
+            self.0.put(head, lines)
+        }
+
+        async fn next(&mut self, kind: Kind, from: u32) -> Result<Option<Head>, Self::Error> {
+            self.0.next(kind, from)
+        }
+
+        async fn read(&mut self, head: Head, into: &mut [u8]) -> Result<(), Self::Error> {
+            self.0.read(head, into)
+        }
+
+        async fn remove(&mut self, kind: Kind, key: u32) -> Result<(), Self::Error> {
+            self.0.remove(kind, key)
+        }
+
+        fn footprint(&self) -> Footprint {
+            self.0.footprint()
+        }
+
+        fn set_aside(&self) -> usize {
+            self.0.set_aside()
+        }
+    }
+
+    #[test]
+    fn a_borrowed_store_is_the_store() {
+        fn held(mut store: impl Store) {
+            let mut lines = [0; LINES.len()];
+            assert!(store.put(HEAD, LINES).is_ok());
+            assert!(matches!(store.next(HEAD.kind, 7), Ok(Some(HEAD))) && matches!(store.next(HEAD.kind, 8), Ok(None)));
+            assert!(store.read(HEAD, &mut lines).is_ok() && lines == LINES);
+            assert!(store.remove(HEAD.kind, 8).is_ok() && matches!(store.next(HEAD.kind, 1), Ok(Some(HEAD))));
+            assert!(store.remove(HEAD.kind, 7).is_ok() && matches!(store.next(HEAD.kind, 1), Ok(None)));
+            assert_eq!((store.footprint(), store.set_aside()), (FOOTPRINT, 1));
+        }
+        held(&mut One::default());
+    }
+
+    #[test]
+    fn a_borrowed_store_that_is_waited_for_is_the_store() {
+        async fn held(mut store: impl AsyncStore) {
+            let mut lines = [0; LINES.len()];
+            assert!(store.put(HEAD, LINES).await.is_ok());
+            assert!(matches!(store.next(HEAD.kind, 7).await, Ok(Some(HEAD))));
+            assert!(matches!(store.next(HEAD.kind, 8).await, Ok(None)));
+            assert!(store.read(HEAD, &mut lines).await.is_ok() && lines == LINES);
+            assert!(
+                store.remove(HEAD.kind, 8).await.is_ok() && matches!(store.next(HEAD.kind, 1).await, Ok(Some(HEAD)))
+            );
+            assert!(store.remove(HEAD.kind, 7).await.is_ok() && matches!(store.next(HEAD.kind, 1).await, Ok(None)));
+            assert_eq!((store.footprint(), store.set_aside()), (FOOTPRINT, 1));
+        }
+        let mut store = Late::default();
+        let held = core::pin::pin!(held(&mut store));
+        let mut context = core::task::Context::from_waker(core::task::Waker::noop());
+        assert!(held.poll(&mut context).is_ready(), "nothing here waits");
+    }
 }

@@ -213,8 +213,8 @@ impl Page {
 
     fn call(&mut self, input: &mut Script<'_>) {
         match input.byte() % 32 {
-            0 if self.pipes.len() < PIPES => self.open(input, false),
-            _ if self.pipes.is_empty() => self.open(input, true),
+            0 if self.pipes.len() < PIPES => self.open(input),
+            _ if self.pipes.is_empty() => self.open(input),
             // Its name can be that of a delta.
             0..=3 => self.datum(input, &[Kind::Metric, Kind::Delta], |core, input, place, strings, _| {
                 core.metric(place, strings, number(input), number(input))
@@ -260,17 +260,9 @@ impl Page {
         }
     }
 
-    fn open(&mut self, input: &mut Script<'_>, good: bool) {
-        let first = if good || input.byte() < 200 {
-            input.pick(&[
-                &["proxy://localhost", "", "host-1"],
-                &["https://t@example.com", "", "host-1"],
-                &["tcp://localhost:2878?traces=30000", "", ""],
-            ])
-        } else {
-            &["", "", ""]
-        };
-        let texts = if first[0].is_empty() { Self::texts(input, &[]) } else { Self::texts(input, &first[..]) };
+    fn open(&mut self, input: &mut Script<'_>) {
+        let source = input.pick(&["host-1", ""]);
+        let texts = Self::texts(input, &[source]);
         let (strings, _) = self.write(input, &texts, &[]);
         let (lines, batch) = (input.pick(&[50_000, 1, 5, 20, u32::MAX, 0]), input.pick(&[1_000, 1, 2, 7, u32::MAX, 0]));
         let opened = self.core.open(strings, lines, batch, number(input), number(input), input.byte() < 200);
@@ -279,7 +271,6 @@ impl Page {
                 assert_eq!(opened as usize, self.pipes.len());
                 self.pipes.push(Known::default());
             }
-            -7 => self.says_what_is_wrong(),
             -8 => {}
             _ => panic!("{opened} of open"),
         }
@@ -393,7 +384,6 @@ impl Page {
         assert_eq!((batch.kind as u32, batch.lines, batch.bytes.len()), (kind, lines, len as usize));
         assert!(len <= limit, "{len} bytes where {limit} are allowed");
         assert_eq!(count(batch.bytes), lines as usize);
-        assert!(self.core.target(pipe, kind) <= 2);
     }
 
     fn answer(&mut self, input: &mut Script<'_>) {
@@ -503,15 +493,7 @@ impl Page {
         let (pipe, kind) = (self.pipe(input), word(input));
         match input.byte() % 4 {
             0 => self.core.seed(pipe, word(input)),
-            1 => self.core.note_invalid(pipe, kind),
-            _ => {
-                let target = self.core.target(pipe, kind);
-                assert!(target <= 2);
-                if target == 1 {
-                    let text = core::str::from_utf8(&self.core.out).unwrap();
-                    assert!(text.starts_with("http") && text.split('\n').count() == 3, "{text}");
-                }
-            }
+            _ => self.core.note_invalid(pipe, kind),
         }
     }
 

@@ -32,7 +32,7 @@ impl Fault {
             Self::Refused(Refused::TooLarge) | Self::Scratch(_) => -4,
             Self::Refused(Refused::Closed) => -5,
             Self::Refused(_) => -6,
-            Self::Gone => -7,
+            Self::Gone => -8,
         }
     }
 

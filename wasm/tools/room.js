@@ -13,10 +13,6 @@ const PARTS = [
     'queue, delivery, ledger: `src/delivery`, `src/uplink`',
     /wavefront_sdk::(delivery|uplink)|^(due|answer|\w+_flush|\w+_close|left|ledger|seed)$/,
   ],
-  [
-    'the URL and the token: `src/endpoint`, `src/transport`',
-    /wavefront_sdk::(endpoint|transport)|core\S*::net::|^(open|target)$/,
-  ],
   ['the border: `wasm/src`', /wavefront_sdk|^\w+$/],
   ['memory: the allocator, `Vec`, `Box`', /\b(talc|alloc|__rustc)\b|__rust_|drop_in_place/],
   ['the rest of `core`, ids', /./],
