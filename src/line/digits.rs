@@ -7,11 +7,11 @@ const ZEROS: u64 = u64::from_le_bytes([b'0'; 8]);
 /// The eight digits of a number below 10⁸, the first in the lowest byte: split in two, by two, by two, all at once.
 #[inline(always)]
 const fn eight_digits(value: u64) -> u64 {
-    let fours = value / 10_000 | (value % 10_000) << 32;
+    let fours = (value / 10_000) | ((value % 10_000) << 32);
     // Divisions by a hundred and by ten, right for all there can be.
-    let hundreds = (fours * 10_486 >> 20) & 0x7F_0000_007F;
+    let hundreds = ((fours * 10_486) >> 20) & 0x7F_0000_007F;
     let twos = hundreds | (fours - hundreds * 100) << 16;
-    let tens = (twos * 103 >> 10) & 0x000F_000F_000F_000F;
+    let tens = ((twos * 103) >> 10) & 0x000F_000F_000F_000F;
     tens | (twos - tens * 10) << 8
 }
 
