@@ -93,6 +93,8 @@ fn put_line<T: Tags + ?Sized>(
         }
         let same = |other: &str, _: &str| Name::key(other, Field::AnnotationKey).is_ok_and(|other| other.is(&name));
         if seen.may_have(name.fingerprint()) && among(&event.annotations, count, &same) {
+            // As of tags: what no line can have is said first.
+            Text::new(value, Field::AnnotationValue)?;
             return Err(InvalidInput::new(Field::AnnotationKey, Problem::RepeatedKey));
         }
         count += 1;
@@ -141,6 +143,7 @@ fn put_json<T: Tags + ?Sized>(
     event.annotations.try_each(&mut |key, value| {
         let name = Name::parts(key, Field::AnnotationKey)?;
         if seen.may_have(name.fingerprint()) && among(&event.annotations, count, &|other, _| other == key) {
+            not_blank(value, Field::AnnotationValue)?;
             return Err(InvalidInput::new(Field::AnnotationKey, Problem::RepeatedKey));
         }
         if count > 0 {
@@ -262,6 +265,16 @@ mod tests {
             } else {
                 assert_eq!(json, Err((Field::Timestamp, Problem::TooLarge)));
             }
+        }
+    }
+
+    #[test]
+    fn of_a_key_twice_the_second_with_a_blank_value_the_value_is_what_is_wrong_whatever_the_way() {
+        for rules in [RULES, JSON] {
+            let event = Event::new("e", 5).annotations(&[("k", "v"), ("k", " ")]);
+            let blank = Err(EncodeError::Invalid(InvalidInput::new(Field::AnnotationValue, Problem::Blank)));
+            assert_eq!(event.encode(&rules, &mut Slice::new(&mut [0; 99])), blank);
+            assert_eq!(event.encode_compact(&rules, &mut Slice::new(&mut [0; 99])), blank);
         }
     }
 }

@@ -432,8 +432,8 @@ fn put_cleaned(mut rest: &[u8], out: &mut (impl Put + ?Sized)) {
 }
 
 /// Whether `key` and `value` are written as they are: no clean-up, no escape, no trimming.
-#[cfg_attr(not(any(target_os = "none", target_arch = "wasm32")), inline(always))]
-#[cfg_attr(any(target_os = "none", target_arch = "wasm32", no_shortcuts), allow(dead_code))]
+#[cfg(not(any(target_os = "none", target_arch = "wasm32", no_shortcuts)))]
+#[inline(always)]
 pub(crate) fn are_plain(key: &[u8], value: &[u8]) -> bool {
     is_legal(key) && ends_are_plain(value) && has_none(value, odd_in_text)
 }

@@ -352,7 +352,11 @@ impl Page {
             self.core.forget_series(pipe, series);
             return;
         }
+        let invalid = |ledger: Option<Ledger>| ledger.iter().flatten().map(|row| row[INVALID]).sum::<f64>();
+        let before = invalid(self.ledger(pipe));
         let came = self.core.value(pipe, series, number(input), number(input));
+        let grown = invalid(self.ledger(pipe)) - before;
+        assert_eq!(grown, f64::from(u8::from(came == -1)), "{came} of a value was counted otherwise");
         assert!(matches!(came, 0 | 1 | -8..=-1) && came != -7, "{came} of a value");
         let known = self.pipes.get(pipe as usize).is_some_and(|known| series < known.series && !known.gone);
         assert!(known || came < 0, "a value of no series was taken");

@@ -53,7 +53,7 @@ fn random_calls() {
         state ^= state << 17;
         state
     };
-    for run in 0..300 {
+    for run in 0..100 {
         let len = 16 + (next() % 600) as usize;
         let bytes: Vec<u8> = (0..len).map(|_| (next() >> 32) as u8).collect();
         println!("run {run}");

@@ -42,7 +42,7 @@ fn slot_of(segment: &mut [u8; 512]) -> Stored<&mut [u8]> {
 fn main() -> ! {
     static mut SEGMENTS: [[u8; 512]; 4] = [[0; 512]; 4];
 
-    // As `Queue::over` does it, but slots and lanes stay where they are made: nothing is copied, so no `memcpy` is linked.
+    // As `Queue::over` does it, but slots and lanes stay where they are made: no `memcpy` is linked.
     let [a, b, c, d] = SEGMENTS.each_mut().map(slot_of);
     let mut slots = [Slot::new(a), Slot::new(b), Slot::new(c), Slot::new(d)];
     let mut lanes = [
