@@ -69,8 +69,8 @@ impl LineStream {
         let sink = match &mut self {
             Self::Plain(sink) => sink,
             Self::Gzip { decoder, .. } => {
-                // Where the stream broke or was cut off the decoder still has what stood before, which it would hand over
-                // when it is dropped: behind the half line here.
+                // Where the stream broke or was cut off the decoder still has what stood before, which it would hand
+                // over when it is dropped: behind the half line here.
                 let _ = decoder.try_finish();
                 decoder.get_mut()
             }

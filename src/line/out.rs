@@ -62,8 +62,8 @@ pub(crate) trait Put {
         befores.into_iter().zip(ids).for_each(|(before, id)| self.put_id(before, id));
     }
 
-    /// Writes `before`, the text and `after`, if nothing of the text is trimmed or escaped and it has no more bytes than
-    /// `limit`; else nothing. May say no without cause.
+    /// Writes `before`, the text and `after`, if nothing of the text is trimmed or escaped and it has no more bytes
+    /// than `limit`; else nothing. May say no without cause.
     #[cfg(not(any(target_os = "none", target_arch = "wasm32", no_shortcuts)))]
     #[inline]
     fn put_plain(&mut self, before: &[u8], text: &str, limit: usize, after: &[u8]) -> bool {

@@ -38,8 +38,8 @@ pub trait Sink {
 
     /// Appends `len` bytes, whatever they are, for the caller to write over; or says no, and then nothing is appended.
     ///
-    /// A sink whose bytes lie in memory may have it, together with [`take_back`](Self::take_back): an encoder then checks
-    /// once for a line what it else checks for each piece. One that says yes has to give back what it gave.
+    /// A sink whose bytes lie in memory may have it, together with [`take_back`](Self::take_back): an encoder then
+    /// checks once for a line what it else checks for each piece. One that says yes has to give back what it gave.
     fn put_blank(&mut self, len: usize) -> Option<&mut [u8]> {
         let _ = len;
         None

@@ -20,8 +20,8 @@ const fn within(word: usize, from: u8, to: u8) -> usize {
     word.wrapping_add(LOW * (0x80 - from as usize)) & !word.wrapping_add(LOW * (0x7F - to as usize))
 }
 
-/// The high bits of a word's bytes that are not legal anywhere in a name: all but `,` `-` `.` `/` `0-9` `A-Z` `a-z` `_`.
-/// Beside one that is not ASCII others may be said to be legal that are not.
+/// The high bits of a word's bytes that are not legal anywhere in a name: all but `,` `-` `.` `/` `0-9` `A-Z` `a-z` and
+/// `_`. Beside one that is not ASCII others may be said to be legal that are not.
 #[cfg_attr(not(any(target_os = "none", target_arch = "wasm32")), inline(always))]
 pub(crate) const fn odd_in_name(word: usize) -> usize {
     let folded = word | (LOW << 5);
@@ -72,7 +72,7 @@ pub(crate) const fn short_words(bytes: &[u8]) -> (usize, usize) {
         && let (Some(first), Some(last)) = (bytes.first_chunk::<4>(), bytes.last_chunk::<4>())
     {
         let (first, last) = (u32::from_le_bytes(*first) as usize, u32::from_le_bytes(*last) as usize);
-        return (first | last << (bytes.len() * 8 & 31), first | last.rotate_left(32));
+        return (first | last << ((bytes.len() * 8) & 31), first | last.rotate_left(32));
     }
     let word = match *bytes {
         [a, b, c] => LETTERS << 24 | (c as usize) << 16 | (b as usize) << 8 | a as usize,
