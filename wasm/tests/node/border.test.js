@@ -4,19 +4,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { Sender, WavefrontError, eventToLine, histogramToLine, metricToLine, spanLogsToLine, spanToLine } from 'wavefront-sdk';
+import { seeded } from './random.js';
 
 const CALLS = 1_000_000;
 const SEED = Number(process.env.SEED ?? 20261122);
-
-// Mulberry32.
-let state = SEED;
-function random() {
-  state = (state + 0x6d2b79f5) | 0;
-  let t = Math.imul(state ^ (state >>> 15), 1 | state);
-  t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-  return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-}
-const pick = (list) => list[Math.floor(random() * list.length)];
+const { random, pick } = seeded(SEED);
 const some = (make, most = 4) => Array.from({ length: Math.floor(random() * most) }, make);
 
 const PIECES = ['a', 'host', 'source', '∆', '~', ' ', '\n', '"', '\\', '\0', '\u{4}', 'é', '漢', '😀', '\ud83d', '\ude00', '-', '.', '9'];

@@ -3,18 +3,11 @@
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
 
+import { seeded } from './random.js';
+
 const CALLS = 20_000;
 const SEED = Number(process.env.SEED ?? 20261123);
-
-// Mulberry32.
-let state = SEED;
-function random() {
-  state = (state + 0x6d2b79f5) | 0;
-  let t = Math.imul(state ^ (state >>> 15), 1 | state);
-  t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-  return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-}
-const pick = (list) => list[Math.floor(random() * list.length)];
+const { random, pick } = seeded(SEED);
 
 let Sender;
 let memory;
