@@ -37,6 +37,8 @@ const PIPES: usize = 4;
 
 /// The names in `js/ledger.js`, as far as they mean something here.
 const ROW: usize = 18;
+/// More than are ever said.
+const WORDS: u32 = 256;
 const ACCEPTED: usize = 0;
 const RECOVERED: usize = 1;
 const QUEUE_FULL: usize = 4;
@@ -54,7 +56,7 @@ type Ledger = [[f64; ROW]; Kind::COUNT];
 struct Known {
     /// Requests under way: number and lines.
     out: BTreeMap<u32, u32>,
-    flushes: Vec<u32>,
+    flushes: Vec<[u32; 1 + Kind::COUNT]>,
     tags: Vec<u32>,
     series: u32,
     closed: bool,
@@ -172,9 +174,7 @@ impl Page {
     /// Strings and numbers where the core reads them, and how many there are said to be.
     fn write(&mut self, input: &mut Script<'_>, texts: &[String], numbers: &[f64]) -> (u32, u32) {
         let all = texts.concat();
-        self.core.text_area(all.len() as u32);
-        self.core.word_area(texts.len() as u32);
-        self.core.number_area(numbers.len() as u32);
+        self.core.areas(all.len() as u32 + 1, texts.len() as u32 + WORDS, numbers.len() as u32 + 1);
         self.core.text[..all.len()].copy_from_slice(all.as_bytes());
         for (word, text) in self.core.words.iter_mut().zip(texts) {
             *word = text.len() as u32;
@@ -427,26 +427,28 @@ impl Page {
             assert_eq!(flush, -8);
             return;
         };
-        assert!(flush >= 0, "{flush} of a flush");
+        assert_eq!(flush, 0, "of a flush");
+        let flush = *self.core.words.first_chunk().unwrap();
         let waiting: f64 = ledger.iter().map(|row| row[QUEUED] + row[IN_FLIGHT]).sum();
-        let left = f64::from(self.core.left(pipe, flush as u32));
+        let left = self.left_of(pipe, flush);
         assert!(left >= waiting, "a flush of less than there is");
         assert!(cfg!(feature = "store") || left == waiting, "a flush of more than there is");
-        self.pipes[pipe as usize].flushes.push(flush as u32);
+        self.pipes[pipe as usize].flushes.push(flush);
+    }
+
+    fn left_of(&mut self, pipe: u32, flush: [u32; 1 + Kind::COUNT]) -> f64 {
+        *self.core.words.first_chunk_mut().unwrap() = flush;
+        f64::from(self.core.left(pipe))
     }
 
     fn left(&mut self, input: &mut Script<'_>) {
         let pipe = self.pipe(input);
         let flushes = self.pipes.get(pipe as usize).map(|known| known.flushes.as_slice()).unwrap_or_default();
-        let flush = if flushes.is_empty() { word(input) } else { input.pick(flushes) };
-        let left = f64::from(self.core.left(pipe, flush));
+        let flush = if flushes.is_empty() { core::array::from_fn(|_| word(input)) } else { input.pick(flushes) };
+        let left = self.left_of(pipe, flush);
         if let Some(ledger) = self.ledger(pipe) {
             let here: f64 = ledger.iter().map(|row| row[QUEUED] + row[IN_FLIGHT] + row[STORED]).sum();
             assert!(left <= here, "{left} are left, and {here} are here");
-        }
-        if input.byte() < 64 {
-            self.core.end_flush(pipe, flush);
-            assert_eq!(self.core.left(pipe, flush), 0);
         }
     }
 
@@ -474,7 +476,7 @@ impl Page {
     }
 
     fn end_close(&mut self, pipe: u32) {
-        self.core.end_close(pipe, self.now);
+        self.core.end_close(pipe);
         for row in self.ledger(pipe).into_iter().flatten() {
             assert_eq!(row[QUEUED] + row[IN_FLIGHT] + row[WRITTEN], 0.0, "given up, and still here");
         }
@@ -495,10 +497,12 @@ impl Page {
         if self.pipes.get(pipe as usize).is_none_or(|known| known.gone) {
             return None;
         }
-        self.core.number_area((ROW * Kind::COUNT) as u32);
+        // What an answer said there is read after this.
+        let said = core::mem::replace(&mut self.core.words, vec![0; ROW * Kind::COUNT]);
         self.core.ledger(pipe);
-        let (rows, _) = self.core.numbers.as_chunks::<ROW>();
-        rows.first_chunk().copied()
+        let words = core::mem::replace(&mut self.core.words, said);
+        let (rows, _) = words.as_chunks::<ROW>();
+        rows.first_chunk().map(|rows: &[_; Kind::COUNT]| rows.map(|row| row.map(f64::from)))
     }
 
     fn check(&mut self, pipe: u32) {

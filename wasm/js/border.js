@@ -56,11 +56,11 @@ export function started() {
 // Views of the memory, which are gone whenever it has grown.
 function refresh(text, lengths, figures) {
   const [length, count, amount] = [text, lengths, figures].map((size) => Math.max(size, 4096));
-  // Each may move the memory, so all of them before the first view.
-  const [at, words_at, numbers_at] = [core.text_area(length), core.word_area(count), core.number_area(amount)];
-  bytes = new Uint8Array(memory.buffer, at >>> 0, length);
-  words = new Uint32Array(memory.buffer, words_at >>> 0, count);
-  numbers = new Float64Array(memory.buffer, numbers_at >>> 0, amount);
+  // This may move the memory.
+  const at = core.areas(length, count, amount) >>> 0;
+  words = new Uint32Array(memory.buffer, at, count);
+  bytes = new Uint8Array(memory.buffer, words[count - 2], length);
+  numbers = new Float64Array(memory.buffer, words[count - 1], amount);
 }
 
 // Whether the views are good for this much; as large as they were before, or larger.
@@ -91,7 +91,7 @@ export function write(strings, figures) {
 
 // The text that the last call left.
 export function out() {
-  return decoder.decode(new Uint8Array(memory.buffer, core.out_area() >>> 0, core.out_length()));
+  return decoder.decode(bytesAt(...wordsOut(2)));
 }
 
 // The first words and numbers that the last call left.
@@ -117,7 +117,7 @@ export function setNumber(value) {
 }
 
 // Bytes of the core's, until its memory grows, and a copy of such.
-export const bytesAt = (at, length) => new Uint8Array(memory.buffer, at >>> 0, length);
+export const bytesAt = (at, length) => new Uint8Array(memory.buffer, at, length);
 export const copyOf = (at, length) => new Uint8Array(memory.buffer, at, length).slice();
 
 // The number, where it says that it went well; else what went wrong is thrown.

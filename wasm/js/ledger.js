@@ -1,6 +1,6 @@
 // What became of every line, as the core counts it.
 
-import { core, numbersOut } from './border.js';
+import { core, wordsOut } from './border.js';
 
 export const KINDS = ['metric', 'delta', 'histogram', 'span', 'spanLogs', 'event', 'sourceTag'];
 
@@ -17,7 +17,7 @@ function row(counts) {
 
 export function read(pipe) {
   core.ledger(pipe);
-  const counts = numbersOut(KINDS.length * WIDTH);
+  const counts = wordsOut(KINDS.length * WIDTH);
   const rows = KINDS.map((kind, index) => [kind, row(counts.subarray(index * WIDTH))]);
   const total = Array.from({ length: WIDTH }, (_, at) => KINDS.reduce((sum, _, index) => sum + counts[index * WIDTH + at], 0));
   return { ...Object.fromEntries(rows), total: row(total) };
