@@ -3,10 +3,10 @@
 use alloc::vec::Vec;
 
 use wavefront_sdk::line::{Full, Slice};
-use wavefront_sdk::{Encode, EncodeError, Field, Kind, Prepared, Rules};
+use wavefront_sdk::{Encode, EncodeError, Kind, Prepared, Rules};
 
 use crate::border::{Core, Parts, put, with_room};
-use crate::data::{self, EventParts, SpanParts, centroids, whole};
+use crate::data::{self, EventParts, SpanParts, centroids};
 use crate::fault::Fault;
 use crate::pipe::Pipe;
 use crate::strings::Strings;
@@ -190,7 +190,6 @@ impl Core {
     fn value_of(&mut self, pipe: u32, series: u32, value: f64, time: f64) -> Result<i32, Fault> {
         let Self { pipes, scratch, .. } = self;
         let pipe = pipes.get_mut(pipe as usize).and_then(Option::as_deref_mut).ok_or(Fault::Gone)?;
-        let time = whole(time, Field::Timestamp).inspect_err(|_| pipe.note_invalid(Kind::Metric))?;
         pipe.send_value(series, value, time, scratch)
     }
 

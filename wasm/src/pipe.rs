@@ -12,9 +12,10 @@ use wavefront_sdk::delivery::Small as Account;
 use wavefront_sdk::delivery::{Buf, Config, Delivery, Lane, Slot, Ticket, Watch};
 use wavefront_sdk::line::Slice;
 use wavefront_sdk::uplink::{Access, Requests, Uplink};
-use wavefront_sdk::{Encode, EventForm, Kind, KindSet, Prepared, Rules};
+use wavefront_sdk::{Encode, EventForm, Field, Kind, KindSet, Prepared, Rules};
 
 use crate::border::with_room;
+use crate::data::whole;
 use crate::driver::duration;
 use crate::fault::Fault;
 use crate::strings::{Kept, Strings};
@@ -146,11 +147,12 @@ impl Pipe {
         &mut self,
         series: u32,
         value: f64,
-        time: Option<u64>,
+        time: f64,
         scratch: &mut Vec<u8>,
     ) -> Result<i32, Fault> {
         let Some(Some(series)) = self.series.get(series as usize) else { return Err(Fault::Gone) };
         let (queue, mut bytes) = (self.uplink.queue(), 0);
+        let time = whole(time, Field::Timestamp).inspect_err(|_| queue.view().note(series.kind(), 1, 0))?;
         with_room(scratch, &mut |scratch| {
             let mut slice = Slice::new(scratch);
             let lines = series.encode_compact(value, time, &mut slice).map_err(Fault::from).inspect_err(|fault| {
