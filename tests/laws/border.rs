@@ -279,8 +279,6 @@ impl Page {
         let numbers: Vec<_> = (0..count).map(|_| number(input)).collect();
         let (strings, numbers) = self.write(input, &texts, &numbers);
         let before = self.ledger(place as u32);
-        // A mistake of the other side's.
-        let what = if input.byte() == 255 { word(input) % SERIES } else { what };
         let came = self.core.send(place, what, strings, numbers);
         if place < 0 {
             match came {
@@ -309,7 +307,14 @@ impl Page {
                 let closed = self.pipes[place as usize].closed;
                 assert!(!closed || grown(ACCEPTED) == 0.0, "{kinds:?} was taken after the close");
             }
-            -1 => assert!(grown(ACCEPTED) == 0.0 && grown(INVALID) == 1.0, "invalid, and not counted"),
+            -1 => {
+                assert!(grown(ACCEPTED) + grown(SKIPPED) == 0.0 && grown(INVALID) == 1.0, "invalid, and not counted");
+                let counted = |kind: &Kind| match (&before, &after) {
+                    (Some(before), Some(after)) => after[*kind as usize][INVALID] - before[*kind as usize][INVALID],
+                    _ => 0.0,
+                };
+                assert_eq!(kinds.iter().map(counted).sum::<f64>(), 1.0, "none of {kinds:?} was counted as invalid");
+            }
             -2 | -5 => assert!(grown(INVALID) == 0.0),
             -3 | -4 | -6 => assert!(grown(INVALID) == 0.0 && grown(QUEUE_FULL) == 0.0, "{came} was counted as another"),
             // A mistake of ours, which can be found only while the datum is put together.
@@ -343,11 +348,20 @@ impl Page {
             self.core.forget_series(pipe, series);
             return;
         }
-        let invalid = |ledger: Option<Ledger>| ledger.iter().flatten().map(|row| row[INVALID]).sum::<f64>();
-        let before = invalid(self.ledger(pipe));
+        let before = self.ledger(pipe);
         let came = self.core.value(pipe, series, number(input), number(input));
-        let grown = invalid(self.ledger(pipe)) - before;
-        assert_eq!(grown, f64::from(u8::from(came == -1)), "{came} of a value was counted otherwise");
+        let after = self.ledger(pipe);
+        let grown = |column: usize, kinds: &[Kind]| {
+            let sum = |ledger: &Option<Ledger>| {
+                ledger.iter().flat_map(|ledger| kinds.iter().map(|kind| ledger[*kind as usize][column])).sum::<f64>()
+            };
+            sum(&after) - sum(&before)
+        };
+        let invalid = f64::from(u8::from(came == -1));
+        // A series can be that of a delta.
+        assert_eq!(grown(INVALID, &[Kind::Metric, Kind::Delta]), invalid, "{came} of a value was counted otherwise");
+        assert_eq!(grown(INVALID, &Kind::ALL), invalid, "{came} of a value was counted for another kind");
+        assert!(came == 0 || came == 1 || grown(SKIPPED, &Kind::ALL) == 0.0, "{came} of a value was skipped");
         assert!((-8..=1).contains(&came) && came != -7, "{came} of a value");
         let known = self.pipes.get(pipe as usize).is_some_and(|known| series < known.series && !known.gone);
         assert!(known || came < 0, "a value of no series was taken");
