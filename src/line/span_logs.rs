@@ -154,11 +154,17 @@ mod tests {
     const RULES: Rules<'_> = Rules::new().default_source("d");
 
     fn line(logs: SpanLogs<'_>) -> Result<String, (Field, Problem)> {
-        let mut out = Vec::new();
+        let (mut out, mut room) = (Vec::new(), [0; 512]);
+        let mut compact = Slice::new(&mut room);
+        let compactly = logs.encode_compact(&RULES, &mut compact);
         match logs.encode(&RULES, &mut out) {
-            Ok(lines) => assert_eq!(lines, 1),
-            Err(EncodeError::Invalid(invalid)) => return Err((invalid.field, invalid.problem)),
+            Ok(lines) => assert_eq!((lines, compactly), (1, Ok(1))),
+            Err(EncodeError::Invalid(invalid)) => {
+                assert_eq!(compactly, Err(EncodeError::Invalid(invalid)));
+                return Err((invalid.field, invalid.problem));
+            }
         }
+        assert_eq!(compact.as_bytes(), out);
         Ok(String::from_utf8(out).unwrap())
     }
 
@@ -198,8 +204,12 @@ mod tests {
         let logs = [SpanLog::new(1, &[("a b", "v"), ("a-b", "v")])];
         assert!(line(SpanLogs::new(TRACE, SPAN, &logs)).is_ok());
         let with = |span| line(SpanLogs::new(TRACE, SPAN, &logs).span(span)).unwrap_err();
-        for span in ["", " \n", "s", "\"op\" source=\"d\" 1 2"] {
-            assert_eq!(with(span), (Field::SpanLine, Problem::Malformed));
+        // Two lines are no span, wherever the first one ends.
+        let span = format!("\"op\" source=\"d\" traceId={TRACE} spanId={SPAN} \"k\"=\"v w\" 1 2\n");
+        assert!(line(SpanLogs::new(TRACE, SPAN, &logs).span(&span)).is_ok());
+        let broken = [span.replace("v w", "v\nw"), span.replace(" 1 ", "\n1 "), [&*span, &*span].concat()];
+        for span in ["", " \n", "s", "\"op\" source=\"d\" 1 2"].into_iter().chain(broken.iter().map(|it| &**it)) {
+            assert_eq!(with(span), (Field::SpanLine, Problem::Malformed), "{span:?}");
         }
     }
 }
