@@ -1,36 +1,30 @@
 // The border to the core, which is compiled from Rust: strings and numbers are written to memory that both sides know, and
 // what comes back is a number.
 
+import * as core from '../dist/parts/core.js';
 import { WavefrontError, ofCode } from './error.js';
-
-// All that is on the other side, the module's own exports; nothing before the start.
-export let core;
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-let memory;
 let bytes = new Uint8Array(0);
 let words = new Uint32Array(0);
 let numbers = new Float64Array(0);
 
-// Starts the core from a WebAssembly.Module or its bytes. The second time it does nothing.
+// Starts the core from a WebAssembly.Module or its bytes.
 export function start(source) {
-  if (core) return;
-  const module = source instanceof WebAssembly.Module ? source : new WebAssembly.Module(source);
-  begin(new WebAssembly.Instance(module));
+  begin(new WebAssembly.Instance(source instanceof WebAssembly.Module ? source : new WebAssembly.Module(source)));
 }
 
 // Starts it from what can be fetched or compiled, without blocking.
 export async function startFrom(source) {
-  if (!core) begin(await instance(await source));
+  if (!core.memory) begin(await instance(await source));
 }
 
 async function instance(source) {
   let from = source;
-  const isKind = (kind) => typeof kind === 'function' && from instanceof kind;
-  if (typeof from === 'string' || isKind(globalThis.URL) || isKind(globalThis.Request)) from = await fetch(from);
-  if (isKind(globalThis.Response)) {
+  if (typeof from === 'string' || from instanceof URL || from instanceof Request) from = await fetch(from);
+  if (from instanceof Response) {
     if (!from.ok) throw new Error(`the module could not be fetched: ${from.status} ${from.url}`);
     // Where the server does not say what it is, it cannot be compiled while it comes.
     const streams = WebAssembly.instantiateStreaming && from.headers.get('Content-Type') === 'application/wasm';
@@ -43,31 +37,25 @@ async function instance(source) {
 
 function begin({ exports }) {
   // Of two that started at once the first counts.
-  if (core) return;
-  memory = exports.memory;
-  core = exports;
+  if (!core.memory) core.begin(exports);
 }
 
 // Says no where init() was not waited for.
 export function started() {
-  if (!core) throw new WavefrontError('not-started', 'call init() and wait for it first');
+  if (!core.memory) throw new WavefrontError('not-started', 'call init() and wait for it first');
 }
 
-// Views of the memory, which are gone whenever it has grown.
-function refresh(text, lengths, figures) {
-  const [length, count, amount] = [text, lengths, figures].map((size) => Math.max(size, 4096));
+// Sees to it that the views are good for this much. They are gone whenever the memory has grown.
+function ready(text, lengths, figures) {
+  if (bytes.length >= text && words.length >= lengths && numbers.length >= figures) return;
+  // As large as they were before, or larger.
+  const sizes = [[text, bytes], [lengths, words], [figures, numbers]];
+  const [length, count, amount] = sizes.map(([size, before]) => Math.max(size, before.length, 4096));
   // Each may move the memory, so all of them before the first view.
   const [at, words_at, numbers_at] = [core.text_area(length), core.word_area(count), core.number_area(amount)];
-  bytes = new Uint8Array(memory.buffer, at >>> 0, length);
-  words = new Uint32Array(memory.buffer, words_at >>> 0, count);
-  numbers = new Float64Array(memory.buffer, numbers_at >>> 0, amount);
-}
-
-// Whether the views are good for this much; as large as they were before, or larger.
-function ready(text, lengths, figures) {
-  if (bytes.length < text || words.length < lengths || numbers.length < figures) {
-    refresh(Math.max(text, bytes.length), Math.max(lengths, words.length), Math.max(figures, numbers.length));
-  }
+  bytes = bytesAt(at, length);
+  words = new Uint32Array(core.memory.buffer, words_at >>> 0, count);
+  numbers = new Float64Array(core.memory.buffer, numbers_at >>> 0, amount);
 }
 
 // Writes strings to where the core reads them, and says how many there are. No code but ours runs meanwhile: what the
@@ -90,9 +78,7 @@ export function write(strings, figures) {
 }
 
 // The text that the last call left.
-export function out() {
-  return decoder.decode(new Uint8Array(memory.buffer, core.out_area() >>> 0, core.out_length()));
-}
+export const out = () => decoder.decode(bytesAt(core.out_area(), core.out_length()));
 
 // The first words and numbers that the last call left.
 export function wordsOut(count) {
@@ -117,8 +103,8 @@ export function setNumber(value) {
 }
 
 // Bytes of the core's, until its memory grows, and a copy of such.
-export const bytesAt = (at, length) => new Uint8Array(memory.buffer, at >>> 0, length);
-export const copyOf = (at, length) => new Uint8Array(memory.buffer, at, length).slice();
+export const bytesAt = (at, length) => new Uint8Array(core.memory.buffer, at >>> 0, length);
+export const copyOf = (at, length) => bytesAt(at, length).slice();
 
 // The number, where it says that it went well; else what went wrong is thrown.
 export function checked(code) {

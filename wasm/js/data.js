@@ -1,7 +1,7 @@
 // What callers give, as lists of strings and numbers. Everything is read here, once: getters and iterators of the caller's
 // may do what they like.
 
-import { WavefrontError, malformed } from './error.js';
+import { badOption, malformed } from './error.js';
 
 export const string = (value, field) => {
   if (typeof value !== 'string') throw malformed(field, 'a string');
@@ -54,13 +54,15 @@ function texts(strings, given, field) {
   return found.length;
 }
 
-const GRANULARITIES = { minute: 1, hour: 2, day: 4 };
+const GRANULARITIES = ['minute', 'hour', 'day'];
 
-export function granularities(given) {
+// As bits, in that order.
+export function granularities(given = ['minute']) {
   let bits = 0;
-  for (const name of given === undefined ? ['minute'] : list(given, 'granularities')) {
-    if (!Object.hasOwn(GRANULARITIES, name)) throw malformed('granularity', "'minute', 'hour' or 'day'");
-    bits |= GRANULARITIES[name];
+  for (const name of list(given, 'granularities')) {
+    const bit = GRANULARITIES.indexOf(name);
+    if (bit < 0) throw malformed('granularity', "'minute', 'hour' or 'day'");
+    bits |= 1 << bit;
   }
   return bits;
 }
@@ -100,8 +102,11 @@ export function event(strings, given) {
   return [count, time(startMillis), time(endMillis)];
 }
 
-export const options = (given) => {
-  if (given === undefined || given === null) return {};
-  if (typeof given !== 'object') throw new WavefrontError('invalid', 'options are an object');
-  return given;
-};
+export const options = (given) => object(given ?? {}, 'options');
+
+// The number of that name in options.
+export function within(options, name, usual, least, most) {
+  const value = options[name] ?? usual;
+  if (typeof value === 'number' && value >= least && value <= most) return value;
+  throw badOption(name, `a number from ${least} to ${most}`);
+}

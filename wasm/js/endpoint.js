@@ -10,7 +10,7 @@ const SCHEMES = { https: 443, http: 80, proxy: 2878, tcp: 2878, 'tcp+tls': 2878 
 const FORMATS = ['wavefront', 'wavefront', 'histogram', 'trace', 'spanLogs', 'event'];
 const PORTS = ['metrics', 'metrics', 'histograms', 'traces', 'traces', 'metrics'];
 
-const NAME = /^(?=.{1,253}$)(\w([\w-]{0,61}\w)?\.)*\w([\w-]{0,61}\w)?\.?$/;
+const NAME = /^(?=.{1,253}$)(\w([\w-]{0,61}\w)?(\.|$))+$/;
 const PATH = /^[\w/\-.~!$&'()*+,;=:@%]*$/;
 const DOTS = /(^|\/)\.\.?(\/|$)/;
 // Resolvers make addresses of these.
@@ -48,26 +48,28 @@ function hostOf(text) {
     // All four numbers, as anybody would write them.
     good = /^[\d.]+$/.test(host) && canonical(host) === host;
   }
-  if (!good) refuse('the host is neither a name in ASCII, nor an IPv4 address, nor an IPv6 address in brackets');
+  if (!good) refuse('the host is no name in ASCII, no IPv4 address and no IPv6 address in brackets');
   return [host, HERE.test(shown)];
 }
 
 const portOf = (text) => (/^\d+$/.test(text) && +text > 0 && +text < 65536 ? +text : refuse('a port is a number from 1 to 65535'));
 
+const trimmed = (text) => text.replace(/^[\t\n\f\r ]+|[\t\n\f\r ]+$/g, '');
+
 function tokenOf(text) {
-  const [, token] = /^[\t\n\f\r ]*([!-~]+)[\t\n\f\r ]*$/.exec(text) ?? refuse('a token is visible ASCII without spaces');
-  return token;
+  const token = trimmed(text);
+  return /^[!-~]+$/.test(token) ? token : refuse('a token is visible ASCII without spaces');
 }
 
-// For each kind, what a request or a connection needs; and whether it is direct ingestion.
+// For each kind, what a request or a connection needs; and whether it is direct ingestion. `tcp` is `overTcp` where there are
+// sockets.
 export function endpoint(server, secret, tcp) {
-  const [, name, rest] = /^[\t\n\f\r ]*([^:]*):\/\/(.*?)[\t\n\f\r ]*$/s.exec(server) ?? [, ''];
+  const [, name, rest] = /^([^:]*):\/\/(.*)$/s.exec(trimmed(server)) ?? [, ''];
   const scheme = name.toLowerCase();
   if (!Object.hasOwn(SCHEMES, scheme)) refuse('it begins with https://, http://, proxy:// or tcp://');
   if (rest.includes('#')) refuse('it has a #: in a token write it as %23');
   const [, authority, path, query] = /^([^/?]*)([^?]*)\??(.*)$/s.exec(rest);
-  const [, , user, address, digits] =
-    /^((.*)@)?(\[[^\]]*\]|[^:@]*)(?::([^@]*))?$/s.exec(authority) ?? hostOf('');
+  const [, , user, address, digits] = /^((.*)@)?(\[[^\]]*\]|[^:@]*)(?::([^@]*))?$/s.exec(authority) ?? hostOf('');
   const [host, here] = hostOf(address);
   const port = digits === undefined ? SCHEMES[scheme] : portOf(digits);
   if (!PATH.test(path) || DOTS.test(path)) refuse('the path has a character that no path may have, or a . or .. in it');
@@ -75,12 +77,7 @@ export function endpoint(server, secret, tcp) {
   const base = path.replace(/\/+$/, '');
   const lines = scheme.startsWith('tcp');
   const tls = /s$/.test(scheme);
-  const ports = {};
-  for (const pair of query.split('&').filter(Boolean)) {
-    const [, key, value] = /^([^=]*)=?(.*)$/s.exec(pair);
-    if (!lines || !['traces', 'histograms'].includes(key) || ports[key]) refuse('only tcp:// has a query, of traces=PORT and histograms=PORT');
-    ports[key] = portOf(value);
-  }
+  if (!lines && /[^&]/.test(query)) refuse('only tcp:// has a query');
   let token;
   if (user !== undefined) {
     token = tokenOf(/[:@]/.test(user) ? refuse('only the token stands before the @') : decoded(user, 'the token has a % that is none'));
@@ -92,8 +89,7 @@ export function endpoint(server, secret, tcp) {
   if (lines) {
     if (base) refuse('tcp:// has no path');
     if (!tcp) refuse('there are no TCP sockets here: use https:// or http://');
-    const all = { metrics: port, histograms: port, traces: 30_000, ...ports };
-    return { targets: PORTS.map((name) => ({ hostname: host.replace(/[[\]]/g, ''), port: all[name], tls })), direct: false };
+    return { targets: tcp(host.replace(/[[\]]/g, ''), port, tls, query), direct: false };
   }
   const to = `http${tls ? 's' : ''}://${host}${port === (tls ? 443 : 80) ? '' : `:${port}`}${base}`;
   const targets = FORMATS.map((format) =>
@@ -102,4 +98,16 @@ export function endpoint(server, secret, tcp) {
       : { url: `${to}/report?f=${format}`, contentType: 'application/octet-stream', token },
   );
   return { targets, direct: token !== undefined };
+}
+
+// The same of a proxy's lines over TCP, which can have ports of their own.
+export function overTcp(hostname, port, tls, query) {
+  const ports = { metrics: port };
+  for (const pair of query.split('&').filter(Boolean)) {
+    const [, key, value] = /^([^=]*)=?(.*)$/s.exec(pair);
+    if (!['traces', 'histograms'].includes(key) || ports[key]) refuse('the query of tcp:// is traces=PORT and histograms=PORT');
+    ports[key] = portOf(value);
+  }
+  const all = { histograms: port, traces: 30_000, ...ports };
+  return PORTS.map((name) => ({ hostname, port: all[name], tls }));
 }

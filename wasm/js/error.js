@@ -3,19 +3,15 @@
 export class WavefrontError extends Error {
   constructor(code, message, details) {
     super(message);
-    this.name = 'WavefrontError';
-    this.code = code;
-    Object.assign(this, details);
+    Object.assign(this, { name: 'WavefrontError', code, ...details });
   }
 }
 
 // What the core's negative numbers mean.
 const CODES = [, 'invalid', 'queue-full', 'store-full', 'too-large', 'closed', 'unsupported'];
 
-export function ofCode(number, message, field, problem) {
-  const code = CODES[-number] ?? 'closed';
-  return new WavefrontError(code, message, field ? { field, problem } : undefined);
-}
+export const ofCode = (number, message, field, problem) =>
+  new WavefrontError(CODES[-number] ?? 'closed', message, field && { field, problem });
 
 export const malformed = (field, expected) =>
   new WavefrontError('invalid', `${field} is not ${expected}`, { field, problem: 'malformed' });

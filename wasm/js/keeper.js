@@ -1,10 +1,10 @@
 // Between the core and the database: does what the core asks for its store, one thing at a time.
 
-import { bytesAt, core, copyOf, numbersOut, setNumber, setWords, wordsOut } from './border.js';
-import { object } from './data.js';
+import * as core from '../dist/parts/core.js';
+import { bytesAt, copyOf, numbersOut, setNumber, setWords, wordsOut } from './border.js';
+import { object, within } from './data.js';
 import { badOption } from './error.js';
 import { DONE, Database, FOUND, UNAVAILABLE } from './indexeddb.js';
-import { within } from './sender.js';
 
 const [PUT, NEXT, READ] = Array(3).keys();
 const WHY = ['expired', 'store-full', 'damaged'];

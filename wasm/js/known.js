@@ -1,7 +1,8 @@
 // Series that were sent before: the core has prepared them, so that only value and time go to it. They stand in a tree by
 // the strings that they are made of: no text has to be made of these to find them, and no two series are the same there.
 
-import { core, write } from './border.js';
+import * as core from '../dist/parts/core.js';
+import { write } from './border.js';
 
 // Strings of series that are kept, and characters of a series that is.
 const [MOST, LONGEST] = [2048, 512];

@@ -1,6 +1,7 @@
 // What became of every line, as the core counts it.
 
-import { core, numbersOut } from './border.js';
+import * as core from '../dist/parts/core.js';
+import { numbersOut } from './border.js';
 
 export const KINDS = ['metric', 'delta', 'histogram', 'span', 'spanLogs', 'event', 'sourceTag'];
 
@@ -18,11 +19,11 @@ function row(counts) {
 export function read(pipe) {
   core.ledger(pipe);
   const counts = numbersOut(KINDS.length * WIDTH);
+  const total = Array(WIDTH).fill(0);
+  counts.forEach((count, at) => (total[at % WIDTH] += count));
   const rows = KINDS.map((kind, index) => [kind, row(counts.subarray(index * WIDTH))]);
-  const total = Array.from({ length: WIDTH }, (_, at) => KINDS.reduce((sum, _, index) => sum + counts[index * WIDTH + at], 0));
   return { ...Object.fromEntries(rows), total: row(total) };
 }
 
-const lost = ({ dropped }) => Object.values(dropped).reduce((sum, lines) => sum + lines, 0);
-
-export const failures = ({ total }) => lost(total) + total.doubtful + total.invalid;
+export const failures = ({ total: { dropped, doubtful, invalid } }) =>
+  Object.values(dropped).reduce((sum, lines) => sum + lines, doubtful + invalid);

@@ -4,43 +4,31 @@
 const MOST = 60 * 1024;
 
 // Whether requests can outlive their page: Firefox has that since 133.
-const outlives = () => typeof document !== 'undefined' && 'keepalive' in Request.prototype;
+const outlives = globalThis.document && 'keepalive' in Request.prototype;
 
-// Of that, what is left; nothing where there is no page.
-export const room = {
-  left: outlives() ? MOST : 0,
-  take(bytes) {
-    if (bytes > room.left) return false;
-    room.left -= bytes;
-    return true;
-  },
-  give(bytes) {
-    room.left += bytes;
-  },
-};
-
-// What goes with a page beside that: without an answer, and without headers. Chromium takes it from the same room, and
-// refuses it where that is full; Firefox does not.
-export const beacons = {
+export const page = {
+  // Of that, what is left; nothing where there is no page.
+  room: outlives ? MOST : 0,
+  // Whether a beacon was refused, which is what goes with a page beside that: without an answer, and without headers. Chromium
+  // takes it from the same room, and refuses it where that is full; Firefox does not.
   refused: false,
-  send(url, body) {
-    beacons.refused = !navigator.sendBeacon(url, body);
-    return !beacons.refused;
-  },
 };
 
-// Calls `turn` until the function that it returns is called. Outside of pages it does nothing.
-export function onPage(sender, turn) {
-  if (typeof addEventListener !== 'function' || typeof navigator === 'undefined' || navigator.onLine === undefined) return () => {};
-  const back = () => turn({ leaving: false });
-  const listeners = [['online', globalThis, back]];
-  if (typeof document !== 'undefined') {
-    const leave = (gone) => turn({ leaving: true, gone });
-    listeners.push(['pagehide', globalThis, () => leave(true)], ['pageshow', globalThis, ({ persisted }) => persisted && back()]);
-    listeners.push(['visibilitychange', document, () => (document.visibilityState === 'hidden' ? leave(false) : back())]);
+// Calls `turn` with whether the page is left, and whether for good, until the function that it returns is called. Outside of
+// pages it does nothing.
+export function onPage(turn) {
+  if (!globalThis.addEventListener || isOnline() === undefined) return () => {};
+  const listening = new AbortController();
+  const on = (name, target, listener) => target.addEventListener(name, listener, { signal: listening.signal });
+  const back = () => turn(false);
+  on('online', globalThis, back);
+  if (globalThis.document) {
+    on('pagehide', globalThis, () => turn(true, true));
+    on('pageshow', globalThis, ({ persisted }) => persisted && back());
+    on('visibilitychange', document, () => turn(document.visibilityState === 'hidden', false));
   }
-  for (const [name, target, listener] of listeners) target.addEventListener(name, listener);
-  return () => {
-    for (const [name, target, listener] of listeners) target.removeEventListener(name, listener);
-  };
+  return () => listening.abort();
 }
+
+// Undefined where that is not known: only a page knows, or a worker of one.
+export const isOnline = () => globalThis.navigator?.onLine;

@@ -1,58 +1,55 @@
-// One request: what it says, and how it went, as the core wants to hear it. Nothing here is ever thrown.
+// One request: what it says, and how it went, as the core wants to hear it: see `answer` there. Nothing here is ever thrown.
 
-import { beacons, room } from './page.js';
+import { page } from './page.js';
 
 const COMPRESS_FROM = 1024;
 
-// What became of a request: see `answer` of the core.
-const [NO_CONNECTION, NO_ANSWER, STATUS, WRITTEN] = [1, 2, 4, 6];
+// What became of a request. Behind it may stand a status, and the wait that is asked for in ms.
+const [DELIVERED, NO_CONNECTION, NO_ANSWER, , STATUS, , WRITTEN] = Array(7).keys();
 export const BROKEN = 3;
 
 // That nothing was sent is known where the runtime says so.
-const UNSENT = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'UND_ERR_CONNECT_TIMEOUT', 'ConnectionRefused']);
+const UNSENT = /^(E(CONNREFUSED|NOTFOUND|AI_AGAIN|(HOST|NET)UNREACH)|UND_ERR_CONNECT_TIMEOUT|ConnectionRefused)$/;
 
-export async function post({ url, contentType, token }, body, { leaving, beacon, stage, timeoutMs }) {
-  if (beacon) return { failure: beacons.send(url, body) ? WRITTEN : NO_CONNECTION, status: 0, after: -1 };
+// Sends the body of `request` and notes there how far it came.
+export async function post({ url, contentType, token }, request, timeoutMs) {
+  const { body, leaving, beacon } = request;
+  if (beacon) {
+    page.refused = !navigator.sendBeacon(url, body);
+    return [page.refused ? NO_CONNECTION : WRITTEN];
+  }
   const headers = { 'Content-Type': contentType };
   if (token) headers.Authorization = `Bearer ${token}`;
-  const [signal, done] = timeout(timeoutMs);
   let held = 0;
   try {
     let content = body;
     // A page that goes away has no time to compress.
-    if (!leaving && body.length >= COMPRESS_FROM && typeof CompressionStream === 'function') {
+    if (!leaving && body.length >= COMPRESS_FROM && globalThis.CompressionStream) {
       content = await gzip(body);
       headers['Content-Encoding'] = 'gzip';
       // Sent by another one meanwhile.
-      if (stage.dropped) return { failure: BROKEN, status: 0, after: -1 };
+      if (request.dropped) return [BROKEN];
     }
-    const request = { method: 'POST', headers, body: content, redirect: 'manual' };
-    // Some runtimes refuse what they do not know.
-    if (signal) request.signal = signal;
+    const options = { method: 'POST', headers, body: content, redirect: 'manual', signal: AbortSignal.timeout(timeoutMs) };
     // It outlives its page, as far as that is possible, whether that is left now or while it is under way.
-    if (room.take(content.length)) {
+    if (content.length <= page.room) {
       held = content.length;
-      request.keepalive = stage.outlives = true;
+      page.room -= held;
+      options.keepalive = request.outlives = true;
     }
-    stage.sent = true;
-    const response = await fetch(url, request);
+    request.sent = true;
+    const response = await fetch(url, options);
     // Read to its end, so that the connection can be used again; what it says is of no use.
     response.arrayBuffer().catch(() => {});
-    if (response.ok) return { failure: 0, status: response.status, after: -1 };
     // A redirect that may not be followed has no status in a page.
-    return { failure: STATUS, status: response.status || 302, after: retryAfter(response.headers.get('Retry-After')) };
+    const { ok, status, headers: told } = response;
+    return ok ? [DELIVERED, status] : [STATUS, status || 302, retryAfter(told.get('Retry-After'))];
   } catch (error) {
-    return { failure: reason(error), status: 0, after: -1 };
+    if (/^(Timeout|Abort)Error$/.test(error?.name)) return [NO_ANSWER];
+    return [UNSENT.test(error?.cause?.code ?? error?.code) ? NO_CONNECTION : BROKEN];
   } finally {
-    room.give(held);
-    done();
+    page.room += held;
   }
-}
-
-function reason(error) {
-  if (error?.name === 'TimeoutError' || error?.name === 'AbortError') return NO_ANSWER;
-  const code = error?.cause?.code ?? error?.code;
-  return UNSENT.has(code) ? NO_CONNECTION : BROKEN;
 }
 
 // A length is known beforehand, which some receivers insist on.
@@ -67,12 +64,4 @@ function retryAfter(text) {
   const seconds = Number(text);
   const wait = Number.isNaN(seconds) ? Date.parse(text) - Date.now() : seconds * 1000;
   return wait >= 0 ? wait : -1;
-}
-
-function timeout(ms) {
-  if (typeof AbortSignal?.timeout === 'function') return [AbortSignal.timeout(ms), () => {}];
-  if (typeof AbortController !== 'function') return [undefined, () => {}];
-  const controller = new AbortController();
-  const timer = setTimeout(() => controller.abort(), ms);
-  return [controller.signal, () => clearTimeout(timer)];
 }

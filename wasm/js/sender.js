@@ -1,21 +1,22 @@
 // The sender: takes data, and carries the lines away. What leaves when, what an answer means and what becomes of each line
 // is the core's to say; here are the clock, the timers and the requests.
 
-import { checked, copyOf, core, out, started, wordsOut, write } from './border.js';
+import * as core from '../dist/parts/core.js';
+import { checked, copyOf, started, wordsOut, write } from './border.js';
 import * as calls from './calls.js';
 import * as data from './data.js';
 import { endpoint } from './endpoint.js';
 import { WavefrontError, badOption, ofCode } from './error.js';
 import { Known } from './known.js';
 import { KINDS, failures, read } from './ledger.js';
-import { beacons, onPage, room } from './page.js';
+import { isOnline, onPage, page } from './page.js';
 import { BROKEN, post } from './post.js';
 
 const [METRIC, DELTA, HISTOGRAM, SPAN, , EVENT] = KINDS.keys();
 
-// What the core says of an answer.
-const [, , KEPT, AUTH, , TOO_LARGE, REJECTED] = Array(7).keys();
-const TROUBLES = { [KEPT]: 'failed', [AUTH]: 'auth', [TOO_LARGE]: 'too-large', [REJECTED]: 'rejected' };
+// What went wrong where the core does not call an answer good; of the first two it keeps the lines.
+const TROUBLES = [, , 'failed', 'auth', , 'too-large', 'rejected'];
+const KEPT = TROUBLES.slice(2, 4);
 
 // How what somebody waits for ends, as the core wants to hear it: nobody does any longer, or the sender was closed.
 const [OVER, CLOSED] = [1, 2];
@@ -26,17 +27,17 @@ const EVERYTHING = 0xffffffff;
 // How long the last lines may take into a store.
 const STORING_MS = 2_000;
 
-// Told by the entry: whether promises and timers of one request are of no use to another (Cloudflare Workers), and how
-// lines go over TCP and who keeps a store, where that can be.
-export const runtime = { perRequest: false, tcp: undefined, Keeper: undefined };
+// What entries have beside, so that the others need not load it. `wasm/build` puts `true` or `false` in the place of two names:
+// STORE, a store for lines in the browser; PER_REQUEST, that promises and timers of one request are of no use to another
+// (Cloudflare Workers). And the entry itself says how lines go over TCP, and who keeps a store.
+export const runtime = { tcp: undefined, Keeper: undefined };
 
 // Of senders that nobody closed, the core's part.
-const forgotten = typeof FinalizationRegistry === 'function' ? new FinalizationRegistry((forget) => forget()) : undefined;
+const forgotten = globalThis.FinalizationRegistry && new FinalizationRegistry((forget) => forget());
 
 export class Sender {
   #pipe;
   #targets;
-  #token;
   #onError;
   #timeoutMs;
   #closing;
@@ -45,7 +46,9 @@ export class Sender {
   #soon = false;
   #seeded = false;
   #failing = false;
-  #refused = { since: 0, lines: 0 };
+  // Lines that found no room and were not told of yet, and when others were.
+  #refused = 0;
+  #told = 0;
   #waiting = new Set();
   // Of those who wait for something, the functions that read what became of it.
   #watches = new Set();
@@ -63,22 +66,21 @@ export class Sender {
     const { server, token, source, tags, onError, store } = options;
     if (typeof server !== 'string') throw badOption('server', 'a URL');
     if (onError !== undefined && typeof onError !== 'function') throw badOption('onError', 'a function');
-    if (store !== undefined && !runtime.Keeper) throw badOption('store', "left out: 'wavefront-sdk/store' has one");
-    const keep = store === undefined ? undefined : runtime.Keeper.options(store);
-    const { targets, direct } = endpoint(server, data.optional(token, 'token'), runtime.tcp);
+    if (!STORE && store !== undefined) throw badOption('store', "left out: 'wavefront-sdk/store' has one");
+    const keep = STORE && store !== undefined ? runtime.Keeper.options(store) : undefined;
+    const { targets, direct } = endpoint(server, data.optional(token, 'token'), runtime.tcp?.targets);
     const strings = [data.optional(source, 'source')];
     data.pairs(strings, tags, 'tag');
-    const queue = within(options, 'maxQueueSize', 50_000, 1, 65_535);
-    const batch = within(options, 'batchSize', 10_000, 1, 10_000_000);
-    const interval = within(options, 'flushIntervalMs', 5_000, 1, 86_400_000);
-    this.#timeoutMs = within(options, 'requestTimeoutMs', 30_000, 1, 3_600_000);
+    const queue = data.within(options, 'maxQueueSize', 50_000, 1, 65_535);
+    const batch = data.within(options, 'batchSize', 10_000, 1, 10_000_000);
+    const interval = data.within(options, 'flushIntervalMs', 5_000, 1, 86_400_000);
+    this.#timeoutMs = data.within(options, 'requestTimeoutMs', 30_000, 1, 3_600_000);
     this.#onError = onError;
     // One that is not heard of for longer died with whoever made it.
-    const patience = this.#timeoutMs + 5_000;
-    const pipe = core.open(write(strings), queue, batch, interval, patience, direct);
+    const pipe = core.open(write(strings), queue, batch, interval, this.#timeoutMs + 5_000, direct);
     this.#pipe = pipe;
     this.#targets = targets;
-    if (keep) {
+    if (STORE && keep) {
       this.#keeper = new runtime.Keeper(pipe, keep, {
         changed: () => {
           this.#pump();
@@ -89,7 +91,7 @@ export class Sender {
       this.#soonPump();
     }
     forgotten?.register(this, () => core.forget(pipe), this);
-    this.#detach = onPage(this, (event) => this.#turn(event));
+    this.#detach = onPage((leaving, gone) => this.#turn(leaving, gone));
   }
 
   sendMetric(name, value, options) {
@@ -135,8 +137,9 @@ export class Sender {
   }
 
   async flush(given) {
-    const { timeoutMs, signal } = data.options(given);
-    const limit = within({ timeoutMs }, 'timeoutMs', 10_000, 0, 3_600_000);
+    const options = data.options(given);
+    const { signal } = options;
+    const limit = patience(options, 10_000);
     signal?.throwIfAborted();
     if (this.#final) return { complete: true, left: 0, lost: 0 };
     const flush = checked(core.begin_flush(this.#pipe));
@@ -150,20 +153,18 @@ export class Sender {
 
   close(given) {
     try {
-      const { timeoutMs } = data.options(given);
-      const limit = within({ timeoutMs }, 'timeoutMs', 5_000, 0, 3_600_000);
-      this.#closing ??= this.#close(limit);
+      const limit = patience(data.options(given), 5_000);
+      return (this.#closing ??= this.#close(limit));
     } catch (error) {
       return Promise.reject(error);
     }
-    return this.#closing;
   }
 
   async #close(limit) {
     const before = failures(this.stats());
     core.begin_close(this.#pipe);
     await this.#until(() => core.begin_close(this.#pipe), Date.now() + limit);
-    if (this.#keeper) {
+    if (STORE && this.#keeper) {
       // What could not be sent waits there for the next visit.
       await this.#until(() => this.#keeper.last(), Date.now() + STORING_MS);
       this.#keeper.close();
@@ -177,7 +178,8 @@ export class Sender {
     forgotten?.unregister(this);
     core.forget(this.#pipe);
     const lost = failures(stats) - before;
-    if (stats.total.dropped.closed > 0) this.#tell('closed', undefined, stats.total.dropped.closed, 'dropped');
+    const { closed } = stats.total.dropped;
+    if (closed > 0) this.#tell('closed', undefined, closed, 'dropped');
     this.#wake();
     return { complete: lost === 0, lost, stats };
   }
@@ -233,36 +235,30 @@ export class Sender {
       const [delivered, kept, dropped] = wordsOut(3);
       return { open: heard === 1, all: heard === 2, delivered, kept, dropped, over };
     };
-    const { all, over, ...heard } = await this.#watch(read, ({ open }) => !open, 2 * this.#timeoutMs);
-    const { code: why, status } = this.#causes.get(tag) ?? { code: over === CLOSED ? 'closed' : 'pending' };
+    const { all, over, delivered, kept, dropped } = await this.#watch(read, ({ open }) => !open, 2 * this.#timeoutMs);
+    const [why, status] = this.#causes.get(tag) ?? [over === CLOSED ? 'closed' : 'pending'];
     this.#causes.delete(tag);
-    if (all) return heard.delivered;
-    const { delivered, kept, dropped } = heard;
-    const details = { kind: KINDS[kind], delivered, kept, dropped, ...(status ? { status } : {}) };
-    const counts = `${delivered} lines delivered, ${kept} kept, ${dropped} lost`;
-    throw new WavefrontError(why, `${status ? `the receiver answered ${status}` : why}: ${counts}`, details);
+    if (all) return delivered;
+    throw trouble(why, `${delivered} lines delivered, ${kept} kept, ${dropped} dropped`, kind, status, { delivered, kept, dropped });
   }
 
+  // Whether there was no room, which is told of once a second, with a count.
   #isFull(kind, code) {
-    const full = code === -2 || code === -3;
-    if (full) this.#full(kind);
-    return full;
-  }
-
-  // A full queue is told of once a second, with a count.
-  #full(kind) {
+    if (code !== -2 && code !== -3) return false;
     const now = Date.now();
-    this.#refused.lines++;
-    if (now - this.#refused.since < 1000) return;
-    const { lines } = this.#refused;
-    this.#refused = { since: now, lines: 0 };
-    this.#tell('queue-full', kind, lines, 'dropped');
+    this.#refused++;
+    if (now - this.#told >= 1000) {
+      this.#tell('queue-full', kind, this.#refused, 'dropped');
+      this.#told = now;
+      this.#refused = 0;
+    }
+    return true;
   }
 
   // After what runs now, so that lines that are sent together leave together.
   #soonPump() {
     // What a request does not wait for is lost with it: there, only flushes send.
-    if (this.#soon || runtime.perRequest) return;
+    if (this.#soon || PER_REQUEST) return;
     this.#soon = true;
     Promise.resolve().then(() => {
       this.#soon = false;
@@ -274,18 +270,18 @@ export class Sender {
   #pump(most = IN_FLIGHT, leaving = false, gone = false) {
     this.#clear();
     if (this.#final) return [];
-    if (!leaving) this.#keeper?.pump();
-    if (!isOnline()) return [];
+    if (STORE && !leaving) this.#keeper?.pump();
+    if (isOnline() === false) return [];
     this.#seed();
     const posts = [];
     for (let beacon = false; ; ) {
       // With a store, a batch goes whole or not at all.
-      if (leaving && this.#keeper && room.left < this.#keeper.constructor.BATCH) return posts;
-      const wait = core.due(this.#pipe, Date.now(), most, leaving && !this.#keeper && !beacon ? room.left : EVERYTHING);
+      if (STORE && leaving && this.#keeper && page.room < this.#keeper.constructor.BATCH) return posts;
+      const wait = core.due(this.#pipe, Date.now(), most, leaving && !this.#keeper && !beacon ? page.room : EVERYTHING);
       if (wait === -2) {
         const [number, kind, lines, at, length] = wordsOut(5);
-        posts.push(this.#post(number, kind, lines, copyOf(at, length), leaving, beacon));
-        if (beacon && beacons.refused) return posts;
+        posts.push(this.#post(number, { kind, lines, body: copyOf(at, length), leaving, beacon }));
+        if (beacon && page.refused) return posts;
       } else if (gone && !beacon && this.#mayBeacon()) {
         beacon = true;
       } else {
@@ -297,27 +293,30 @@ export class Sender {
 
   // Whether what has no room may go without an answer: not where it can wait in a store, nor where it needs a token.
   #mayBeacon() {
-    if (beacons.refused || this.#keeper || typeof navigator.sendBeacon !== 'function') return false;
-    return !this.#targets.some(({ token }) => token);
+    return !page.refused && !this.#keeper && navigator.sendBeacon && !this.#targets.some(({ token }) => token);
   }
 
-  async #post(number, kind, lines, body, leaving, beacon) {
-    const stage = { outlives: false, dropped: false };
-    this.#under.set(number, { kind, lines, body, stage });
+  // `request` is noted here while it is under way: `sent` and `outlives` say how far it is, and `dropped` that its outcome does
+  // not matter any more.
+  async #post(number, request) {
+    const { kind, lines } = request;
+    this.#under.set(number, request);
     const target = this.#targets[kind];
-    const carry = target.url ? post : runtime.tcp;
-    const { failure, status, after } = await carry(target, body, { leaving, beacon, stage, timeoutMs: this.#timeoutMs });
+    const carry = target.url ? post : runtime.tcp.send;
+    const [failure, status = 0, after = -1] = await carry(target, request, this.#timeoutMs);
     // Another one has taken its place, or the batch is back in the queue.
-    if (stage.dropped) return;
+    if (request.dropped) return;
     this.#under.delete(number);
     if (this.#final) return;
-    const fate = core.answer(this.#pipe, number, failure, status, after, Date.now());
+    const trouble = TROUBLES[core.answer(this.#pipe, number, failure, status, after, Date.now())];
     const [settled, , tag] = wordsOut(3);
-    this.#failing = fate === KEPT || fate === AUTH;
-    const trouble = TROUBLES[fate];
-    if (trouble && tag && !this.#causes.has(tag)) this.#causes.set(tag, { code: trouble, status });
-    if (trouble) this.#tell(trouble, kind, this.#failing ? lines : settled, this.#failing ? 'kept' : 'dropped', status);
-    if (runtime.perRequest) return;
+    this.#failing = KEPT.includes(trouble);
+    if (trouble) {
+      if (tag && !this.#causes.has(tag)) this.#causes.set(tag, [trouble, status]);
+      if (this.#failing) this.#tell(trouble, kind, lines, 'kept', status);
+      else this.#tell(trouble, kind, settled, 'dropped', status);
+    }
+    if (PER_REQUEST) return;
     this.#pump();
     this.#wake();
   }
@@ -335,7 +334,7 @@ export class Sender {
 
   #later(wait) {
     // A timer's number means another timer in the next request.
-    if (runtime.perRequest) return;
+    if (PER_REQUEST) return;
     try {
       this.#timer = setTimeout(() => {
         this.#timer = undefined;
@@ -354,7 +353,7 @@ export class Sender {
   }
 
   #wake() {
-    if (runtime.perRequest) return;
+    if (PER_REQUEST) return;
     for (const wake of this.#waiting) wake();
   }
 
@@ -375,27 +374,32 @@ export class Sender {
 
   // Pumps until `done`, at most to the deadline.
   async #until(done, deadline, signal) {
-    // What this call started, and has to wait for where nobody else does.
+    // What this call started, and has to wait for where nobody else does; it looks more and more rarely.
     const mine = new Set();
-    for (let nap = 5; ; nap = Math.min(nap * 2, 100)) {
-      for (const post of this.#pump()) {
-        mine.add(post);
-        post.then(() => mine.delete(post));
+    let nap = 5;
+    for (;;) {
+      const posts = this.#pump();
+      if (PER_REQUEST) {
+        for (const post of posts) {
+          mine.add(post);
+          post.then(() => mine.delete(post));
+        }
       }
       const left = deadline - Date.now();
       if (done()) {
         // Lines of others may have gone with it, and would go down with this request.
-        if (runtime.perRequest && mine.size > 0) await this.#nap(left, [Promise.all(mine)], signal);
+        if (PER_REQUEST && mine.size > 0) await this.#nap(left, signal, [Promise.all(mine)]);
         return;
       }
       signal?.throwIfAborted();
       if (left <= 0) return;
-      await this.#nap(runtime.perRequest ? Math.min(nap, left) : left, runtime.perRequest ? [...mine] : [], signal);
+      await (PER_REQUEST ? this.#nap(Math.min(nap, left), signal, mine) : this.#nap(left, signal));
+      if (PER_REQUEST) nap = Math.min(nap * 2, 100);
     }
   }
 
   // Until something was settled, a promise is, the time is over, or the signal says so.
-  #nap(ms, promises, signal) {
+  #nap(ms, signal, promises) {
     return new Promise((resolve) => {
       const wake = () => {
         clearTimeout(timer);
@@ -403,28 +407,28 @@ export class Sender {
         signal?.removeEventListener('abort', wake);
         resolve();
       };
-      const timer = setTimeout(wake, Math.min(ms, 0x7fffffff));
+      const timer = setTimeout(wake, ms);
       this.#waiting.add(wake);
       signal?.addEventListener('abort', wake);
-      if (promises.length) Promise.race(promises).then(wake);
+      if (PER_REQUEST) for (const promise of promises) promise.then(wake);
     });
   }
 
   // What a page goes through: it may be gone in a moment, or is back, or has a network again.
-  #turn({ leaving, gone }) {
+  #turn(leaving, gone) {
     if (this.#final) return;
     if (!leaving) {
-      beacons.refused = false;
-      this.#keeper?.back();
+      page.refused = false;
+      if (STORE) this.#keeper?.back();
       this.#pump();
       return;
     }
-    if (gone) this.#keeper?.hasten();
+    if (STORE && gone) this.#keeper?.hasten();
     const stranded = this.#stranded(gone);
     const flush = core.begin_flush(this.#pipe);
     if (core.left(this.#pipe, flush) > 0) this.#pump(EVERYTHING, true, gone);
     core.end_flush(this.#pipe, flush);
-    if (!this.#keeper) return;
+    if (!STORE || !this.#keeper) return;
     // What does not go with the page waits for the next visit.
     for (const number of stranded) this.#drop(number);
     this.#keeper.leave();
@@ -434,14 +438,15 @@ export class Sender {
   // that were sent, only where the page is gone for good, as they will be sent twice.
   #stranded(gone) {
     const stranded = [];
-    for (const [number, { kind, lines, body, stage }] of [...this.#under]) {
-      if (stage.outlives) continue;
-      const beacon = body.length > room.left;
-      if (stage.sent || (beacon && !(gone && this.#mayBeacon()))) {
-        if (gone || !stage.sent) stranded.push(number);
+    for (const [number, request] of [...this.#under]) {
+      if (request.outlives) continue;
+      const { kind, lines, body, sent } = request;
+      const beacon = body.length > page.room;
+      if (sent || (beacon && !(gone && this.#mayBeacon()))) {
+        if (gone || !sent) stranded.push(number);
       } else {
-        stage.dropped = true;
-        this.#post(number, kind, lines, body, true, beacon);
+        request.dropped = true;
+        this.#post(number, { kind, lines, body, leaving: true, beacon });
       }
     }
     return stranded;
@@ -449,16 +454,15 @@ export class Sender {
 
   // Puts the batch of a request back into the queue: whether it arrives, nobody will hear.
   #drop(number) {
-    this.#under.get(number).stage.dropped = true;
+    this.#under.get(number).dropped = true;
     this.#under.delete(number);
     core.answer(this.#pipe, number, BROKEN, 0, -1, Date.now());
   }
 
   #tell(code, kind, lines, fate, status) {
     if (!this.#onError) return;
-    const details = { kind: KINDS[kind], lines, fate, ...(status ? { status } : {}) };
     try {
-      const told = this.#onError(new WavefrontError(code, inWords(code, details), details));
+      const told = this.#onError(trouble(code, `${lines} lines ${fate}`, kind, status, { lines, fate }));
       told?.then?.(undefined, () => {});
     } catch {
       // What the application does with it is no business of ours.
@@ -480,31 +484,12 @@ class Series {
   }
 }
 
-export function within(options, name, usual, least, most) {
-  const value = options[name] ?? usual;
-  if (!(typeof value === 'number' && value >= least && value <= most)) throw badOption(name, `a number from ${least} to ${most}`);
-  return value;
-}
+const patience = (options, usual) => data.within(options, 'timeoutMs', usual, 0, 3_600_000);
 
-// Where that is known: a page, or a worker of one.
-const isOnline = () => typeof navigator === 'undefined' || navigator.onLine !== false;
+// Why lines were not delivered, where the code alone does not say it.
+const WORDS = { failed: 'no delivery', auth: 'the token is refused', rejected: 'refused for good', pending: 'no answer yet' };
 
-function inWords(code, { kind, lines, status }) {
-  const what = `${lines} ${kind ?? ''} lines`.replace('  ', ' ');
-  switch (code) {
-    case 'failed':
-      return status ? `the receiver answered ${status}: ${what} are sent again` : `no answer: ${what} are sent again`;
-    case 'auth':
-      return `the receiver refuses the token (${status}): ${what} wait`;
-    case 'rejected':
-      return status ? `the receiver refuses ${what} (${status})` : `this endpoint takes no such lines: ${what} are lost`;
-    case 'too-large':
-      return `the receiver finds a line too large: ${what} are lost`;
-    case 'queue-full':
-      return `the queue is full: ${what} are lost`;
-    case 'closed':
-      return `the sender was closed: ${what} are lost`;
-    default:
-      return `the store: ${code}: ${what} are lost`;
-  }
+function trouble(code, counts, kind, status, details) {
+  const why = `${WORDS[code] ?? code}${status ? ` (the receiver answered ${status})` : ''}`;
+  return new WavefrontError(code, `${why}: ${counts}`, { kind: KINDS[kind], ...details, ...(status && { status }) });
 }

@@ -1,6 +1,6 @@
 // Pages whose lines outlive them: as the main entry, with a module that has a store.
 
-import text from '../dist/parts/inline_store.js';
+import text from '../dist/parts/inline.js';
 
 import { start } from './border.js';
 import { Keeper } from './keeper.js';

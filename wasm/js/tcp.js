@@ -6,12 +6,9 @@
 import { connect } from 'cloudflare:sockets';
 
 // What became of it: see `answer` of the core.
-const DELIVERED = { failure: 0, status: 0, after: -1 };
-const NO_CONNECTION = { failure: 1, status: 0, after: -1 };
-const NO_ANSWER = { failure: 2, status: 0, after: -1 };
-const BROKEN = { failure: 3, status: 0, after: -1 };
+const [DELIVERED, NO_CONNECTION, NO_ANSWER, BROKEN] = [[0], [1], [2], [3]];
 
-export async function send({ hostname, port, tls }, body, { timeoutMs }) {
+export async function send({ hostname, port, tls }, { body }, timeoutMs) {
   let socket, timer, outcome = NO_CONNECTION;
   const late = new Promise((resolve) => {
     timer = setTimeout(resolve, timeoutMs, NO_ANSWER);

@@ -1,6 +1,6 @@
 // Where the module is to be a file of its own, compiled while it comes: call init() and wait for it.
 
-import { core, startFrom } from './border.js';
+import { startFrom } from './border.js';
 
 export * from './api.js';
 
@@ -8,5 +8,5 @@ export * from './api.js';
 const file = () => new URL('../dist/wavefront_sdk_bg.wasm', import.meta.url);
 
 export default async function init(source) {
-  if (!core) await startFrom(source ?? file());
+  await startFrom(source ?? file());
 }

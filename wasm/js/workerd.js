@@ -3,9 +3,7 @@
 import module from '../dist/wavefront_sdk_bg.wasm';
 
 import { start } from './border.js';
-import { runtime } from './sender.js';
 
-runtime.perRequest = true;
 start(module);
 
 export * from './api.js';

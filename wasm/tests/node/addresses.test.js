@@ -4,13 +4,13 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 
-import { endpoint } from '../../js/endpoint.js';
+import { endpoint, overTcp } from '../../js/endpoint.js';
 
 const rows = readFileSync(process.env.NATIVE_ADDRESSES, 'utf8').split('\n').map((line) => JSON.parse(line));
 
 function goes(address, token) {
   try {
-    const { targets, direct } = endpoint(address, token, true);
+    const { targets, direct } = endpoint(address, token, overTcp);
     assert.equal(direct, Boolean(targets[0].token));
     return targets.map(({ url, contentType, token = null, hostname, port, tls }) => (url ? [url, contentType, token] : [hostname, port, tls]));
   } catch (error) {
