@@ -201,6 +201,17 @@ mod tests {
         assert_eq!(problem(&[SpanLog::new(1, &[(" ", "v")])]), (Field::SpanLogKey, Problem::Blank));
         let repeated = [("∆", "v"), ("a", "v"), ("∆", "w")];
         assert_eq!(problem(&[SpanLog::new(1, &repeated)]), (Field::SpanLogKey, Problem::RepeatedKey));
+        for key in ["a", "∆"] {
+            assert_eq!(
+                problem(&[SpanLog::new(1, &[(key, "v"), (key, "w")])]),
+                (Field::SpanLogKey, Problem::RepeatedKey)
+            );
+        }
+        // The last moment of the reader's, and keys of one length whose ends are the same.
+        let logs = [SpanLog::new(i64::MAX as u64, &[("time.1.last", "v"), ("time.2.last", "w")])];
+        assert!(
+            line(SpanLogs::new(TRACE, SPAN, &logs)).unwrap().contains("\"time.1.last\":\"v\",\"time.2.last\":\"w\"")
+        );
         let logs = [SpanLog::new(1, &[("a b", "v"), ("a-b", "v")])];
         assert!(line(SpanLogs::new(TRACE, SPAN, &logs)).is_ok());
         let with = |span| line(SpanLogs::new(TRACE, SPAN, &logs).span(span)).unwrap_err();
