@@ -48,9 +48,7 @@ export function started() {
 // Sees to it that the views are good for this much. They are gone whenever the memory has grown.
 function ready(text, lengths, figures) {
   if (bytes.length >= text && words.length >= lengths && numbers.length >= figures) return;
-  // As large as they were before, or larger.
-  const sizes = [[text, bytes], [lengths, words], [figures, numbers]];
-  const [length, count, amount] = sizes.map(([size, before]) => Math.max(size, before.length, 4096));
+  const [length, count, amount] = [text, lengths, figures].map((size) => Math.max(size, 4096));
   // Each may move the memory, so all of them before the first view.
   const [at, words_at, numbers_at] = [core.text_area(length), core.word_area(count), core.number_area(amount)];
   bytes = bytesAt(at, length);

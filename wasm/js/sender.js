@@ -27,9 +27,9 @@ const EVERYTHING = 0xffffffff;
 // How long the last lines may take into a store.
 const STORING_MS = 2_000;
 
-// What entries have beside, so that the others need not load it. `wasm/build` puts `true` or `false` in the place of two names:
+// What entries have beside, so that the others need not load it. `wasm/build` puts `true` or `false` in the place of these names:
 // STORE, a store for lines in the browser; PER_REQUEST, that promises and timers of one request are of no use to another
-// (Cloudflare Workers). And the entry itself says how lines go over TCP, and who keeps a store.
+// (Cloudflare Workers); BROWSER, that it runs nowhere else. And the entry itself says how lines go over TCP, and who keeps a store.
 export const runtime = { tcp: undefined, Keeper: undefined };
 
 // Of senders that nobody closed, the core's part.
@@ -94,36 +94,36 @@ export class Sender {
     this.#detach = onPage((leaving, gone) => this.#turn(leaving, gone));
   }
 
-  sendMetric(name, value, options) {
-    return this.#send(METRIC, calls.metric, name, value, options);
+  sendMetric(...parts) {
+    return this.#send(METRIC, calls.metric, parts);
   }
 
-  sendDeltaCounter(name, value, options) {
-    return this.#send(DELTA, calls.delta, name, value, options);
+  sendDeltaCounter(...parts) {
+    return this.#send(DELTA, calls.delta, parts);
   }
 
-  sendDistribution(name, centroids, options) {
-    return this.#send(HISTOGRAM, calls.histogram, name, centroids, options);
+  sendDistribution(...parts) {
+    return this.#send(HISTOGRAM, calls.histogram, parts);
   }
 
   sendSpan(span) {
-    return this.#send(SPAN, calls.span, span);
+    return this.#send(SPAN, calls.span, [span]);
   }
 
   sendEvent(event) {
-    return this.#send(EVENT, calls.event, event);
+    return this.#send(EVENT, calls.event, [event]);
   }
 
-  sendMetricNow(name, value, options) {
-    return this.#now(METRIC, calls.metric, name, value, options);
+  sendMetricNow(...parts) {
+    return this.#now(METRIC, calls.metric, parts);
   }
 
-  sendDistributionNow(name, centroids, options) {
-    return this.#now(HISTOGRAM, calls.histogram, name, centroids, options);
+  sendDistributionNow(...parts) {
+    return this.#now(HISTOGRAM, calls.histogram, parts);
   }
 
   sendSpanNow(span) {
-    return this.#now(SPAN, calls.span, span);
+    return this.#now(SPAN, calls.span, [span]);
   }
 
   prepare(name, source, tags) {
@@ -211,7 +211,7 @@ export class Sender {
     }
   }
 
-  #send(kind, call, ...parts) {
+  #send(kind, call, parts) {
     return this.#sent(kind, this.#call(kind, call, parts)(this.#open(), this.#known));
   }
 
@@ -223,7 +223,7 @@ export class Sender {
   }
 
   // Sends ahead of the queue, and tells what the first try came to.
-  async #now(kind, call, ...parts) {
+  async #now(kind, call, parts) {
     const queue = this.#call(kind, call, parts);
     const pipe = this.#open();
     const tag = core.urgent(pipe);
@@ -260,7 +260,7 @@ export class Sender {
     // What a request does not wait for is lost with it: there, only flushes send.
     if (this.#soon || PER_REQUEST) return;
     this.#soon = true;
-    Promise.resolve().then(() => {
+    queueMicrotask(() => {
       this.#soon = false;
       this.#pump();
     });
@@ -341,14 +341,14 @@ export class Sender {
         this.#pump();
       }, Math.min(wait + 1, 0x7fffffff));
       // A receiver that is gone keeps no program from ending; lines that only wait for company do.
-      if (this.#failing) this.#timer?.unref?.();
+      if (!BROWSER && this.#failing) this.#timer?.unref?.();
     } catch {
       // No timers here: whoever sends or flushes next sees to it.
     }
   }
 
   #clear() {
-    if (this.#timer !== undefined) clearTimeout(this.#timer);
+    clearTimeout(this.#timer);
     this.#timer = undefined;
   }
 
@@ -429,8 +429,12 @@ export class Sender {
     if (core.left(this.#pipe, flush) > 0) this.#pump(EVERYTHING, true, gone);
     core.end_flush(this.#pipe, flush);
     if (!STORE || !this.#keeper) return;
-    // What does not go with the page waits for the next visit.
-    for (const number of stranded) this.#drop(number);
+    // What does not go with the page is back in the queue, and waits for the next visit: whether it arrives, nobody will hear.
+    for (const number of stranded) {
+      this.#under.get(number).dropped = true;
+      this.#under.delete(number);
+      core.answer(this.#pipe, number, BROKEN, 0, -1, Date.now());
+    }
     this.#keeper.leave();
   }
 
@@ -450,13 +454,6 @@ export class Sender {
       }
     }
     return stranded;
-  }
-
-  // Puts the batch of a request back into the queue: whether it arrives, nobody will hear.
-  #drop(number) {
-    this.#under.get(number).dropped = true;
-    this.#under.delete(number);
-    core.answer(this.#pipe, number, BROKEN, 0, -1, Date.now());
   }
 
   #tell(code, kind, lines, fate, status) {
@@ -486,10 +483,8 @@ class Series {
 
 const patience = (options, usual) => data.within(options, 'timeoutMs', usual, 0, 3_600_000);
 
-// Why lines were not delivered, where the code alone does not say it.
-const WORDS = { failed: 'no delivery', auth: 'the token is refused', rejected: 'refused for good', pending: 'no answer yet' };
-
+// What is told of lines that were not delivered.
 function trouble(code, counts, kind, status, details) {
-  const why = `${WORDS[code] ?? code}${status ? ` (the receiver answered ${status})` : ''}`;
+  const why = `${code === 'auth' ? 'the token is refused' : code}${status ? ` (the receiver answered ${status})` : ''}`;
   return new WavefrontError(code, `${why}: ${counts}`, { kind: KINDS[kind], ...details, ...(status && { status }) });
 }
