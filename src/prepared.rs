@@ -1,7 +1,7 @@
 //! A series encoded once, then sent for the price of a number.
 
 #[cfg(feature = "alloc")]
-use crate::Encode;
+use crate::Limits;
 use crate::line::compact;
 use crate::line::metric::{put_name, put_number, put_rest, sendable};
 use crate::line::out::{Out, Put};
@@ -105,17 +105,23 @@ impl<B: AsRef<[u8]>> Prepared<B> {
         timestamp: Option<u64>,
         slice: &mut Slice<'_>,
     ) -> Result<u32, EncodeError<Full>> {
-        compact::lines(slice, self.line_limit, &mut |out| self.put(value, timestamp, out))
+        let number = (value, timestamp);
+        compact::line_of_series(self.parts(), number, self.kind == Kind::Delta, self.line_limit, slice)
+    }
+
+    /// What stands before and behind the number.
+    fn parts(&self) -> (&[u8], &[u8]) {
+        let text = self.text.as_ref();
+        // The split is inside the text, by construction.
+        text.split_at_checked(self.split).unwrap_or((text, &[]))
     }
 
     #[inline]
-    fn put(&self, value: f64, timestamp: Option<u64>, out: &mut (impl Put + ?Sized)) -> Result<u32, InvalidInput> {
+    fn put(&self, value: f64, timestamp: Option<u64>, out: &mut impl Put) -> Result<u32, InvalidInput> {
         if !sendable(value, self.kind == Kind::Delta)? {
             return Ok(0);
         }
-        let text = self.text.as_ref();
-        // The split is inside the text, by construction.
-        let (name, rest) = text.split_at_checked(self.split).unwrap_or((text, &[]));
+        let (name, rest) = self.parts();
         out.put(name);
         put_number(value, timestamp, out);
         out.put(rest);
@@ -126,30 +132,15 @@ impl<B: AsRef<[u8]>> Prepared<B> {
 
 #[cfg(feature = "alloc")]
 impl Prepared<alloc::vec::Vec<u8>> {
-    /// As [`metric`](Self::metric), by the code of [`Encode::encode_compact`](crate::Encode::encode_compact) and by way
-    /// of `scratch`, which must have room for a line.
-    ///
-    /// # Errors
-    /// Where no line can say it, or it does not fit in the scratch.
-    pub fn metric_compact<T: Tags>(
-        metric: &Metric<'_, T>,
-        rules: &Rules<'_>,
-        scratch: &mut [u8],
-    ) -> Result<Self, EncodeError<Full>> {
+    /// The series of a line of `kind` with the value 1.0 and no timestamp, as this crate writes it. Of another line the
+    /// number stays part of what is written.
+    pub fn of_line(line: &[u8], kind: Kind, limits: &Limits) -> Self {
         const NUMBER: &[u8] = b"1.0";
-        let Metric { name, source, ref tags, .. } = *metric;
-        let mut line = Metric::new(name, 1.0).tags(tags);
-        line.source = source;
-        let mut slice = Slice::new(scratch);
-        line.encode_compact(rules, &mut slice)?;
         // Names have neither quotes nor spaces of their own.
-        let text = slice.as_bytes();
-        let split = text.windows(2).position(|pair| pair == b"\" ").map_or(0, |quote| quote + 2);
-        let (before, after) = text.split_at_checked(split).unwrap_or((text, &[]));
-        let mut text = alloc::vec::Vec::with_capacity(text.len());
-        text.extend_from_slice(before);
-        text.extend_from_slice(after.strip_prefix(NUMBER).unwrap_or(after));
-        Ok(Self { text, split, kind: line.kind(), line_limit: rules.limits.metric_line })
+        let split = line.windows(2).position(|pair| pair == b"\" ").map_or(0, |quote| quote + 2);
+        let (before, after) = line.split_at_checked(split).unwrap_or((line, &[]));
+        let text = [before, after.strip_prefix(NUMBER).unwrap_or(after)].concat();
+        Self { text, split, kind, line_limit: limits.metric_line }
     }
 
     /// The same series without spare room.

@@ -8,7 +8,7 @@ use crate::Kind;
 
 /// A datum as lines in a buffer: `lines` of `kind` up to `end`, then one of its companion's kind, if it has one.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Encoded {
+pub struct Encoded {
     pub(crate) kind: Kind,
     pub(crate) lines: u32,
     pub(crate) end: usize,
@@ -30,13 +30,23 @@ pub(crate) trait Intake {
 }
 
 impl Encoded {
+    /// `lines` lines of `kind` in the first `end` bytes, and no companion.
+    pub const fn new(kind: Kind, lines: u32, end: usize) -> Self {
+        Self { kind, lines, end, companion: None }
+    }
+
+    /// How many lines there are, the companion's with them.
+    pub fn lines(&self) -> u32 {
+        self.lines.saturating_add(self.companion.is_some().into())
+    }
+
     /// Queues the lines, which are all that is in `bytes`: first the datum's own, then its companion's. Where there is
     /// no room for the first, the companion is of no use, and lost like it. Returns how many lines were queued.
     pub(crate) fn queue<I: Intake>(&self, bytes: &[u8], queue: &mut I) -> Result<u32, I::Error> {
         let (first, second) = bytes.split_at_checked(self.end).unwrap_or((bytes, &[]));
         let pushed = queue.push(self.kind, first, self.lines);
         match (pushed, self.companion) {
-            (Ok(()), Some(kind)) => queue.push(kind, second, 1).map(|()| self.lines.saturating_add(1)),
+            (Ok(()), Some(kind)) => queue.push(kind, second, 1).map(|()| self.lines()),
             (Err(error), Some(kind)) => {
                 if I::is_full(&error) {
                     queue.refuse(kind);

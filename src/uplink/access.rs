@@ -28,7 +28,11 @@ pub trait Access {
     where
         Self: Sized,
     {
-        send(self, datum, rules, scratch, |queue, kind, lines, count| queue.push(kind, lines, count)).map(|_| ())
+        let mut slice = Slice::new(scratch);
+        match Encoded::of(datum, Part::All, rules, &mut slice) {
+            Ok(encoded) => encoded.queue(slice.as_bytes(), &mut ByAccess(self)).map(|_| ()),
+            Err(error) => Err(unsent(self, Encode::kind(datum), error)),
+        }
     }
 
     /// As [`send`](Self::send), but with a tag (not 0) ahead of the queue and in batches of their own that carry it,
@@ -46,7 +50,23 @@ pub trait Access {
     where
         Self: Sized,
     {
-        send(self, datum, rules, scratch, |queue, kind, lines, count| push(queue, kind, lines, count, tag))
+        let mut slice = Slice::new(scratch);
+        match Encoded::of(datum, Part::All, rules, &mut slice) {
+            Ok(encoded) => self.push_encoded(&encoded, slice.as_bytes(), tag),
+            Err(error) => Err(unsent(self, Encode::kind(datum), error)),
+        }
+    }
+
+    /// Queues a datum that was [encoded](Encoded::of), whose lines are all that is in `lines`: with a tag as
+    /// [`send_tagged`](Self::send_tagged) does, with 0 as [`send`](Self::send) does. Returns how many lines that were.
+    ///
+    /// # Errors
+    /// [`Unsent::Refused`] and [`Unsent::Busy`].
+    fn push_encoded(&mut self, encoded: &Encoded, lines: &[u8], tag: u32) -> Result<u32, Unsent>
+    where
+        Self: Sized,
+    {
+        encoded.queue(lines, &mut Ahead(ByAccess(self), tag))
     }
 
     /// Queues `count` whole lines of `kind`, each ended by its LF, as [`View::push`] does; 0 lines, as of a delta
@@ -65,19 +85,32 @@ pub trait Access {
     }
 }
 
-/// [`Access::push`], or with a tag what goes ahead of the queue.
-fn push(queue: &mut impl Access, kind: Kind, lines: &[u8], count: u32, tag: u32) -> Result<(), Unsent> {
-    if tag == 0 || count == 0 {
-        return queue.push(kind, lines, count);
+/// Counts a datum that no line can say.
+fn unsent(queue: &mut impl Access, kind: Kind, error: EncodeError<Full>) -> Unsent {
+    match error {
+        EncodeError::Full(full) => Unsent::Scratch(full),
+        EncodeError::Invalid(invalid) => {
+            queue.with(|view| view.note(kind, 1, 0));
+            Unsent::Invalid(invalid)
+        }
     }
-    let pushed = queue.with(|queue| queue.push_urgent(kind, lines, count, tag));
-    pushed.ok_or(Unsent::Busy)?.map_err(Unsent::Refused)
 }
 
 /// [`Encode`] of data of any type, to a slice.
-trait Datum {
+pub trait Datum {
+    /// See [`Encode::kind`].
     fn kind(&self) -> Kind;
+
+    /// See [`Encode::encode_compact`].
+    ///
+    /// # Errors
+    /// As there.
     fn encode(&self, rules: &Rules<'_>, lines: &mut Slice<'_>) -> Result<u32, EncodeError<Full>>;
+
+    /// See [`Encode::encode_companion_compact`].
+    ///
+    /// # Errors
+    /// As there.
     fn encode_companion(&self, rules: &Rules<'_>, lines: &mut Slice<'_>) -> Result<Option<Kind>, EncodeError<Full>>;
 }
 
@@ -95,49 +128,75 @@ impl<D: Encode> Datum for D {
     }
 }
 
-/// [`Access::send`], once for data of all types; how many lines were queued.
-fn send<Q: Access>(
-    queue: &mut Q,
-    datum: &dyn Datum,
-    rules: &Rules<'_>,
-    scratch: &mut [u8],
-    push: impl Fn(&mut Q, Kind, &[u8], u32) -> Result<(), Unsent>,
-) -> Result<u32, Unsent> {
-    let kind = datum.kind();
-    let mut slice = Slice::new(scratch);
-    let encoded = datum.encode(rules, &mut slice).and_then(|lines| {
+/// What is encoded of a datum.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// Its lines, and the line of its companion behind them.
+    All,
+    /// Its lines.
+    Own,
+    /// The line of its companion.
+    Companion,
+}
+
+impl Encoded {
+    /// Encodes a part of `datum`, by code that is in a program once for data of all types.
+    ///
+    /// # Errors
+    /// As [`Encode::encode`].
+    pub fn of(
+        datum: &dyn Datum,
+        part: Part,
+        rules: &Rules<'_>,
+        slice: &mut Slice<'_>,
+    ) -> Result<Self, EncodeError<Full>> {
+        let lines = if part == Part::Companion { 0 } else { datum.encode(rules, slice)? };
         let end = slice.len();
-        Ok(Encoded { kind, lines, end, companion: datum.encode_companion(rules, &mut slice)? })
-    });
-    match encoded {
-        Ok(encoded) => encoded.queue(slice.as_bytes(), &mut ByAccess { queue, push }),
-        Err(EncodeError::Full(full)) => Err(Unsent::Scratch(full)),
-        Err(EncodeError::Invalid(invalid)) => {
-            queue.with(|view| view.note(kind, 1, 0));
-            Err(Unsent::Invalid(invalid))
-        }
+        let companion = if part == Part::Own { None } else { datum.encode_companion(rules, slice)? };
+        Ok(Self { kind: datum.kind(), lines, end, companion })
     }
 }
 
 /// A queue as the place where lines are queued.
-struct ByAccess<'a, Q, P> {
-    queue: &'a mut Q,
-    push: P,
-}
+struct ByAccess<'a, Q>(&'a mut Q);
 
-impl<Q: Access, P: Fn(&mut Q, Kind, &[u8], u32) -> Result<(), Unsent>> Intake for ByAccess<'_, Q, P> {
+impl<Q: Access> Intake for ByAccess<'_, Q> {
     type Error = Unsent;
 
     fn push(&mut self, kind: Kind, lines: &[u8], count: u32) -> Result<(), Unsent> {
-        (self.push)(self.queue, kind, lines, count)
+        self.0.push(kind, lines, count)
     }
 
     fn refuse(&mut self, kind: Kind) {
-        self.queue.with(|view| view.refuse(kind, 1));
+        self.0.with(|view| view.refuse(kind, 1));
     }
 
     fn is_full(error: &Unsent) -> bool {
         matches!(error, Unsent::Refused(Refused::Full | Refused::StoreFull))
+    }
+}
+
+/// The same, with a tag (not 0) ahead of the queue.
+struct Ahead<'a, Q>(ByAccess<'a, Q>, u32);
+
+impl<Q: Access> Intake for Ahead<'_, Q> {
+    type Error = Unsent;
+
+    fn push(&mut self, kind: Kind, lines: &[u8], count: u32) -> Result<(), Unsent> {
+        let Self(queue, tag) = self;
+        if *tag == 0 || count == 0 {
+            return queue.push(kind, lines, count);
+        }
+        let pushed = queue.0.with(|queue| queue.push_urgent(kind, lines, count, *tag));
+        pushed.ok_or(Unsent::Busy)?.map_err(Unsent::Refused)
+    }
+
+    fn refuse(&mut self, kind: Kind) {
+        self.0.refuse(kind);
+    }
+
+    fn is_full(error: &Unsent) -> bool {
+        ByAccess::<Q>::is_full(error)
     }
 }
 

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use wavefront_sdk::{Kind, Limits, parse};
 
 use crate::border::Core;
+use crate::data::{DELTA, EVENT, HISTOGRAM, METRIC, SERIES, SPAN, SPAN_LOGS};
 
 #[path = "script.rs"]
 mod script;
@@ -216,21 +217,14 @@ impl Page {
             0 if self.pipes.len() < PIPES => self.open(input),
             _ if self.pipes.is_empty() => self.open(input),
             // Its name can be that of a delta.
-            0..=3 => self.datum(input, &[Kind::Metric, Kind::Delta], |core, input, place, strings, _| {
-                core.metric(place, strings, number(input), number(input))
-            }),
-            4 | 5 => self.datum(input, &[Kind::Delta], |core, input, place, strings, _| {
-                core.delta(place, strings, number(input))
-            }),
-            6 | 7 => self.datum(input, &[Kind::Histogram], |core, input, place, strings, numbers| {
-                core.histogram(place, strings, numbers, word(input), number(input))
-            }),
-            8 | 9 => self.datum(input, &[Kind::Span, Kind::SpanLogs], |core, input, place, strings, numbers| {
-                core.span(place, strings, numbers, input.byte() & 1 == 1)
-            }),
-            10 | 11 => self.datum(input, &[Kind::Event], |core, input, place, strings, _| {
-                core.event(place, strings, word(input), number(input), number(input))
-            }),
+            0..=3 => self.datum(input, METRIC, &[Kind::Metric, Kind::Delta]),
+            4 | 5 => self.datum(input, DELTA, &[Kind::Delta]),
+            6 | 7 => self.datum(input, HISTOGRAM, &[Kind::Histogram]),
+            8 | 9 => {
+                let what = input.pick(&[SPAN, SPAN_LOGS]);
+                self.datum(input, what, &[Kind::Span, Kind::SpanLogs]);
+            }
+            10 | 11 => self.datum(input, EVENT, &[Kind::Event]),
             12 => self.prepare(input),
             13 | 14 => self.value(input),
             15..=18 => self.due(input),
@@ -276,21 +270,18 @@ impl Page {
         }
     }
 
-    /// A datum of one of these kinds, to a sender or to the text.
-    fn datum(
-        &mut self,
-        input: &mut Script<'_>,
-        kinds: &[Kind],
-        call: fn(&mut Core, &mut Script<'_>, i32, u32, u32) -> i32,
-    ) {
+    /// A datum whose lines are of these kinds, to a sender or to the text.
+    fn datum(&mut self, input: &mut Script<'_>, what: u32, kinds: &[Kind]) {
         let place = self.place(input);
         let first: &[&str] = if input.byte() < 128 { &["", "a"] } else { &[] };
         let texts = Self::texts(input, first);
-        let count = usize::from(input.byte() % 10);
+        let count = usize::from(input.byte() % 12);
         let numbers: Vec<_> = (0..count).map(|_| number(input)).collect();
         let (strings, numbers) = self.write(input, &texts, &numbers);
         let before = self.ledger(place as u32);
-        let came = call(&mut self.core, input, place, strings, numbers);
+        // A mistake of the other side's.
+        let what = if input.byte() == 255 { word(input) % SERIES } else { what };
+        let came = self.core.send(place, what, strings, numbers);
         if place < 0 {
             match came {
                 0.. => self.is_lines(came as usize, kinds),
@@ -334,8 +325,8 @@ impl Page {
     fn prepare(&mut self, input: &mut Script<'_>) {
         let place = self.place(input);
         let texts = Self::texts(input, &["", "a"]);
-        let (strings, _) = self.write(input, &texts, &[]);
-        match self.core.prepare(place, strings) {
+        let (strings, numbers) = self.write(input, &texts, &[-1.0, 1.0]);
+        match self.core.send(place, SERIES, strings, numbers) {
             series @ 0.. => {
                 let known = &mut self.pipes[place as usize];
                 known.series = known.series.max(series as u32 + 1);

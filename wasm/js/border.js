@@ -63,8 +63,8 @@ export function write(strings, figures) {
   let text = '';
   for (let i = 0; i < count; i++) text += strings[i];
   // At least one, as a view that is gone has none.
-  ready(text.length * 3 + 1, count, figures?.length ?? 0);
-  if (figures) numbers.set(figures);
+  ready(text.length * 3 + 1, count, figures.length);
+  numbers.set(figures);
   for (let i = 0; i < count; i++) words[i] = strings[i].length;
   if (encoder.encodeInto(text, bytes).written !== text.length) {
     // Not only ASCII: the lengths in bytes are others.

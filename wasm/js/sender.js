@@ -77,7 +77,7 @@ export class Sender {
     this.#timeoutMs = data.within(options, 'requestTimeoutMs', 30_000, 1, 3_600_000);
     this.#onError = onError;
     // One that is not heard of for longer died with whoever made it.
-    const pipe = core.open(write(strings), queue, batch, interval, this.#timeoutMs + 5_000, direct);
+    const pipe = core.open(write(strings, []), queue, batch, interval, this.#timeoutMs + 5_000, direct);
     this.#pipe = pipe;
     this.#targets = targets;
     if (STORE && keep) {

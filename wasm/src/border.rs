@@ -1,7 +1,11 @@
 //! The memory that both sides know, and everything that lives on this side.
 
 use alloc::boxed::Box;
+use alloc::vec;
 use alloc::vec::Vec;
+
+use wavefront_sdk::delivery::Encoded;
+use wavefront_sdk::line::Slice;
 
 use crate::fault::Fault;
 use crate::pipe::Pipe;
@@ -29,19 +33,23 @@ const LEAST: usize = 256;
 /// No line is longer, and there are two at most.
 pub(crate) const MOST_SCRATCH: usize = 4 << 20;
 
-/// Does what takes scratch, again where there can be more of it than there was.
-pub(crate) fn with_room(
-    scratch: &mut Vec<u8>,
-    work: &mut dyn FnMut(&mut [u8]) -> Result<i32, Fault>,
-) -> Result<i32, Fault> {
-    loop {
-        match work(scratch) {
+/// Encodes what takes scratch, again where there can be more of it than there was; what came of it, and the lines.
+pub(crate) fn with_room<'a>(
+    scratch: &'a mut Vec<u8>,
+    encode: &mut dyn FnMut(&mut Slice<'_>) -> Result<Encoded, Fault>,
+) -> Result<(Encoded, &'a [u8]), Fault> {
+    let (encoded, len) = loop {
+        let mut slice = Slice::new(scratch);
+        let encoded = encode(&mut slice);
+        let len = slice.len();
+        match encoded {
             Err(Fault::Scratch(full)) if scratch.len() < MOST_SCRATCH => {
-                scratch.resize(full.needed.saturating_add(scratch.len()).saturating_mul(2), 0);
+                *scratch = vec![0; full.needed.saturating_add(scratch.len()).saturating_mul(2)];
             }
-            result => return result,
+            encoded => break (encoded?, len),
         }
-    }
+    };
+    Ok((encoded, scratch.get(..len).unwrap_or_default()))
 }
 
 /// A reference of its own to each part: a call reads from some and writes to others.
@@ -95,7 +103,8 @@ pub(crate) fn put<T>(places: &mut Vec<Option<T>>, thing: T) -> i32 {
 fn area<T: Clone + Default>(area: &mut Vec<T>, len: u32) -> *const T {
     let len = (len as usize).max(LEAST);
     if area.len() < len {
-        area.resize(len, T::default());
+        // What was there is read no more.
+        *area = vec![T::default(); len];
     }
     area.as_ptr()
 }

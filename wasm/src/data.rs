@@ -1,10 +1,14 @@
 //! Data, put together from strings and numbers.
 
+use alloc::vec;
 use alloc::vec::Vec;
 
+use wavefront_sdk::delivery::Encoded;
+use wavefront_sdk::line::Slice;
+use wavefront_sdk::uplink::{Datum, Part};
 use wavefront_sdk::{
-    DeltaCounter, Event, Field, Granularities, Granularity, Histogram, InvalidInput, Metric, Problem, Span, SpanLog,
-    Uuid,
+    DeltaCounter, Event, Field, Granularities, Granularity, Histogram, InvalidInput, Kind, Metric, Problem, Rules,
+    Span, SpanLog, Uuid,
 };
 
 use crate::fault::Fault;
@@ -24,169 +28,131 @@ pub(crate) fn whole(number: f64, field: Field) -> Result<Option<u64>, InvalidInp
     Err(InvalidInput::new(field, problem))
 }
 
-fn needed(number: f64, field: Field) -> Result<u64, InvalidInput> {
-    whole(number, field)?.ok_or(InvalidInput::new(field, Problem::Missing))
-}
-
-/// Name, source, tags.
-pub(crate) fn metric<'a>(
-    mut strings: Strings<'a>,
-    value: f64,
-    time: f64,
-    common: Strings<'a>,
-) -> Result<Metric<'a, Merged<'a>>, Fault> {
-    let mut metric = Metric::new(strings.next(), value);
-    metric.timestamp = whole(time, Field::Timestamp)?;
-    metric.source = strings.given();
-    Ok(metric.tags(Merged { own: strings, common }))
-}
-
-/// Name, source, tags.
-pub(crate) fn delta<'a>(mut strings: Strings<'a>, value: f64, common: Strings<'a>) -> DeltaCounter<'a, Merged<'a>> {
-    let mut delta = DeltaCounter::new(strings.next(), value);
-    delta.source = strings.given();
-    delta.tags(Merged { own: strings, common })
-}
-
-/// Means and counts, two by two.
-pub(crate) fn centroids(numbers: &[f64]) -> Result<Vec<(f64, u64)>, Fault> {
-    let mut centroids = Vec::with_capacity(numbers.len() / 2);
-    let mut numbers = numbers.iter();
-    while let (Some(mean), Some(count)) = (numbers.next(), numbers.next()) {
-        centroids.push((*mean, needed(*count, Field::CentroidCount)?));
-    }
-    Ok(centroids)
-}
-
-/// Name, source, tags. The bits of `granularities` are minute, hour and day.
-pub(crate) fn histogram<'a>(
-    mut strings: Strings<'a>,
-    centroids: &'a [(f64, u64)],
-    granularities: u32,
-    time: f64,
-    common: Strings<'a>,
-) -> Result<Histogram<'a, Merged<'a>>, Fault> {
-    let all = [Granularity::Minute, Granularity::Hour, Granularity::Day];
-    let set = (0..).zip(all).filter(|(bit, _)| granularities >> bit & 1 == 1).map(|(_, granularity)| granularity);
-    let mut histogram = Histogram::new(strings.next(), centroids)
-        .granularities(set.fold(Granularities::NONE, |set, granularity| set.with(granularity)));
-    histogram.timestamp = whole(time, Field::Timestamp)?;
-    histogram.source = strings.given();
-    Ok(histogram.tags(Merged { own: strings, common }))
-}
-
-/// What a span's lists are made of: it only borrows them.
-pub(crate) struct SpanParts<'a> {
-    name: &'a str,
-    source: Option<&'a str>,
-    trace_id: Uuid,
-    span_id: Uuid,
-    related: Vec<Uuid>,
-    parents: usize,
-    fields: Vec<(&'a str, &'a str)>,
-    /// Of each log the time and the number of its fields.
-    logs: Vec<(u64, usize)>,
-    tags: Strings<'a>,
-    start: u64,
-    duration: u64,
+fn needed(number: f64, field: Field) -> Result<u64, Fault> {
+    whole(number, field)?.ok_or(InvalidInput::new(field, Problem::Missing).into())
 }
 
 /// The next string as an id: 32 hexadecimal digits, with hyphens where they have their place or without.
 fn id(strings: &mut Strings<'_>, field: &'static str) -> Result<Uuid, Fault> {
     let text = strings.next().as_bytes();
-    let (mut bits, mut digits) = (0_u128, 0);
+    let (mut id, mut digits) = ([0; 16], 0);
     for byte in text {
-        match (byte, digits) {
-            (b'-', 8 | 12 | 16 | 20) if text.len() == 36 => {}
-            _ => {
-                let digit = char::from(*byte).to_digit(16).ok_or(Fault::Id(field))?;
-                bits = bits << 4 | u128::from(digit);
-                digits += 1;
-            }
+        if *byte == b'-' && text.len() == 36 && matches!(digits, 8 | 12 | 16 | 20) {
+            continue;
         }
+        let digit = char::from(*byte).to_digit(16).ok_or(Fault::Id(field))?;
+        let place: &mut u8 = id.get_mut(digits / 2).ok_or(Fault::Id(field))?;
+        *place = *place << 4 | digit as u8;
+        digits += 1;
     }
-    if digits == 32 { Ok(Uuid::from_u128(bits)) } else { Err(Fault::Id(field)) }
+    if digits == 32 { Ok(Uuid::from_bytes(id)) } else { Err(Fault::Id(field)) }
 }
 
-impl<'a> SpanParts<'a> {
-    /// Name, source, trace id, span id, parents, follows-from, the fields of all logs, tags. The numbers are start,
-    /// duration, the counts of parents, of follows-from and of logs, and for each of these its time and its count of
-    /// fields.
-    pub(crate) fn new(mut strings: Strings<'a>, numbers: &[f64]) -> Result<Self, Fault> {
-        let [start, duration, parents, follows, logs, records @ ..] = numbers else { return Err(Fault::Gone) };
+/// What a call came with. What it is stands in `js/calls.js` as well.
+pub(crate) struct Call<'a> {
+    /// The number of a kind.
+    pub(crate) what: u32,
+    /// Name, source, then what the kind has, then tags.
+    pub(crate) strings: Strings<'a>,
+    /// A time, another number, then what the kind has.
+    pub(crate) numbers: &'a [f64],
+    /// The sender's own tags.
+    pub(crate) common: Strings<'a>,
+    pub(crate) rules: Rules<'a>,
+    pub(crate) part: Part,
+}
+
+impl Call<'_> {
+    /// The lines of the datum; its `kind` is told even where there are none.
+    pub(crate) fn encode(&self, kind: &mut Kind, slice: &mut Slice<'_>) -> Result<Encoded, Fault> {
+        let Self { mut strings, numbers, common, .. } = *self;
+        let [time, second, rest @ ..] = numbers else { return Err(Fault::Gone) };
         let (name, source) = (strings.next(), strings.given());
-        let (trace_id, span_id) = (id(&mut strings, "trace id")?, id(&mut strings, "span id")?);
-        let (mut related, mut fields, mut times) = (Vec::new(), Vec::new(), Vec::new());
-        let parents = strings.at_most(*parents);
-        for _ in 0..parents {
-            related.push(id(&mut strings, "parent")?);
-        }
-        for _ in 0..strings.at_most(*follows) {
-            related.push(id(&mut strings, "follows-from")?);
-        }
-        for record in records.chunks_exact(2).take(*logs as usize) {
-            let [time, count] = record else { continue };
-            let count = strings.at_most(*count);
-            times.push((needed(*time, Field::Timestamp)?, count));
-            for _ in 0..count {
-                fields.push((strings.next(), strings.next()));
+        let mut encode = |datum: &dyn Datum| {
+            *kind = datum.kind();
+            Ok(Encoded::of(datum, self.part, &self.rules, slice)?)
+        };
+        match self.what {
+            // The second number is the value.
+            METRIC | SERIES => {
+                let mut metric = Metric::new(name, *second).tags(Merged { own: strings, common });
+                (metric.timestamp, metric.source) = (whole(*time, Field::Timestamp)?, source);
+                encode(&metric)
             }
+            DELTA => {
+                let mut delta = DeltaCounter::new(name, *second).tags(Merged { own: strings, common });
+                delta.source = source;
+                encode(&delta)
+            }
+            // Bits for minute, hour and day; means and counts, two by two.
+            HISTOGRAM => {
+                let (pairs, _) = rest.as_chunks();
+                let mut centroids = vec![(0.0, 0); pairs.len()];
+                for ([mean, count], centroid) in pairs.iter().zip(&mut centroids) {
+                    *centroid = (*mean, needed(*count, Field::CentroidCount)?);
+                }
+                let mut set = Granularities::NONE;
+                for (bit, granularity) in [(1, Granularity::Minute), (2, Granularity::Hour), (4, Granularity::Day)] {
+                    if *second as u32 & bit != 0 {
+                        set = set.with(granularity);
+                    }
+                }
+                let mut histogram = Histogram::new(name, &centroids).tags(Merged { own: strings, common });
+                histogram.granularities = set;
+                (histogram.timestamp, histogram.source) = (whole(*time, Field::Timestamp)?, source);
+                encode(&histogram)
+            }
+            // Trace id, span id, parents, follows-from, the fields of all logs. The duration; the counts of parents and of
+            // follows-from; and for each log its time and its count of fields.
+            SPAN | SPAN_LOGS => {
+                let [parents, follows, records @ ..] = rest else { return Err(Fault::Gone) };
+                let (trace_id, span_id) = (id(&mut strings, "trace id")?, id(&mut strings, "span id")?);
+                let mut related = Vec::new();
+                let parents = strings.at_most(*parents);
+                for (count, field) in [(parents as f64, "parent"), (*follows, "follows-from")] {
+                    for _ in 0..strings.at_most(count) {
+                        related.push(id(&mut strings, field)?);
+                    }
+                }
+                let (records, _) = records.as_chunks();
+                let fields = records.iter().map(|[_, count]| *count).sum();
+                let fields = (0..strings.at_most(fields)).map(|_| (strings.next(), strings.next())).collect::<Vec<_>>();
+                let mut left = fields.as_slice();
+                let mut logs = Vec::new();
+                for [time, count] in records {
+                    let (of_this, rest) = left.split_at_checked(*count as usize).unwrap_or((left, &[]));
+                    left = rest;
+                    logs.push(SpanLog::new(needed(*time, Field::Timestamp)?, of_this));
+                }
+                let (start, duration) = (needed(*time, Field::Timestamp)?, needed(*second, Field::Timestamp)?);
+                let mut span = Span::new(name, start, duration, trace_id, span_id)
+                    .logs(&logs)
+                    .tags(Merged { own: strings, common });
+                span.source = source;
+                (span.parents, span.follows_from) = related.split_at_checked(parents).unwrap_or_default();
+                encode(&span)
+            }
+            // Tags, and annotations in the place of tags. The end; the count of tags.
+            EVENT => {
+                let [tags] = rest else { return Err(Fault::Gone) };
+                let (start, end) = (needed(*time, Field::Timestamp)?, whole(*second, Field::Timestamp)?);
+                let tags = (0..strings.at_most(*tags)).map(|_| strings.next()).collect::<Vec<_>>();
+                let annotations = Merged { own: strings, common: Strings::NONE };
+                let mut event = Event::new(name, start).tags(&tags).annotations(annotations);
+                (event.end_millis, event.source) = (end, source);
+                encode(&event)
+            }
+            _ => Err(Fault::Gone),
         }
-        let (start, duration) = (needed(*start, Field::Timestamp)?, needed(*duration, Field::Timestamp)?);
-        Ok(Self {
-            name,
-            source,
-            trace_id,
-            span_id,
-            related,
-            parents,
-            fields,
-            logs: times,
-            tags: strings,
-            start,
-            duration,
-        })
-    }
-
-    pub(crate) fn logs(&self) -> Vec<SpanLog<'_>> {
-        let mut fields = self.fields.as_slice();
-        let logs = self.logs.iter().map(|(time, count)| {
-            let (of_this, rest) = fields.split_at_checked(*count).unwrap_or((fields, &[]));
-            fields = rest;
-            SpanLog::new(*time, of_this)
-        });
-        logs.collect()
-    }
-
-    pub(crate) fn span<'b>(&'b self, logs: &'b [SpanLog<'b>], common: Strings<'b>) -> Span<'b, Merged<'b>> {
-        let mut span = Span::new(self.name, self.start, self.duration, self.trace_id, self.span_id);
-        span.source = self.source;
-        (span.parents, span.follows_from) = self.related.split_at_checked(self.parents).unwrap_or_default();
-        span.logs(logs).tags(Merged { own: self.tags, common })
     }
 }
 
-/// Name, source, tags, annotations.
-pub(crate) struct EventParts<'a> {
-    name: &'a str,
-    source: Option<&'a str>,
-    tags: Vec<&'a str>,
-    annotations: Strings<'a>,
-    start: u64,
-    end: Option<u64>,
-}
-
-impl<'a> EventParts<'a> {
-    pub(crate) fn new(mut strings: Strings<'a>, tags: u32, start: f64, end: f64) -> Result<Self, Fault> {
-        let (start, end) = (needed(start, Field::Timestamp)?, whole(end, Field::Timestamp)?);
-        let (name, source) = (strings.next(), strings.given());
-        let tags = (0..strings.at_most(tags.into())).map(|_| strings.next()).collect();
-        Ok(Self { name, source, tags, annotations: strings, start, end })
-    }
-
-    pub(crate) fn event(&self) -> Event<'_, Merged<'_>> {
-        let mut event = Event::new(self.name, self.start).tags(&self.tags);
-        (event.end_millis, event.source) = (self.end, self.source);
-        event.annotations(Merged { own: self.annotations, common: Strings::NONE })
-    }
-}
+pub(crate) const METRIC: u32 = Kind::Metric as u32;
+pub(crate) const DELTA: u32 = Kind::Delta as u32;
+pub(crate) const HISTOGRAM: u32 = Kind::Histogram as u32;
+pub(crate) const SPAN: u32 = Kind::Span as u32;
+/// Of a span only its logs, to the text.
+pub(crate) const SPAN_LOGS: u32 = Kind::SpanLogs as u32;
+pub(crate) const EVENT: u32 = Kind::Event as u32;
+/// A metric that is prepared.
+pub(crate) const SERIES: u32 = Kind::COUNT as u32;

@@ -45,12 +45,7 @@ exports! {
     out_area() -> *const u8;
     out_length() -> u32;
 
-    metric(place: i32, strings: u32, value: f64, time: f64) -> i32;
-    delta(place: i32, strings: u32, value: f64) -> i32;
-    histogram(place: i32, strings: u32, numbers: u32, granularities: u32, time: f64) -> i32;
-    span(place: i32, strings: u32, numbers: u32, logs: bool) -> i32;
-    event(place: i32, strings: u32, tags: u32, start: f64, end: f64) -> i32;
-    prepare(place: i32, strings: u32) -> i32;
+    send(place: i32, what: u32, strings: u32, numbers: u32) -> i32;
     value(pipe: u32, series: u32, value: f64, time: f64) -> i32;
     forget_series(pipe: u32, series: u32);
 
