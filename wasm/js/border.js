@@ -27,7 +27,7 @@ async function instance(source) {
   if (from instanceof Response) {
     if (!from.ok) throw new Error(`the module could not be fetched: ${from.status} ${from.url}`);
     // Where the server does not say what it is, it cannot be compiled while it comes.
-    const streams = WebAssembly.instantiateStreaming && from.headers.get('Content-Type') === 'application/wasm';
+    const streams = (BROWSER || WebAssembly.instantiateStreaming) && from.headers.get('Content-Type') === 'application/wasm';
     if (streams) return (await WebAssembly.instantiateStreaming(from)).instance;
     from = await from.arrayBuffer();
   }

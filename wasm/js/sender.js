@@ -270,14 +270,15 @@ export class Sender {
   #pump(most = IN_FLIGHT, leaving = false, gone = false) {
     this.#clear();
     if (this.#final) return [];
-    if (STORE && !leaving) this.#keeper?.pump();
+    const keeper = STORE && this.#keeper;
+    if (keeper && !leaving) keeper.pump();
     if (isOnline() === false) return [];
     this.#seed();
     const posts = [];
     for (let beacon = false; ; ) {
       // With a store, a batch goes whole or not at all.
-      if (STORE && leaving && this.#keeper && page.room < this.#keeper.constructor.BATCH) return posts;
-      const wait = core.due(this.#pipe, Date.now(), most, leaving && !this.#keeper && !beacon ? page.room : EVERYTHING);
+      if (keeper && leaving && page.room < keeper.constructor.BATCH) return posts;
+      const wait = core.due(this.#pipe, Date.now(), most, leaving && !keeper && !beacon ? page.room : EVERYTHING);
       if (wait === -2) {
         const [number, kind, lines, at, length] = wordsOut(5);
         posts.push(this.#post(number, { kind, lines, body: copyOf(at, length), leaving, beacon }));
@@ -293,7 +294,7 @@ export class Sender {
 
   // Whether what has no room may go without an answer: not where it can wait in a store, nor where it needs a token.
   #mayBeacon() {
-    return !page.refused && !this.#keeper && navigator.sendBeacon && !this.#targets.some(({ token }) => token);
+    return !page.refused && !(STORE && this.#keeper) && navigator.sendBeacon && !this.#targets.some(({ token }) => token);
   }
 
   // `request` is noted here while it is under way: `sent` and `outlives` say how far it is, and `dropped` that its outcome does
@@ -447,7 +448,7 @@ export class Sender {
       const { kind, lines, body, sent } = request;
       const beacon = body.length > page.room;
       if (sent || (beacon && !(gone && this.#mayBeacon()))) {
-        if (gone || !sent) stranded.push(number);
+        if (STORE && (gone || !sent)) stranded.push(number);
       } else {
         request.dropped = true;
         this.#post(number, { kind, lines, body, leaving: true, beacon });
