@@ -132,14 +132,15 @@ impl<B: AsRef<[u8]>> Prepared<B> {
 
 #[cfg(feature = "alloc")]
 impl Prepared<alloc::vec::Vec<u8>> {
-    /// The series of a line of `kind` with the value 1.0 and no timestamp, as this crate writes it. Of another line the
-    /// number stays part of what is written.
+    /// The series of a line of `kind` with the value 1.0 and no timestamp, as this crate writes it: of another line it
+    /// makes no sense.
     pub fn of_line(line: &[u8], kind: Kind, limits: &Limits) -> Self {
-        const NUMBER: &[u8] = b"1.0";
-        // Names have neither quotes nor spaces of their own.
-        let split = line.windows(2).position(|pair| pair == b"\" ").map_or(0, |quote| quote + 2);
+        // Names have no quotes of their own: behind the second one, and a space, stands the number.
+        let split = line.iter().skip(1).position(|byte| *byte == b'"').map_or(0, |at| at + 3);
         let (before, after) = line.split_at_checked(split).unwrap_or((line, &[]));
-        let text = [before, after.strip_prefix(NUMBER).unwrap_or(after)].concat();
+        let mut text = alloc::vec::Vec::with_capacity(line.len());
+        text.extend_from_slice(before);
+        text.extend_from_slice(after.get("1.0".len()..).unwrap_or_default());
         Self { text, split, kind, line_limit: limits.metric_line }
     }
 
@@ -157,7 +158,7 @@ mod tests {
 
     use super::*;
     use crate::line::Full;
-    use crate::{Encode, Problem};
+    use crate::{Encode, Limits, Problem};
 
     const RULES: Rules<'_> = Rules::new().default_source("d");
     const VALUES: [f64; 8] = [0.0, -0.0, 1.0, -1.5, 1e300, f64::NAN, f64::INFINITY, 0.1];
@@ -174,7 +175,42 @@ mod tests {
                 let lines = metric.encode(&RULES, &mut fresh);
                 assert_eq!(prepared.encode(value, timestamp, &mut quick), lines);
                 assert_eq!(quick, fresh);
+                is_compact(&prepared, value, timestamp);
             }
+        }
+    }
+
+    /// By the code for devices it is the same, and no less fits.
+    fn is_compact(prepared: &Prepared<Vec<u8>>, value: f64, timestamp: Option<u64>) {
+        let mut line = Vec::new();
+        let lines = prepared.encode(value, timestamp, &mut line);
+        for room in [line.len(), line.len() + 9, line.len().saturating_sub(1), 0] {
+            let mut buffer = [b'#'; 99];
+            let mut slice = Slice::new(&mut buffer[..room]);
+            let outcome = prepared.encode_compact(value, timestamp, &mut slice);
+            let written = slice.as_bytes();
+            if room < line.len() {
+                assert_eq!(outcome, Err(EncodeError::Full(Full { needed: line.len(), room })));
+                assert_eq!(written, b"");
+            } else {
+                assert_eq!(
+                    outcome.map_err(|error| *error.invalid().unwrap()),
+                    lines.map_err(|error| *error.invalid().unwrap())
+                );
+                assert_eq!(written, line);
+            }
+        }
+    }
+
+    #[test]
+    fn a_series_of_a_line_is_that_of_its_metric() {
+        for name in ["a b", "∆a", "Δ~a", "a\" 1.0"] {
+            let mut metric = Metric::new(name, 1.0).tag("k", "v\" 1.0");
+            let mut line = Vec::new();
+            metric.encode(&RULES, &mut line).unwrap();
+            metric.value = 7.0;
+            let prepared = Prepared::<Vec<u8>>::metric(&metric, &RULES);
+            assert_eq!(prepared, Ok(Prepared::of_line(&line, metric.kind(), &Limits::DEFAULT)));
         }
     }
 

@@ -16,7 +16,7 @@ use super::summary::{Summary, Via};
 /// The lines of one connection.
 pub(super) enum LineStream {
     Plain(Sink),
-    Gzip { decoder: Box<MultiGzDecoder<Sink>>, _memory: Share },
+    Gzip { decoder: Box<MultiGzDecoder<Sink>>, broken: bool, _memory: Share },
 }
 
 impl LineStream {
@@ -32,7 +32,7 @@ impl LineStream {
             sink.lines.reject("no memory left for a compressed stream: too many connections send one", b"");
             return None;
         }
-        Some(Self::Gzip { decoder: Box::new(MultiGzDecoder::new(sink)), _memory: share })
+        Some(Self::Gzip { decoder: Box::new(MultiGzDecoder::new(sink)), broken: false, _memory: share })
     }
 
     /// Judges, writes and counts the lines that `bytes` ends; keeps the half one at the end. After an error the stream
@@ -43,8 +43,9 @@ impl LineStream {
                 sink.splitter.feed(bytes, &mut sink.lines)?;
                 sink.lines.check()
             }
-            Self::Gzip { decoder, .. } => {
+            Self::Gzip { decoder, broken, .. } => {
                 let result = decoder.write_all(bytes).and_then(|()| decoder.flush());
+                *broken = result.is_err();
                 let lines = &decoder.get_ref().lines;
                 lines.check()?;
                 if result.is_err() {
@@ -68,10 +69,15 @@ impl LineStream {
     pub(super) fn finish(mut self) {
         let sink = match &mut self {
             Self::Plain(sink) => sink,
-            Self::Gzip { decoder, .. } => {
+            Self::Gzip { decoder, broken, .. } => {
                 // Where the stream broke or was cut off the decoder still has what stood before, which it would hand
                 // over when it is dropped: behind the half line here.
-                let _ = decoder.try_finish();
+                let end = decoder.try_finish();
+                // Nothing comes behind the last checksum that would make the decoder look at it. A stream that is cut off
+                // before is no error.
+                if !*broken && end.is_err_and(|error| error.kind() == io::ErrorKind::InvalidInput) {
+                    decoder.get_ref().lines.reject("the checksum of the gzip stream is wrong or missing", b"");
+                }
                 decoder.get_mut()
             }
         };

@@ -162,6 +162,27 @@ mod tests {
     }
 
     #[test]
+    fn the_last_checksum_of_a_gzip_stream_counts_however_it_comes() {
+        let member = |lines: &str| {
+            let mut gzip = GzEncoder::new(vec![], Compression::default());
+            gzip.write_all(lines.as_bytes()).unwrap();
+            gzip.finish().unwrap()
+        };
+        let (first, whole) = (member("a 1 source=b\n"), [member("a 1 source=b\n"), member("a 2 source=b\n")].concat());
+        assert_eq!(counts(Port::Metrics, &whole), [(Kind::Metric, 2, 0)]);
+        for at in whole.len() - 8..whole.len() {
+            let mut wrong = whole.clone();
+            wrong[at] ^= 1;
+            assert_eq!(counts(Port::Metrics, &wrong), [(Kind::Metric, 2, 1)], "byte {at}");
+            assert_eq!(counts(Port::Metrics, &whole[..at]), [(Kind::Metric, 2, 1)], "cut off at {at}");
+        }
+        // Cut off behind a member or in the head of the next: what came until then counts.
+        for at in first.len()..=first.len() + 10 {
+            assert_eq!(counts(Port::Metrics, &whole[..at]), [(Kind::Metric, 1, 0)], "cut off at {at}");
+        }
+    }
+
+    #[test]
     fn a_head_over_the_limit_is_counted_as_it_is_answered() {
         let request = ["GET / HTTP/1.1\r\na: ", &"b".repeat(40_000), "\r\n\r\n"].concat();
         let (summary, answers) = served(Port::Metrics, request.as_bytes(), 8_000);

@@ -30,7 +30,7 @@ pub trait Access {
     {
         let mut slice = Slice::new(scratch);
         match Encoded::of(datum, Part::All, rules, &mut slice) {
-            Ok(encoded) => encoded.queue(slice.as_bytes(), &mut ByAccess(self)).map(|_| ()),
+            Ok(encoded) => self.push_encoded(&encoded, slice.as_bytes(), 0).map(|_| ()),
             Err(error) => Err(unsent(self, Encode::kind(datum), error)),
         }
     }
@@ -66,7 +66,7 @@ pub trait Access {
     where
         Self: Sized,
     {
-        encoded.queue(lines, &mut Ahead(ByAccess(self), tag))
+        encoded.queue(lines, &mut Tagged { queue: self, tag }).map_err(refused)
     }
 
     /// Queues `count` whole lines of `kind`, each ended by its LF, as [`View::push`] does; 0 lines, as of a delta
@@ -75,14 +75,29 @@ pub trait Access {
     /// # Errors
     /// [`Unsent::Refused`] and [`Unsent::Busy`].
     fn push(&mut self, kind: Kind, lines: &[u8], count: u32) -> Result<(), Unsent> {
-        let pushed = self.with(|queue| {
-            if count == 0 {
-                queue.note(kind, 0, 1);
-            }
-            queue.push(kind, lines, count)
-        });
-        pushed.unwrap_or(Ok(())).map_err(Unsent::Refused).and(pushed.map(|_| ()).ok_or(Unsent::Busy))
+        push(self, kind, lines, count, 0).map_err(refused)
     }
+}
+
+/// [`Access::push`], or with a tag (not 0) ahead of the queue. No reason: the queue is in use.
+fn push<Q: Access + ?Sized>(
+    queue: &mut Q,
+    kind: Kind,
+    lines: &[u8],
+    count: u32,
+    tag: u32,
+) -> Result<(), Option<Refused>> {
+    let pushed = queue.with(|queue| {
+        if count == 0 {
+            queue.note(kind, 0, 1);
+        }
+        queue.push_tagged(kind, lines, count, tag)
+    });
+    pushed.ok_or(None)?.map_err(Some)
+}
+
+fn refused(why: Option<Refused>) -> Unsent {
+    why.map_or(Unsent::Busy, Unsent::Refused)
 }
 
 /// Counts a datum that no line can say.
@@ -157,46 +172,25 @@ impl Encoded {
     }
 }
 
-/// A queue as the place where lines are queued.
-struct ByAccess<'a, Q>(&'a mut Q);
-
-impl<Q: Access> Intake for ByAccess<'_, Q> {
-    type Error = Unsent;
-
-    fn push(&mut self, kind: Kind, lines: &[u8], count: u32) -> Result<(), Unsent> {
-        self.0.push(kind, lines, count)
-    }
-
-    fn refuse(&mut self, kind: Kind) {
-        self.0.with(|view| view.refuse(kind, 1));
-    }
-
-    fn is_full(error: &Unsent) -> bool {
-        matches!(error, Unsent::Refused(Refused::Full | Refused::StoreFull))
-    }
+/// A queue as the place where lines are queued, with a tag or 0.
+struct Tagged<'a, Q> {
+    queue: &'a mut Q,
+    tag: u32,
 }
 
-/// The same, with a tag (not 0) ahead of the queue.
-struct Ahead<'a, Q>(ByAccess<'a, Q>, u32);
+impl<Q: Access> Intake for Tagged<'_, Q> {
+    type Error = Option<Refused>;
 
-impl<Q: Access> Intake for Ahead<'_, Q> {
-    type Error = Unsent;
-
-    fn push(&mut self, kind: Kind, lines: &[u8], count: u32) -> Result<(), Unsent> {
-        let Self(queue, tag) = self;
-        if *tag == 0 || count == 0 {
-            return queue.push(kind, lines, count);
-        }
-        let pushed = queue.0.with(|queue| queue.push_urgent(kind, lines, count, *tag));
-        pushed.ok_or(Unsent::Busy)?.map_err(Unsent::Refused)
+    fn push(&mut self, kind: Kind, lines: &[u8], count: u32) -> Result<(), Option<Refused>> {
+        push(self.queue, kind, lines, count, self.tag)
     }
 
     fn refuse(&mut self, kind: Kind) {
-        self.0.refuse(kind);
+        self.queue.with(|view| view.refuse(kind, 1));
     }
 
-    fn is_full(error: &Unsent) -> bool {
-        ByAccess::<Q>::is_full(error)
+    fn is_full(error: &Option<Refused>) -> bool {
+        matches!(error, Some(Refused::Full | Refused::StoreFull))
     }
 }
 

@@ -37,6 +37,8 @@ const PIPES: usize = 4;
 
 /// The names in `js/ledger.js`, as far as they mean something here.
 const ROW: usize = 18;
+/// More than are ever said.
+const WORDS: u32 = 256;
 const ACCEPTED: usize = 0;
 const RECOVERED: usize = 1;
 const QUEUE_FULL: usize = 4;
@@ -54,7 +56,7 @@ type Ledger = [[f64; ROW]; Kind::COUNT];
 struct Known {
     /// Requests under way: number and lines.
     out: BTreeMap<u32, u32>,
-    flushes: Vec<u32>,
+    flushes: Vec<[u32; 1 + Kind::COUNT]>,
     tags: Vec<u32>,
     series: u32,
     closed: bool,
@@ -172,9 +174,7 @@ impl Page {
     /// Strings and numbers where the core reads them, and how many there are said to be.
     fn write(&mut self, input: &mut Script<'_>, texts: &[String], numbers: &[f64]) -> (u32, u32) {
         let all = texts.concat();
-        self.core.text_area(all.len() as u32);
-        self.core.word_area(texts.len() as u32);
-        self.core.number_area(numbers.len() as u32);
+        self.core.areas(all.len() as u32 + 1, texts.len() as u32 + WORDS, numbers.len() as u32 + 1);
         self.core.text[..all.len()].copy_from_slice(all.as_bytes());
         for (word, text) in self.core.words.iter_mut().zip(texts) {
             *word = text.len() as u32;
@@ -279,8 +279,6 @@ impl Page {
         let numbers: Vec<_> = (0..count).map(|_| number(input)).collect();
         let (strings, numbers) = self.write(input, &texts, &numbers);
         let before = self.ledger(place as u32);
-        // A mistake of the other side's.
-        let what = if input.byte() == 255 { word(input) % SERIES } else { what };
         let came = self.core.send(place, what, strings, numbers);
         if place < 0 {
             match came {
@@ -309,7 +307,14 @@ impl Page {
                 let closed = self.pipes[place as usize].closed;
                 assert!(!closed || grown(ACCEPTED) == 0.0, "{kinds:?} was taken after the close");
             }
-            -1 => assert!(grown(ACCEPTED) == 0.0 && grown(INVALID) == 1.0, "invalid, and not counted"),
+            -1 => {
+                assert!(grown(ACCEPTED) + grown(SKIPPED) == 0.0 && grown(INVALID) == 1.0, "invalid, and not counted");
+                let counted = |kind: &Kind| match (&before, &after) {
+                    (Some(before), Some(after)) => after[*kind as usize][INVALID] - before[*kind as usize][INVALID],
+                    _ => 0.0,
+                };
+                assert_eq!(kinds.iter().map(counted).sum::<f64>(), 1.0, "none of {kinds:?} was counted as invalid");
+            }
             -2 | -5 => assert!(grown(INVALID) == 0.0),
             -3 | -4 | -6 => assert!(grown(INVALID) == 0.0 && grown(QUEUE_FULL) == 0.0, "{came} was counted as another"),
             // A mistake of ours, which can be found only while the datum is put together.
@@ -343,11 +348,20 @@ impl Page {
             self.core.forget_series(pipe, series);
             return;
         }
-        let invalid = |ledger: Option<Ledger>| ledger.iter().flatten().map(|row| row[INVALID]).sum::<f64>();
-        let before = invalid(self.ledger(pipe));
+        let before = self.ledger(pipe);
         let came = self.core.value(pipe, series, number(input), number(input));
-        let grown = invalid(self.ledger(pipe)) - before;
-        assert_eq!(grown, f64::from(u8::from(came == -1)), "{came} of a value was counted otherwise");
+        let after = self.ledger(pipe);
+        let grown = |column: usize, kinds: &[Kind]| {
+            let sum = |ledger: &Option<Ledger>| {
+                ledger.iter().flat_map(|ledger| kinds.iter().map(|kind| ledger[*kind as usize][column])).sum::<f64>()
+            };
+            sum(&after) - sum(&before)
+        };
+        let invalid = f64::from(u8::from(came == -1));
+        // A series can be that of a delta.
+        assert_eq!(grown(INVALID, &[Kind::Metric, Kind::Delta]), invalid, "{came} of a value was counted otherwise");
+        assert_eq!(grown(INVALID, &Kind::ALL), invalid, "{came} of a value was counted for another kind");
+        assert!(came == 0 || came == 1 || grown(SKIPPED, &Kind::ALL) == 0.0, "{came} of a value was skipped");
         assert!((-8..=1).contains(&came) && came != -7, "{came} of a value");
         let known = self.pipes.get(pipe as usize).is_some_and(|known| series < known.series && !known.gone);
         assert!(known || came < 0, "a value of no series was taken");
@@ -427,26 +441,28 @@ impl Page {
             assert_eq!(flush, -8);
             return;
         };
-        assert!(flush >= 0, "{flush} of a flush");
+        assert_eq!(flush, 0, "of a flush");
+        let flush = *self.core.words.first_chunk().unwrap();
         let waiting: f64 = ledger.iter().map(|row| row[QUEUED] + row[IN_FLIGHT]).sum();
-        let left = f64::from(self.core.left(pipe, flush as u32));
+        let left = self.left_of(pipe, flush);
         assert!(left >= waiting, "a flush of less than there is");
         assert!(cfg!(feature = "store") || left == waiting, "a flush of more than there is");
-        self.pipes[pipe as usize].flushes.push(flush as u32);
+        self.pipes[pipe as usize].flushes.push(flush);
+    }
+
+    fn left_of(&mut self, pipe: u32, flush: [u32; 1 + Kind::COUNT]) -> f64 {
+        *self.core.words.first_chunk_mut().unwrap() = flush;
+        f64::from(self.core.left(pipe))
     }
 
     fn left(&mut self, input: &mut Script<'_>) {
         let pipe = self.pipe(input);
         let flushes = self.pipes.get(pipe as usize).map(|known| known.flushes.as_slice()).unwrap_or_default();
-        let flush = if flushes.is_empty() { word(input) } else { input.pick(flushes) };
-        let left = f64::from(self.core.left(pipe, flush));
+        let flush = if flushes.is_empty() { core::array::from_fn(|_| word(input)) } else { input.pick(flushes) };
+        let left = self.left_of(pipe, flush);
         if let Some(ledger) = self.ledger(pipe) {
             let here: f64 = ledger.iter().map(|row| row[QUEUED] + row[IN_FLIGHT] + row[STORED]).sum();
             assert!(left <= here, "{left} are left, and {here} are here");
-        }
-        if input.byte() < 64 {
-            self.core.end_flush(pipe, flush);
-            assert_eq!(self.core.left(pipe, flush), 0);
         }
     }
 
@@ -474,7 +490,7 @@ impl Page {
     }
 
     fn end_close(&mut self, pipe: u32) {
-        self.core.end_close(pipe, self.now);
+        self.core.end_close(pipe);
         for row in self.ledger(pipe).into_iter().flatten() {
             assert_eq!(row[QUEUED] + row[IN_FLIGHT] + row[WRITTEN], 0.0, "given up, and still here");
         }
@@ -495,10 +511,12 @@ impl Page {
         if self.pipes.get(pipe as usize).is_none_or(|known| known.gone) {
             return None;
         }
-        self.core.number_area((ROW * Kind::COUNT) as u32);
+        // What an answer said there is read after this.
+        let said = core::mem::replace(&mut self.core.words, vec![0; ROW * Kind::COUNT]);
         self.core.ledger(pipe);
-        let (rows, _) = self.core.numbers.as_chunks::<ROW>();
-        rows.first_chunk().copied()
+        let words = core::mem::replace(&mut self.core.words, said);
+        let (rows, _) = words.as_chunks::<ROW>();
+        rows.first_chunk().map(|rows: &[_; Kind::COUNT]| rows.map(|row| row.map(f64::from)))
     }
 
     fn check(&mut self, pipe: u32) {

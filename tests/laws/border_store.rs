@@ -8,6 +8,11 @@ use wavefront_sdk::delivery::Request;
 use super::script::Script;
 use super::{Ledger, Page, count};
 
+/// The names in `js/ledger.js` of what a store can lose lines for.
+const EXPIRED: usize = 7;
+const STORE_FULL: usize = 8;
+const DAMAGED: usize = 9;
+
 /// What a store is at, and what is in it: lines, when they were born, and the bytes.
 #[derive(Default)]
 pub(super) struct Store {
@@ -125,12 +130,18 @@ impl Page {
         }
         let before = self.ledger(pipe).unwrap();
         let lost = self.core.store_reply(pipe, reply, self.now);
+        let after = self.ledger(pipe).unwrap();
+        // From the queue-full to the closed ones.
+        let dropped = |ledger: &Ledger| ledger.map(|row| row[4..=10].to_vec());
+        let mut expected = dropped(&before);
         if lost > 0 {
             let [of, why] = *self.core.words.first_chunk::<2>().unwrap();
-            assert!((of as usize) < Kind::COUNT && why <= 2, "{lost} lines of {of} are lost for {why}");
-            let dropped = |ledger: &Ledger| ledger.iter().map(|row| row[4..=10].iter().sum::<f64>()).sum::<f64>();
-            let after = self.ledger(pipe).unwrap();
-            assert_eq!(dropped(&after) - dropped(&before), f64::from(lost), "lost, and not counted");
+            assert_eq!(of, kind, "{lost} lines of another kind than the record's");
+            let told = [EXPIRED, STORE_FULL, DAMAGED].get(why as usize).unwrap_or_else(|| panic!("lost for {why}"));
+            // Damaged, not to be had, or what else the store says of the record itself.
+            assert_eq!(*told == STORE_FULL, what == 0, "{why} of {what}, answered {reply}");
+            expected[of as usize][told - 4] += f64::from(lost);
         }
+        assert_eq!(dropped(&after), expected, "{lost} lost, and counted otherwise");
     }
 }

@@ -1,14 +1,13 @@
 //! Data, put together from strings and numbers.
 
-use alloc::vec;
 use alloc::vec::Vec;
 
 use wavefront_sdk::delivery::Encoded;
 use wavefront_sdk::line::Slice;
 use wavefront_sdk::uplink::{Datum, Part};
 use wavefront_sdk::{
-    DeltaCounter, Event, Field, Granularities, Granularity, Histogram, InvalidInput, Kind, Metric, Problem, Rules,
-    Span, SpanLog, Uuid,
+    DeltaCounter, Event, Field, Granularities, Histogram, InvalidInput, Kind, Metric, Problem, Rules, Span, SpanLog,
+    Uuid,
 };
 
 use crate::fault::Fault;
@@ -28,122 +27,140 @@ pub(crate) fn whole(number: f64, field: Field) -> Result<Option<u64>, InvalidInp
     Err(InvalidInput::new(field, problem))
 }
 
-fn needed(number: f64, field: Field) -> Result<u64, Fault> {
-    whole(number, field)?.ok_or(InvalidInput::new(field, Problem::Missing).into())
-}
-
-/// The next string as an id: 32 hexadecimal digits, with hyphens where they have their place or without.
-fn id(strings: &mut Strings<'_>, field: &'static str) -> Result<Uuid, Fault> {
-    let text = strings.next().as_bytes();
-    let (mut id, mut digits) = ([0; 16], 0);
-    for byte in text {
-        if *byte == b'-' && text.len() == 36 && matches!(digits, 8 | 12 | 16 | 20) {
-            continue;
-        }
-        let digit = char::from(*byte).to_digit(16).ok_or(Fault::Id(field))?;
-        let place: &mut u8 = id.get_mut(digits / 2).ok_or(Fault::Id(field))?;
-        *place = *place << 4 | digit as u8;
-        digits += 1;
-    }
-    if digits == 32 { Ok(Uuid::from_bytes(id)) } else { Err(Fault::Id(field)) }
-}
-
 /// What a call came with. What it is stands in `js/calls.js` as well.
 pub(crate) struct Call<'a> {
     /// The number of a kind.
     pub(crate) what: u32,
-    /// Name, source, then what the kind has, then tags.
-    pub(crate) strings: Strings<'a>,
+    /// Name, source, then what the kind has, then tags; and the sender's own tags.
+    pub(crate) strings: Merged<'a>,
     /// A time, another number, then what the kind has.
     pub(crate) numbers: &'a [f64],
-    /// The sender's own tags.
-    pub(crate) common: Strings<'a>,
-    pub(crate) rules: Rules<'a>,
+    pub(crate) rules: &'a Rules<'a>,
     pub(crate) part: Part,
 }
 
 impl Call<'_> {
     /// The lines of the datum; its `kind` is told even where there are none.
     pub(crate) fn encode(&self, kind: &mut Kind, slice: &mut Slice<'_>) -> Result<Encoded, Fault> {
-        let Self { mut strings, numbers, common, .. } = *self;
-        let [time, second, rest @ ..] = numbers else { return Err(Fault::Gone) };
-        let (name, source) = (strings.next(), strings.given());
-        let mut encode = |datum: &dyn Datum| {
+        let [time, second, rest @ ..] = self.numbers else { return Err(Fault::Gone) };
+        let mut input = Input { strings: self.strings, wrong: None };
+        let (name, source) = (input.strings.own.next(), input.strings.own.given());
+        let mut encode = |wrong: Option<Fault>, datum: &dyn Datum| {
+            if let Some(wrong) = wrong {
+                return Err(wrong);
+            }
             *kind = datum.kind();
-            Ok(Encoded::of(datum, self.part, &self.rules, slice)?)
+            Ok(Encoded::of(datum, self.part, self.rules, slice)?)
         };
         match self.what {
             // The second number is the value.
             METRIC | SERIES => {
-                let mut metric = Metric::new(name, *second).tags(Merged { own: strings, common });
-                (metric.timestamp, metric.source) = (whole(*time, Field::Timestamp)?, source);
-                encode(&metric)
+                let time = input.whole(*time, Field::Timestamp);
+                let mut metric = Metric::new(name, *second).tags(&input.strings);
+                (metric.timestamp, metric.source) = (time, source);
+                encode(input.wrong, &metric)
             }
             DELTA => {
-                let mut delta = DeltaCounter::new(name, *second).tags(Merged { own: strings, common });
+                let mut delta = DeltaCounter::new(name, *second).tags(&input.strings);
                 delta.source = source;
-                encode(&delta)
+                encode(None, &delta)
             }
-            // Bits for minute, hour and day; means and counts, two by two.
+            // The bits of granularities; means and counts, two by two.
             HISTOGRAM => {
                 let (pairs, _) = rest.as_chunks();
-                let mut centroids = vec![(0.0, 0); pairs.len()];
-                for ([mean, count], centroid) in pairs.iter().zip(&mut centroids) {
-                    *centroid = (*mean, needed(*count, Field::CentroidCount)?);
-                }
-                let mut set = Granularities::NONE;
-                for (bit, granularity) in [(1, Granularity::Minute), (2, Granularity::Hour), (4, Granularity::Day)] {
-                    if *second as u32 & bit != 0 {
-                        set = set.with(granularity);
-                    }
-                }
-                let mut histogram = Histogram::new(name, &centroids).tags(Merged { own: strings, common });
-                histogram.granularities = set;
-                (histogram.timestamp, histogram.source) = (whole(*time, Field::Timestamp)?, source);
-                encode(&histogram)
+                let centroids = pairs.iter().map(|[mean, count]| (*mean, input.needed(*count, Field::CentroidCount)));
+                let centroids = centroids.collect::<Vec<_>>();
+                let time = input.whole(*time, Field::Timestamp);
+                let mut histogram = Histogram::new(name, &centroids).tags(&input.strings);
+                histogram.granularities = Granularities::of_bits(*second as u8);
+                (histogram.timestamp, histogram.source) = (time, source);
+                encode(input.wrong, &histogram)
             }
             // Trace id, span id, parents, follows-from, the fields of all logs. The duration; the counts of parents and of
             // follows-from; and for each log its time and its count of fields.
             SPAN | SPAN_LOGS => {
                 let [parents, follows, records @ ..] = rest else { return Err(Fault::Gone) };
-                let (trace_id, span_id) = (id(&mut strings, "trace id")?, id(&mut strings, "span id")?);
-                let mut related = Vec::new();
-                let parents = strings.at_most(*parents);
-                for (count, field) in [(parents as f64, "parent"), (*follows, "follows-from")] {
-                    for _ in 0..strings.at_most(count) {
-                        related.push(id(&mut strings, field)?);
-                    }
-                }
+                let (trace_id, span_id) = (input.id("trace id"), input.id("span id"));
+                let (parents, related) = (*parents as usize, input.strings.own.at_most(parents + follows));
+                let related = (0..related).map(|at| input.id(if at < parents { "parent" } else { "follows-from" }));
+                let related = related.collect::<Vec<_>>();
                 let (records, _) = records.as_chunks();
-                let fields = records.iter().map(|[_, count]| *count).sum();
-                let fields = (0..strings.at_most(fields)).map(|_| (strings.next(), strings.next())).collect::<Vec<_>>();
+                let fields = input.strings.own.at_most(records.iter().map(|[_, count]| *count).sum());
+                let fields = (0..fields).map(|_| (input.strings.own.next(), input.strings.own.next()));
+                let fields = fields.collect::<Vec<_>>();
                 let mut left = fields.as_slice();
-                let mut logs = Vec::new();
-                for [time, count] in records {
+                let logs = records.iter().map(|[time, count]| {
                     let (of_this, rest) = left.split_at_checked(*count as usize).unwrap_or((left, &[]));
                     left = rest;
-                    logs.push(SpanLog::new(needed(*time, Field::Timestamp)?, of_this));
-                }
-                let (start, duration) = (needed(*time, Field::Timestamp)?, needed(*second, Field::Timestamp)?);
-                let mut span = Span::new(name, start, duration, trace_id, span_id)
-                    .logs(&logs)
-                    .tags(Merged { own: strings, common });
+                    SpanLog::new(input.needed(*time, Field::Timestamp), of_this)
+                });
+                let logs = logs.collect::<Vec<_>>();
+                let (start, length) = (input.needed(*time, Field::Timestamp), input.needed(*second, Field::Timestamp));
+                let mut span = Span::new(name, start, length, trace_id, span_id).logs(&logs).tags(&input.strings);
                 span.source = source;
-                (span.parents, span.follows_from) = related.split_at_checked(parents).unwrap_or_default();
-                encode(&span)
+                (span.parents, span.follows_from) = related.split_at_checked(parents).unwrap_or((&related, &[]));
+                encode(input.wrong, &span)
             }
             // Tags, and annotations in the place of tags. The end; the count of tags.
             EVENT => {
                 let [tags] = rest else { return Err(Fault::Gone) };
-                let (start, end) = (needed(*time, Field::Timestamp)?, whole(*second, Field::Timestamp)?);
-                let tags = (0..strings.at_most(*tags)).map(|_| strings.next()).collect::<Vec<_>>();
-                let annotations = Merged { own: strings, common: Strings::NONE };
-                let mut event = Event::new(name, start).tags(&tags).annotations(annotations);
+                let (start, end) = (input.needed(*time, Field::Timestamp), input.whole(*second, Field::Timestamp));
+                let tags = (0..input.strings.own.at_most(*tags)).map(|_| input.strings.own.next()).collect::<Vec<_>>();
+                input.strings.common = Strings::NONE;
+                let mut event = Event::new(name, start).tags(&tags).annotations(&input.strings);
                 (event.end_millis, event.source) = (end, source);
-                encode(&event)
+                encode(input.wrong, &event)
             }
             _ => Err(Fault::Gone),
         }
+    }
+}
+
+/// What is read of a call. No step fails: what is wrong is noted, the first of it.
+struct Input<'a> {
+    strings: Merged<'a>,
+    wrong: Option<Fault>,
+}
+
+impl Input<'_> {
+    fn note(&mut self, wrong: Fault) {
+        self.wrong = self.wrong.or(Some(wrong));
+    }
+
+    /// See [`whole`].
+    fn whole(&mut self, number: f64, field: Field) -> Option<u64> {
+        whole(number, field).unwrap_or_else(|invalid| {
+            self.note(invalid.into());
+            None
+        })
+    }
+
+    fn needed(&mut self, number: f64, field: Field) -> u64 {
+        self.whole(number, field).unwrap_or_else(|| {
+            self.note(InvalidInput::new(field, Problem::Missing).into());
+            0
+        })
+    }
+
+    /// The next string as an id: 32 hexadecimal digits, with hyphens where they have their place or without.
+    fn id(&mut self, field: &'static str) -> Uuid {
+        let text = self.strings.own.next().as_bytes();
+        let (mut id, mut digits) = ([0_u8; 16], 0);
+        for byte in text {
+            if *byte == b'-' && text.len() == 36 && matches!(digits, 8 | 12 | 16 | 20) {
+                continue;
+            }
+            let (Some(digit), Some(place)) = (char::from(*byte).to_digit(16), id.get_mut(digits / 2)) else {
+                digits = 0;
+                break;
+            };
+            *place = *place << 4 | digit as u8;
+            digits += 1;
+        }
+        if digits != 32 {
+            self.note(Fault::Id(field));
+        }
+        Uuid::from_bytes(id)
     }
 }
 

@@ -2,13 +2,13 @@
 
 use wavefront_sdk::delivery::Encoded;
 use wavefront_sdk::uplink::Part;
-use wavefront_sdk::{Field, Kind, Limits, Prepared};
+use wavefront_sdk::{EventForm, Field, Kind, Limits, Prepared};
 
 use crate::border::{Core, Parts, put, with_room};
 use crate::data::{Call, SERIES, SPAN_LOGS, whole};
 use crate::fault::Fault;
 use crate::pipe::rules;
-use crate::strings::Strings;
+use crate::strings::{Merged, Strings};
 
 impl Core {
     /// A datum, and that of a span its logs too, to the sender of the number `place`; returns 0, or 1 where there is enough for
@@ -33,19 +33,17 @@ impl Core {
         let (rules, common, part) = match &pipe {
             Some(pipe) => (pipe.rules(), pipe.tags.strings(), Part::All),
             None if what == SERIES => return Err(Fault::Gone),
-            None => (
-                rules(source, Default::default()),
-                Strings::NONE,
-                if what == SPAN_LOGS { Part::Companion } else { Part::Own },
-            ),
+            None if what == SPAN_LOGS => (rules(source, EventForm::Line), Strings::NONE, Part::Companion),
+            None => (rules(source, EventForm::Line), Strings::NONE, Part::Own),
         };
         let mut kind = Kind::ALL.get(what as usize).copied().unwrap_or(Kind::Metric);
-        let call = Call { what, strings, numbers, common, rules, part };
+        let call = Call { what, strings: Merged { own: strings, common }, numbers, rules: &rules, part };
         let encoded = with_room(scratch, &mut |slice| call.encode(&mut kind, slice));
         let Some(pipe) = pipe else {
             let (encoded, lines) = encoded?;
             out.clear();
             out.extend_from_slice(lines);
+            self.say_out();
             return Ok(encoded.lines() as i32);
         };
         if what == SERIES {

@@ -9,8 +9,8 @@ use alloc::vec::Vec;
 use wavefront_sdk::delivery::Large as Account;
 #[cfg(not(feature = "store"))]
 use wavefront_sdk::delivery::Small as Account;
-use wavefront_sdk::delivery::{Buf, Config, Delivery, Encoded, Lane, Slot, Ticket, Watch};
-use wavefront_sdk::uplink::{Access, Requests, Uplink};
+use wavefront_sdk::delivery::{Buf, Config, Delivery, Encoded, Lane, Slot, Watch};
+use wavefront_sdk::uplink::{Access, Requests, Unsent, Uplink};
 use wavefront_sdk::{EventForm, Kind, KindSet, Prepared, Rules};
 
 use crate::driver::duration;
@@ -55,7 +55,7 @@ impl Buf for Segment {
     }
 }
 
-type Queue = Delivery<Segment, Vec<Slot<Segment>>, Vec<Lane<Account>>>;
+type Queue = Delivery<Segment, Vec<Slot<Segment>>, [Lane<Account>; Kind::COUNT]>;
 
 pub(crate) struct Pipe {
     pub(crate) uplink: Uplink<Queue, Requests<Segment, IN_FLIGHT>>,
@@ -65,7 +65,6 @@ pub(crate) struct Pipe {
     pub(crate) series: Vec<Option<Prepared<Vec<u8>>>>,
     #[cfg(feature = "store")]
     pub(crate) keeper: Option<crate::keeper::Keeper>,
-    pub(crate) flushes: Vec<Option<(Ticket, usize)>>,
     /// What somebody waits for that went ahead of the queue, by its tag.
     pub(crate) watches: Vec<(u32, Watch)>,
     /// The tag that was given last, and what the next datum is to have; 0 is none.
@@ -98,18 +97,19 @@ impl Pipe {
         (config.queue_bytes, config.segment_bytes) = (QUEUE_BYTES, SEGMENT);
         config.flush_interval = duration(settings.flush_interval);
         config.single = single;
-        let lanes = Kind::ALL.into_iter().map(Lane::new).collect::<Vec<_>>();
         let slots = Kind::COUNT * (QUEUE_BYTES / SEGMENT + 2) + IN_FLIGHT + 2;
         let slots = (0..slots).map(|_| Slot::empty()).collect::<Vec<_>>();
         Self {
-            uplink: Uplink::new(Delivery::new(config, slots, lanes), Requests::new(duration(settings.patience))),
+            uplink: Uplink::new(
+                Delivery::new(config, slots, Kind::ALL.map(Lane::new)),
+                Requests::new(duration(settings.patience)),
+            ),
             source: strings.given().map(Into::into),
             tags: strings.into(),
             events,
             series: Vec::new(),
             #[cfg(feature = "store")]
             keeper: None,
-            flushes: Vec::new(),
             watches: Vec::new(),
             last_tag: 0,
             next_tag: 0,
@@ -127,7 +127,7 @@ impl Pipe {
     pub(crate) fn queue(&mut self, kind: Kind, encoded: Result<(Encoded, &[u8]), Fault>) -> Result<i32, Fault> {
         let tag = core::mem::take(&mut self.next_tag);
         let (encoded, lines) = encoded.inspect_err(|fault| {
-            if !matches!(fault, Fault::Scratch(_)) {
+            if !matches!(fault, Fault::Unsent(Unsent::Scratch(_))) {
                 self.note_invalid(kind);
             }
         })?;

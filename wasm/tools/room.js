@@ -7,7 +7,7 @@ const [CUSTOM, IMPORT, CODE, DATA] = [0, 2, 10, 11];
 
 // The first part whose pattern is found in a function's name. An export has lost its path, and holds what only it calls.
 const PARTS = [
-  ['numbers as text', /\b(ryu|itoa)::|line::number/],
+  ['numbers as text', /\b(ryu|itoa)::|wavefront_sdk::line::number/],
   ['lines: `src/line`, `src/prepared.rs`', /wavefront_sdk::(line|prepared|data|error)/],
   [
     'queue, delivery, ledger: `src/delivery`, `src/uplink`',

@@ -5,7 +5,8 @@ import { readFileSync } from 'node:fs';
 const short = (name) =>
   name
     .replace(/::h[\da-f]{16}(\.\d+)?$/, '')
-    .replace(/<(?:impl|\w+ as) (?:\w+::)*(\w+)(?:<[^>]*>)?>/g, '$1')
+    .replace(/<(?:impl|\w as) (?:\w+::)*(\w+)(?:<[^>]*>)?>/g, '$1')
+    .replace(/<(?:\w+::)*(\w+)(?:<[^>]*>)? as [^>]*>/g, '$1')
     .replace(/wavefront_sdk(_wasm)?::|::\{\{closure\}\}/g, '');
 
 console.log('| bytes | item |\n|---|---|');

@@ -38,10 +38,10 @@ mod tests {
     use std::vec::Vec;
 
     use super::*;
-    use crate::line::Sink;
+    use crate::line::{Sink, Slice};
     use crate::{
-        DeltaCounter, Encode, Event, Granularities, Histogram, Kind, Metric, Rules, SourceDescription, SourceTag, Span,
-        SpanLog, SpanLogs, TagAction, Uuid,
+        DeltaCounter, Encode, EncodeError, Event, Granularities, Histogram, Kind, Metric, Rules, SourceDescription,
+        SourceTag, Span, SpanLog, SpanLogs, TagAction, Uuid,
     };
 
     #[test]

@@ -6,7 +6,7 @@ import { launchFirefox } from "./lib/browsers.js";
 import { keepsTheLaws } from "./lib/conformance.js";
 import { keepsWhatNeedsAToken, sends, sendsWhatIsLeft, visit, writesWhatHasNoRoom } from "./lib/leaving.js";
 import { startSite } from "./lib/site.js";
-import { keepsWhatDoesNotFit, leavesAtOnce, survivesTheVisit } from "./lib/store.js";
+import { keepsWhatDoesNotFit, leavesAtOnce, survivesTheVisit, tellsWhatIsLost } from "./lib/store.js";
 
 let browser, site, page;
 
@@ -54,6 +54,9 @@ test("a store in IndexedDB keeps lines from one visit to the next", () =>
 
 test("a store in IndexedDB keeps what a page that is left has no room to send", () =>
   keepsWhatDoesNotFit(page, site, "firefox.kept"));
+
+test("what a store in IndexedDB loses is told of, with kind and reason", () =>
+  tellsWhatIsLost(page, site, "firefox.lost"));
 
 test("the store in IndexedDB keeps the laws that every store has to", () => keepsTheLaws(page, site));
 

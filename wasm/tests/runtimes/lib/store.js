@@ -114,6 +114,57 @@ export async function keepsWhatDoesNotFit(page, site, name) {
   assert.deepEqual(await page.evaluate(() => trouble), []);
 }
 
+/** What the store loses is told of, with kind, number and reason, and the ledger says the same. */
+export async function tellsWhatIsLost(page, site, name) {
+  await visit(page, `${site.url}/store.html`);
+  await page.evaluate(
+    async (server, name) => {
+      const database = new stores.Database(name);
+      const put = (kind, lines, born) => {
+        const text = new TextEncoder().encode('"a" 1.0 source="b"\n'.repeat(lines));
+        return database.put({ kind, key: 1, lines, bytes: text.length, born }, text);
+      };
+      // A delta that is too old, a histogram that is damaged, and a metric that is neither.
+      await put(1, 2, Date.now() - 86_400_000);
+      await put(2, 3, Date.now());
+      await put(0, 1, Date.now());
+      database.close();
+      await new Promise((resolve, reject) => {
+        const opening = indexedDB.open(`wavefront-sdk/${name}`);
+        opening.onerror = () => reject(opening.error);
+        opening.onsuccess = () => {
+          const transaction = opening.result.transaction("lines", "readwrite");
+          transaction.objectStore("lines").delete([2, 1]);
+          transaction.oncomplete = () => (opening.result.close(), resolve());
+          transaction.onabort = () => reject(transaction.error);
+        };
+      });
+      await navigator.locks.request(`wavefront-sdk/${name}`, () => {});
+      const told = (globalThis.told = []);
+      const onError = ({ code, kind, lines, fate }) => told.push({ code, kind, lines, fate });
+      const store = { name, maxAgeMs: 3_600_000 };
+      globalThis.sender = new sdk.Sender({ server, source: "store", store, onError, flushIntervalMs: 50 });
+    },
+    site.collector.url,
+    name,
+  );
+  await eventually("the line that is not lost, delivered", async () => {
+    const { total } = await page.evaluate(() => sender.stats());
+    return total.delivered === 1 && total.stored === 0;
+  });
+  assert.deepEqual((await page.evaluate(() => globalThis.told)).sort((a, b) => a.lines - b.lines), [
+    { code: "expired", kind: "delta", lines: 2, fate: "dropped" },
+    { code: "damaged", kind: "histogram", lines: 3, fate: "dropped" },
+  ]);
+  const { delta, histogram, metric, total } = await page.evaluate(() => sender.stats());
+  assert.deepEqual([delta.recovered, delta.dropped.expired], [2, 2]);
+  assert.deepEqual([histogram.recovered, histogram.dropped.damaged], [3, 3]);
+  assert.deepEqual([metric.recovered, metric.delivered], [1, 1]);
+  assert.equal(Object.values(total.dropped).reduce((sum, lines) => sum + lines, 0), 5);
+  await page.evaluate(() => sender.close());
+  assert.deepEqual(await page.evaluate(() => trouble), []);
+}
+
 /** What a page sends that is left at once, before its store was opened. */
 export async function leavesAtOnce(page, site, name) {
   await visit(page, `${site.url}/store.html`);
