@@ -241,18 +241,18 @@ export class Sender {
     const [why, status] = this.#causes.get(tag) ?? [over === CLOSED ? 'closed' : 'pending'];
     this.#causes.delete(tag);
     if (all) return delivered;
-    throw trouble(why, `${delivered} lines delivered, ${kept} kept, ${dropped} dropped`, kind, status, { delivered, kept, dropped });
+    throw undelivered(why, `${delivered} lines delivered, ${kept} kept, ${dropped} dropped`, kind, status, { delivered, kept, dropped });
   }
 
   // Whether there was no room, which is told of once a second, with a count.
   #isFull(kind, code) {
     if (code !== -2 && code !== -3) return false;
-    const now = Date.now();
-    this.#refused++;
+    const [now, lines] = [Date.now(), ++this.#refused];
     if (now - this.#told >= 1000) {
-      this.#tell('queue-full', kind, this.#refused, 'dropped');
+      // Who is told of it may send again.
       this.#told = now;
       this.#refused = 0;
+      this.#tell('queue-full', kind, lines, 'dropped');
     }
     return true;
   }
@@ -460,7 +460,7 @@ export class Sender {
   #tell(code, kind, lines, fate, status) {
     if (!this.#onError) return;
     try {
-      const told = this.#onError(trouble(code, `${lines} lines ${fate}`, kind, status, { lines, fate }));
+      const told = this.#onError(undelivered(code, `${lines} lines ${fate}`, kind, status, { lines, fate }));
       told?.then?.(undefined, () => {});
     } catch {
       // What the application does with it is no business of ours.
@@ -485,7 +485,7 @@ class Series {
 const patience = (options, usual) => data.within(options, 'timeoutMs', usual, 0, 3_600_000);
 
 // What is told of lines that were not delivered.
-function trouble(code, counts, kind, status, details) {
+function undelivered(code, counts, kind, status, details) {
   const why = `${code === 'auth' ? 'the token is refused' : code}${status ? ` (the receiver answered ${status})` : ''}`;
   return new WavefrontError(code, `${why}: ${counts}`, { kind: KINDS[kind], ...details, ...(status && { status }) });
 }
