@@ -464,6 +464,18 @@ mod tests {
     }
 
     #[test]
+    fn what_the_peer_has_is_delivered_at_once() {
+        let mut delivery = small(|_| {});
+        written_in_part(&mut delivery, b"1\n2\n3\n", 3, 0);
+        delivery.view().confirm(Kind::Delta.into());
+        assert_eq!(delivery.ledger().row(METRIC).written, 3, "others");
+        delivery.view().confirm(METRIC.into());
+        let row = *delivery.ledger().row(METRIC);
+        assert_eq!((row.delivered, row.written), (3, 0));
+        delivery.view().check();
+    }
+
+    #[test]
     fn without_a_window_written_is_delivered() {
         let mut delivery = small(|config| config.replay_bytes = 0);
         write(&mut delivery, b"1\n", 0);
