@@ -66,6 +66,8 @@ pub enum Field {
 
 impl Field {
     /// The field in plain words, as used at the start of a sentence.
+    // Else its table is in the program as often as it is called.
+    #[cfg_attr(target_arch = "wasm32", inline(never))]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::MetricName => "metric name",
@@ -201,13 +203,13 @@ impl fmt::Display for InvalidInput {
 
 /// Says a number a digit at a time: no table, no buffer.
 pub(crate) fn say_number(number: usize, say: &mut dyn FnMut(&str)) {
-    static DIGITS: [&str; 10] = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
     let mut unit = 1;
     while number / unit >= 10 {
         unit *= 10;
     }
     while unit > 0 {
-        say(DIGITS.get(number / unit % 10).copied().unwrap_or_default());
+        let digit = number / unit % 10;
+        say("0123456789".get(digit..=digit).unwrap_or_default());
         unit /= 10;
     }
 }

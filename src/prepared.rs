@@ -1,7 +1,7 @@
 //! A series encoded once, then sent for the price of a number.
 
 #[cfg(feature = "alloc")]
-use crate::Encode;
+use crate::Limits;
 use crate::line::compact;
 use crate::line::metric::{put_name, put_number, put_rest, sendable};
 use crate::line::out::{Out, Put};
@@ -105,17 +105,23 @@ impl<B: AsRef<[u8]>> Prepared<B> {
         timestamp: Option<u64>,
         slice: &mut Slice<'_>,
     ) -> Result<u32, EncodeError<Full>> {
-        compact::lines(slice, self.line_limit, &mut |out| self.put(value, timestamp, out))
+        let number = (value, timestamp);
+        compact::line_of_series(self.parts(), number, self.kind == Kind::Delta, self.line_limit, slice)
+    }
+
+    /// What stands before and behind the number.
+    fn parts(&self) -> (&[u8], &[u8]) {
+        let text = self.text.as_ref();
+        // The split is inside the text, by construction.
+        text.split_at_checked(self.split).unwrap_or((text, &[]))
     }
 
     #[inline]
-    fn put(&self, value: f64, timestamp: Option<u64>, out: &mut (impl Put + ?Sized)) -> Result<u32, InvalidInput> {
+    fn put(&self, value: f64, timestamp: Option<u64>, out: &mut impl Put) -> Result<u32, InvalidInput> {
         if !sendable(value, self.kind == Kind::Delta)? {
             return Ok(0);
         }
-        let text = self.text.as_ref();
-        // The split is inside the text, by construction.
-        let (name, rest) = text.split_at_checked(self.split).unwrap_or((text, &[]));
+        let (name, rest) = self.parts();
         out.put(name);
         put_number(value, timestamp, out);
         out.put(rest);
@@ -126,30 +132,16 @@ impl<B: AsRef<[u8]>> Prepared<B> {
 
 #[cfg(feature = "alloc")]
 impl Prepared<alloc::vec::Vec<u8>> {
-    /// As [`metric`](Self::metric), by the code of [`Encode::encode_compact`](crate::Encode::encode_compact) and by way
-    /// of `scratch`, which must have room for a line.
-    ///
-    /// # Errors
-    /// Where no line can say it, or it does not fit in the scratch.
-    pub fn metric_compact<T: Tags>(
-        metric: &Metric<'_, T>,
-        rules: &Rules<'_>,
-        scratch: &mut [u8],
-    ) -> Result<Self, EncodeError<Full>> {
-        const NUMBER: &[u8] = b"1.0";
-        let Metric { name, source, ref tags, .. } = *metric;
-        let mut line = Metric::new(name, 1.0).tags(tags);
-        line.source = source;
-        let mut slice = Slice::new(scratch);
-        line.encode_compact(rules, &mut slice)?;
-        // Names have neither quotes nor spaces of their own.
-        let text = slice.as_bytes();
-        let split = text.windows(2).position(|pair| pair == b"\" ").map_or(0, |quote| quote + 2);
-        let (before, after) = text.split_at_checked(split).unwrap_or((text, &[]));
-        let mut text = alloc::vec::Vec::with_capacity(text.len());
+    /// The series of a line of `kind` with the value 1.0 and no timestamp, as this crate writes it: of another line it
+    /// makes no sense.
+    pub fn of_line(line: &[u8], kind: Kind, limits: &Limits) -> Self {
+        // Names have no quotes of their own: behind the second one, and a space, stands the number.
+        let split = line.iter().skip(1).position(|byte| *byte == b'"').map_or(0, |at| at + 3);
+        let (before, after) = line.split_at_checked(split).unwrap_or((line, &[]));
+        let mut text = alloc::vec::Vec::with_capacity(line.len());
         text.extend_from_slice(before);
-        text.extend_from_slice(after.strip_prefix(NUMBER).unwrap_or(after));
-        Ok(Self { text, split, kind: line.kind(), line_limit: rules.limits.metric_line })
+        text.extend_from_slice(after.get("1.0".len()..).unwrap_or_default());
+        Self { text, split, kind, line_limit: limits.metric_line }
     }
 
     /// The same series without spare room.
@@ -166,7 +158,7 @@ mod tests {
 
     use super::*;
     use crate::line::Full;
-    use crate::{Encode, Problem};
+    use crate::{Encode, Limits, Problem};
 
     const RULES: Rules<'_> = Rules::new().default_source("d");
     const VALUES: [f64; 8] = [0.0, -0.0, 1.0, -1.5, 1e300, f64::NAN, f64::INFINITY, 0.1];
@@ -183,7 +175,42 @@ mod tests {
                 let lines = metric.encode(&RULES, &mut fresh);
                 assert_eq!(prepared.encode(value, timestamp, &mut quick), lines);
                 assert_eq!(quick, fresh);
+                is_compact(&prepared, value, timestamp);
             }
+        }
+    }
+
+    /// By the code for devices it is the same, and no less fits.
+    fn is_compact(prepared: &Prepared<Vec<u8>>, value: f64, timestamp: Option<u64>) {
+        let mut line = Vec::new();
+        let lines = prepared.encode(value, timestamp, &mut line);
+        for room in [line.len(), line.len() + 9, line.len().saturating_sub(1), 0] {
+            let mut buffer = [b'#'; 99];
+            let mut slice = Slice::new(&mut buffer[..room]);
+            let outcome = prepared.encode_compact(value, timestamp, &mut slice);
+            let written = slice.as_bytes();
+            if room < line.len() {
+                assert_eq!(outcome, Err(EncodeError::Full(Full { needed: line.len(), room })));
+                assert_eq!(written, b"");
+            } else {
+                assert_eq!(
+                    outcome.map_err(|error| *error.invalid().unwrap()),
+                    lines.map_err(|error| *error.invalid().unwrap())
+                );
+                assert_eq!(written, line);
+            }
+        }
+    }
+
+    #[test]
+    fn a_series_of_a_line_is_that_of_its_metric() {
+        for name in ["a b", "∆a", "Δ~a", "a\" 1.0"] {
+            let mut metric = Metric::new(name, 1.0).tag("k", "v\" 1.0");
+            let mut line = Vec::new();
+            metric.encode(&RULES, &mut line).unwrap();
+            metric.value = 7.0;
+            let prepared = Prepared::<Vec<u8>>::metric(&metric, &RULES);
+            assert_eq!(prepared, Ok(Prepared::of_line(&line, metric.kind(), &Limits::DEFAULT)));
         }
     }
 

@@ -30,6 +30,11 @@ impl Granularities {
         Self(self.0 | 1 << granularity as u8)
     }
 
+    /// The set of these bits: 1 is the minute, 2 the hour, 4 the day.
+    pub const fn of_bits(bits: u8) -> Self {
+        Self(bits & Self::ALL.0)
+    }
+
     /// Whether `granularity` is in the set.
     pub const fn contains(self, granularity: Granularity) -> bool {
         self.0 & (1 << granularity as u8) != 0

@@ -12,7 +12,7 @@ pub struct Millis(pub u64);
 impl Millis {
     /// `duration` later, at most the end of time.
     #[must_use]
-    pub fn after(self, duration: Duration) -> Self {
+    pub const fn after(self, duration: Duration) -> Self {
         Self(self.0.saturating_add(millis(duration)))
     }
 
@@ -29,8 +29,8 @@ impl Millis {
 }
 
 /// As [`Duration::as_millis`], without its 128-bit arithmetic.
-fn millis(duration: Duration) -> u64 {
-    duration.as_secs().saturating_mul(1000).saturating_add(u64::from(duration.subsec_millis()))
+const fn millis(duration: Duration) -> u64 {
+    duration.as_secs().saturating_mul(1000).saturating_add(duration.subsec_millis() as u64)
 }
 
 /// A wait as it is kept, in milliseconds: 12 days at most, a quarter of what a [`Moment`] can tell apart.

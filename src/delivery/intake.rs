@@ -8,7 +8,7 @@ use crate::Kind;
 
 /// A datum as lines in a buffer: `lines` of `kind` up to `end`, then one of its companion's kind, if it has one.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Encoded {
+pub struct Encoded {
     pub(crate) kind: Kind,
     pub(crate) lines: u32,
     pub(crate) end: usize,
@@ -30,13 +30,23 @@ pub(crate) trait Intake {
 }
 
 impl Encoded {
+    /// `lines` lines of `kind` in the first `end` bytes, and no companion.
+    pub const fn new(kind: Kind, lines: u32, end: usize) -> Self {
+        Self { kind, lines, end, companion: None }
+    }
+
+    /// How many lines there are, the companion's with them.
+    pub fn lines(&self) -> u32 {
+        self.lines.saturating_add(self.companion.is_some().into())
+    }
+
     /// Queues the lines, which are all that is in `bytes`: first the datum's own, then its companion's. Where there is
     /// no room for the first, the companion is of no use, and lost like it. Returns how many lines were queued.
     pub(crate) fn queue<I: Intake>(&self, bytes: &[u8], queue: &mut I) -> Result<u32, I::Error> {
         let (first, second) = bytes.split_at_checked(self.end).unwrap_or((bytes, &[]));
         let pushed = queue.push(self.kind, first, self.lines);
         match (pushed, self.companion) {
-            (Ok(()), Some(kind)) => queue.push(kind, second, 1).map(|()| self.lines.saturating_add(1)),
+            (Ok(()), Some(kind)) => queue.push(kind, second, 1).map(|()| self.lines()),
             (Err(error), Some(kind)) => {
                 if I::is_full(&error) {
                     queue.refuse(kind);
@@ -57,8 +67,7 @@ impl<B: Buf> View<'_, B> {
     /// # Errors
     /// [`Refused`] says why not, and what the ledger holds of it.
     pub fn push(&mut self, kind: Kind, lines: &[u8], count: u32) -> Result<(), Refused> {
-        let pushed = self.try_push(kind, lines, count);
-        self.counted(kind, count, pushed)
+        self.push_tagged(kind, lines, count, 0)
     }
 
     /// As [`push`](Self::push), but lines that find the queue full are not counted: for callers that wait for room.
@@ -70,7 +79,7 @@ impl<B: Buf> View<'_, B> {
             return Ok(());
         }
         let at = self.admit(kind, lines.len(), count)?;
-        self.put(at, lines, count)
+        self.put(at, lines, count, 0)
     }
 
     /// As [`push`](Self::push), ahead of the queue, in a batch of their own that carries `tag` (not 0).
@@ -78,14 +87,15 @@ impl<B: Buf> View<'_, B> {
     /// # Errors
     /// As there.
     pub fn push_urgent(&mut self, kind: Kind, lines: &[u8], count: u32, tag: u32) -> Result<(), Refused> {
+        self.push_tagged(kind, lines, count, tag)
+    }
+
+    /// [`push_urgent`](Self::push_urgent), or with 0 for a tag [`push`](Self::push).
+    pub(crate) fn push_tagged(&mut self, kind: Kind, lines: &[u8], count: u32, tag: u32) -> Result<(), Refused> {
         if count == 0 || lines.is_empty() {
             return Ok(());
         }
-        let pushed = self.admit(kind, lines.len(), count).and_then(|at| self.put_urgent(at, lines, count, tag));
-        self.counted(kind, count, pushed)
-    }
-
-    fn counted(&mut self, kind: Kind, count: u32, pushed: Result<(), Refused>) -> Result<(), Refused> {
+        let pushed = self.admit(kind, lines.len(), count).and_then(|at| self.put(at, lines, count, tag));
         match pushed {
             Err(Refused::Full) => Err(self.refuse(kind, count)),
             pushed => pushed,
@@ -165,14 +175,14 @@ impl<B: Buf> View<'_, B> {
         lane.number(count)
     }
 
-    pub(super) fn put(&mut self, at: usize, lines: &[u8], count: u32) -> Result<(), Refused> {
+    pub(super) fn put(&mut self, at: usize, lines: &[u8], count: u32, tag: u32) -> Result<(), Refused> {
         let Some(lane) = self.lanes.get(at) else { return Err(Refused::NoLane) };
         let (tail, next_line) = (lane.tail, lane.next_line);
         // A batch each, so that several can be in flight; where slots run out, as many as there is room for.
         let dry = self.is_dry();
         let most = if dry { u32::MAX } else { self.core.config.batch_lines };
         let written = self.written_by(at);
-        let in_tail = self.slots.get_mut(usize::from(tail)).is_some_and(|slot| {
+        let in_tail = self.slots.get_mut(usize::from(tail)).filter(|_| tag == 0).is_some_and(|slot| {
             slot.state == State::Ready
                 && slot.tag == 0
                 && slot.key() == 0
@@ -184,14 +194,13 @@ impl<B: Buf> View<'_, B> {
         });
         if !in_tail {
             let index = self.begin(at, lines, count)?;
-            self.link_last(at, index);
+            if tag == 0 { self.link_last(at, index) } else { self.link_ahead(at, index, tag) }
         }
         self.accept(at, lines.len() as u32, count);
         Ok(())
     }
 
-    pub(super) fn put_urgent(&mut self, at: usize, lines: &[u8], count: u32, tag: u32) -> Result<(), Refused> {
-        let index = self.begin(at, lines, count)?;
+    fn link_ahead(&mut self, at: usize, index: u16, tag: u32) {
         if let Some(slot) = self.slots.get_mut(usize::from(index)) {
             slot.tag = tag;
             slot.urgent = true;
@@ -209,8 +218,6 @@ impl<B: Buf> View<'_, B> {
                 shelf.gap = index;
             }
         }
-        self.accept(at, lines.len() as u32, count);
-        Ok(())
     }
 
     /// A slot that holds just these lines, not yet in a lane.
@@ -304,7 +311,7 @@ impl<B: Buf<Scale = Large>> View<'_, B> {
             self.give_up(at, count);
             return Err(Refused::Closed);
         }
-        let put = self.put(at, lines, count);
+        let put = self.put(at, lines, count, 0);
         put.map_err(|_| self.refuse(kind, count))
     }
 

@@ -181,6 +181,18 @@ pub struct Ticket {
     pub(super) upto: [u32; Kind::COUNT],
 }
 
+impl Ticket {
+    /// A ticket as numbers, for who cannot keep it as it is.
+    pub const fn numbers(self) -> [u32; Kind::COUNT] {
+        self.upto
+    }
+
+    /// The ticket of such numbers.
+    pub const fn of(numbers: [u32; Kind::COUNT]) -> Self {
+        Self { upto: numbers }
+    }
+}
+
 /// What an outcome settled, for whoever waits for the batch's tag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]

@@ -49,7 +49,8 @@ mod watch;
 
 pub use backoff::{Backoff, Millis};
 pub use errand::{Errand, Job, Keep, Loss, Mode, Reply, Request};
-pub(crate) use intake::{Encoded, Intake};
+pub use intake::Encoded;
+pub(crate) use intake::Intake;
 pub use lane::Lane;
 pub use ledger::{Dropped, Ledger, Row};
 pub use machine::{Action, Config, Delivery, Lease, Overflow, Refused, Report, Ticket, View};

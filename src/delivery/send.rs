@@ -208,6 +208,11 @@ impl<B: Buf> View<'_, B> {
         ledger
     }
 
+    /// What became of every line so far, lane by lane.
+    pub fn rows(&self) -> impl Iterator<Item = Row> {
+        self.lanes.iter().map(|lane| lane.row.row())
+    }
+
     /// How things stand, for a report of the [own metrics](crate::vitals).
     pub fn reading(&self) -> Reading {
         let kinds = self.lanes.iter().map(|lane| lane.kind).collect();

@@ -28,7 +28,11 @@ pub trait Access {
     where
         Self: Sized,
     {
-        send(self, datum, rules, scratch, |queue, kind, lines, count| queue.push(kind, lines, count)).map(|_| ())
+        let mut slice = Slice::new(scratch);
+        match Encoded::of(datum, Part::All, rules, &mut slice) {
+            Ok(encoded) => self.push_encoded(&encoded, slice.as_bytes(), 0).map(|_| ()),
+            Err(error) => Err(unsent(self, Encode::kind(datum), error)),
+        }
     }
 
     /// As [`send`](Self::send), but with a tag (not 0) ahead of the queue and in batches of their own that carry it,
@@ -46,7 +50,23 @@ pub trait Access {
     where
         Self: Sized,
     {
-        send(self, datum, rules, scratch, |queue, kind, lines, count| push(queue, kind, lines, count, tag))
+        let mut slice = Slice::new(scratch);
+        match Encoded::of(datum, Part::All, rules, &mut slice) {
+            Ok(encoded) => self.push_encoded(&encoded, slice.as_bytes(), tag),
+            Err(error) => Err(unsent(self, Encode::kind(datum), error)),
+        }
+    }
+
+    /// Queues a datum that was [encoded](Encoded::of), whose lines are all that is in `lines`: with a tag as
+    /// [`send_tagged`](Self::send_tagged) does, with 0 as [`send`](Self::send) does. Returns how many lines that were.
+    ///
+    /// # Errors
+    /// [`Unsent::Refused`] and [`Unsent::Busy`].
+    fn push_encoded(&mut self, encoded: &Encoded, lines: &[u8], tag: u32) -> Result<u32, Unsent>
+    where
+        Self: Sized,
+    {
+        encoded.queue(lines, &mut Tagged { queue: self, tag }).map_err(refused)
     }
 
     /// Queues `count` whole lines of `kind`, each ended by its LF, as [`View::push`] does; 0 lines, as of a delta
@@ -55,29 +75,57 @@ pub trait Access {
     /// # Errors
     /// [`Unsent::Refused`] and [`Unsent::Busy`].
     fn push(&mut self, kind: Kind, lines: &[u8], count: u32) -> Result<(), Unsent> {
-        let pushed = self.with(|queue| {
-            if count == 0 {
-                queue.note(kind, 0, 1);
-            }
-            queue.push(kind, lines, count)
-        });
-        pushed.unwrap_or(Ok(())).map_err(Unsent::Refused).and(pushed.map(|_| ()).ok_or(Unsent::Busy))
+        push(self, kind, lines, count, 0).map_err(refused)
     }
 }
 
-/// [`Access::push`], or with a tag what goes ahead of the queue.
-fn push(queue: &mut impl Access, kind: Kind, lines: &[u8], count: u32, tag: u32) -> Result<(), Unsent> {
-    if tag == 0 || count == 0 {
-        return queue.push(kind, lines, count);
+/// [`Access::push`], or with a tag (not 0) ahead of the queue. No reason: the queue is in use.
+fn push<Q: Access + ?Sized>(
+    queue: &mut Q,
+    kind: Kind,
+    lines: &[u8],
+    count: u32,
+    tag: u32,
+) -> Result<(), Option<Refused>> {
+    let pushed = queue.with(|queue| {
+        if count == 0 {
+            queue.note(kind, 0, 1);
+        }
+        queue.push_tagged(kind, lines, count, tag)
+    });
+    pushed.ok_or(None)?.map_err(Some)
+}
+
+fn refused(why: Option<Refused>) -> Unsent {
+    why.map_or(Unsent::Busy, Unsent::Refused)
+}
+
+/// Counts a datum that no line can say.
+fn unsent(queue: &mut impl Access, kind: Kind, error: EncodeError<Full>) -> Unsent {
+    match error {
+        EncodeError::Full(full) => Unsent::Scratch(full),
+        EncodeError::Invalid(invalid) => {
+            queue.with(|view| view.note(kind, 1, 0));
+            Unsent::Invalid(invalid)
+        }
     }
-    let pushed = queue.with(|queue| queue.push_urgent(kind, lines, count, tag));
-    pushed.ok_or(Unsent::Busy)?.map_err(Unsent::Refused)
 }
 
 /// [`Encode`] of data of any type, to a slice.
-trait Datum {
+pub trait Datum {
+    /// See [`Encode::kind`].
     fn kind(&self) -> Kind;
+
+    /// See [`Encode::encode_compact`].
+    ///
+    /// # Errors
+    /// As there.
     fn encode(&self, rules: &Rules<'_>, lines: &mut Slice<'_>) -> Result<u32, EncodeError<Full>>;
+
+    /// See [`Encode::encode_companion_compact`].
+    ///
+    /// # Errors
+    /// As there.
     fn encode_companion(&self, rules: &Rules<'_>, lines: &mut Slice<'_>) -> Result<Option<Kind>, EncodeError<Full>>;
 }
 
@@ -95,49 +143,54 @@ impl<D: Encode> Datum for D {
     }
 }
 
-/// [`Access::send`], once for data of all types; how many lines were queued.
-fn send<Q: Access>(
-    queue: &mut Q,
-    datum: &dyn Datum,
-    rules: &Rules<'_>,
-    scratch: &mut [u8],
-    push: impl Fn(&mut Q, Kind, &[u8], u32) -> Result<(), Unsent>,
-) -> Result<u32, Unsent> {
-    let kind = datum.kind();
-    let mut slice = Slice::new(scratch);
-    let encoded = datum.encode(rules, &mut slice).and_then(|lines| {
+/// What is encoded of a datum.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// Its lines, and the line of its companion behind them.
+    All,
+    /// Its lines.
+    Own,
+    /// The line of its companion.
+    Companion,
+}
+
+impl Encoded {
+    /// Encodes a part of `datum`, by code that is in a program once for data of all types.
+    ///
+    /// # Errors
+    /// As [`Encode::encode`].
+    pub fn of(
+        datum: &dyn Datum,
+        part: Part,
+        rules: &Rules<'_>,
+        slice: &mut Slice<'_>,
+    ) -> Result<Self, EncodeError<Full>> {
+        let lines = if part == Part::Companion { 0 } else { datum.encode(rules, slice)? };
         let end = slice.len();
-        Ok(Encoded { kind, lines, end, companion: datum.encode_companion(rules, &mut slice)? })
-    });
-    match encoded {
-        Ok(encoded) => encoded.queue(slice.as_bytes(), &mut ByAccess { queue, push }),
-        Err(EncodeError::Full(full)) => Err(Unsent::Scratch(full)),
-        Err(EncodeError::Invalid(invalid)) => {
-            queue.with(|view| view.note(kind, 1, 0));
-            Err(Unsent::Invalid(invalid))
-        }
+        let companion = if part == Part::Own { None } else { datum.encode_companion(rules, slice)? };
+        Ok(Self { kind: datum.kind(), lines, end, companion })
     }
 }
 
-/// A queue as the place where lines are queued.
-struct ByAccess<'a, Q, P> {
+/// A queue as the place where lines are queued, with a tag or 0.
+struct Tagged<'a, Q> {
     queue: &'a mut Q,
-    push: P,
+    tag: u32,
 }
 
-impl<Q: Access, P: Fn(&mut Q, Kind, &[u8], u32) -> Result<(), Unsent>> Intake for ByAccess<'_, Q, P> {
-    type Error = Unsent;
+impl<Q: Access> Intake for Tagged<'_, Q> {
+    type Error = Option<Refused>;
 
-    fn push(&mut self, kind: Kind, lines: &[u8], count: u32) -> Result<(), Unsent> {
-        (self.push)(self.queue, kind, lines, count)
+    fn push(&mut self, kind: Kind, lines: &[u8], count: u32) -> Result<(), Option<Refused>> {
+        push(self.queue, kind, lines, count, self.tag)
     }
 
     fn refuse(&mut self, kind: Kind) {
         self.queue.with(|view| view.refuse(kind, 1));
     }
 
-    fn is_full(error: &Unsent) -> bool {
-        matches!(error, Unsent::Refused(Refused::Full | Refused::StoreFull))
+    fn is_full(error: &Option<Refused>) -> bool {
+        matches!(error, Some(Refused::Full | Refused::StoreFull))
     }
 }
 

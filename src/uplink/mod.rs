@@ -82,7 +82,7 @@ mod driver;
 mod report;
 mod requests;
 
-pub use access::{Access, Unsent};
+pub use access::{Access, Datum, Part, Unsent};
 pub use driver::{Flushed, Next, Uplink};
 pub use requests::{Due, Requests};
 

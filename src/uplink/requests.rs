@@ -36,7 +36,8 @@ use crate::transport::Batch;
 pub struct Requests<B, const N: usize> {
     out: [Option<Request<B>>; N],
     next: u32,
-    patience: Duration,
+    /// In milliseconds.
+    patience: u64,
 }
 
 #[derive(Debug)]
@@ -63,7 +64,7 @@ impl<B, const N: usize> Requests<B, N> {
     /// None under way. Of one that is not heard of for `patience`, the lines are sent again; it should be longer than
     /// whoever sends them waits for an answer.
     pub const fn new(patience: Duration) -> Self {
-        Self { out: [const { None }; N], next: 0, patience }
+        Self { out: [const { None }; N], next: 0, patience: Millis(0).after(patience).0 }
     }
 
     /// How many are under way.
@@ -75,18 +76,6 @@ impl<B, const N: usize> Requests<B, N> {
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
-
-    fn overdue(&mut self, now: Millis) -> Option<InFlight<B>> {
-        // A clock that went back must not lengthen a wait.
-        let latest = now.after(self.patience);
-        self.out.iter_mut().flatten().for_each(|request| request.until = request.until.min(latest));
-        let late = self.out.iter_mut().find(|place| place.as_ref().is_some_and(|request| request.until <= now));
-        late.and_then(Option::take).map(|request| request.token)
-    }
-
-    fn earliest(&self) -> Option<Millis> {
-        self.out.iter().flatten().map(|request| request.until).min()
-    }
 }
 
 impl<Q: Access, const N: usize> Uplink<Q, Requests<Q::Buf, N>> {
@@ -94,13 +83,26 @@ impl<Q: Access, const N: usize> Uplink<Q, Requests<Q::Buf, N>> {
     /// at once, it may name another batch.
     pub fn due(&mut self, now: Millis, most: usize, limits: Cut) -> Due {
         let (queue, requests) = self.parts();
-        while let Some(token) = requests.overdue(now) {
-            queue.with(|queue| queue.outcome(token, Outcome::Retry { done: 0, after: None }, now));
+        let until = Millis(now.0.saturating_add(requests.patience));
+        let (mut free, mut back, mut under_way) = (None, None, 0);
+        for place in &mut requests.out {
+            // A clock that went back must not lengthen a wait.
+            let ends = place.as_ref().map_or(now, |request| request.until.min(until));
+            match place {
+                Some(request) if ends > now => {
+                    request.until = ends;
+                    back = Some(back.map_or(ends, |back: Millis| back.min(ends)));
+                    under_way += 1;
+                }
+                _ => {
+                    if let Some(Request { token, .. }) = place.take() {
+                        queue.with(|queue| queue.outcome(token, Outcome::Retry { done: 0, after: None }, now));
+                    }
+                    free = free.or(Some(place));
+                }
+            }
         }
-        let back = requests.earliest();
-        let until = now.after(requests.patience);
-        let room = requests.len() < most;
-        let Some(place) = requests.out.iter_mut().find(|place| room && place.is_none()) else {
+        let Some(place) = free.filter(|_| under_way < most) else {
             return back.map_or(Due::Idle, Due::At);
         };
         let at = match queue.with(|queue| queue.poll(now, KindSet::ALL, limits)) {

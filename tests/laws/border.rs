@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use wavefront_sdk::{Kind, Limits, parse};
 
 use crate::border::Core;
+use crate::data::{DELTA, EVENT, HISTOGRAM, METRIC, SERIES, SPAN, SPAN_LOGS};
 
 #[path = "script.rs"]
 mod script;
@@ -36,6 +37,8 @@ const PIPES: usize = 4;
 
 /// The names in `js/ledger.js`, as far as they mean something here.
 const ROW: usize = 18;
+/// More than are ever said.
+const WORDS: u32 = 256;
 const ACCEPTED: usize = 0;
 const RECOVERED: usize = 1;
 const QUEUE_FULL: usize = 4;
@@ -53,7 +56,7 @@ type Ledger = [[f64; ROW]; Kind::COUNT];
 struct Known {
     /// Requests under way: number and lines.
     out: BTreeMap<u32, u32>,
-    flushes: Vec<u32>,
+    flushes: Vec<[u32; 1 + Kind::COUNT]>,
     tags: Vec<u32>,
     series: u32,
     closed: bool,
@@ -171,9 +174,7 @@ impl Page {
     /// Strings and numbers where the core reads them, and how many there are said to be.
     fn write(&mut self, input: &mut Script<'_>, texts: &[String], numbers: &[f64]) -> (u32, u32) {
         let all = texts.concat();
-        self.core.text_area(all.len() as u32);
-        self.core.word_area(texts.len() as u32);
-        self.core.number_area(numbers.len() as u32);
+        self.core.areas(all.len() as u32 + 1, texts.len() as u32 + WORDS, numbers.len() as u32 + 1);
         self.core.text[..all.len()].copy_from_slice(all.as_bytes());
         for (word, text) in self.core.words.iter_mut().zip(texts) {
             *word = text.len() as u32;
@@ -216,21 +217,14 @@ impl Page {
             0 if self.pipes.len() < PIPES => self.open(input),
             _ if self.pipes.is_empty() => self.open(input),
             // Its name can be that of a delta.
-            0..=3 => self.datum(input, &[Kind::Metric, Kind::Delta], |core, input, place, strings, _| {
-                core.metric(place, strings, number(input), number(input))
-            }),
-            4 | 5 => self.datum(input, &[Kind::Delta], |core, input, place, strings, _| {
-                core.delta(place, strings, number(input))
-            }),
-            6 | 7 => self.datum(input, &[Kind::Histogram], |core, input, place, strings, numbers| {
-                core.histogram(place, strings, numbers, word(input), number(input))
-            }),
-            8 | 9 => self.datum(input, &[Kind::Span, Kind::SpanLogs], |core, input, place, strings, numbers| {
-                core.span(place, strings, numbers, input.byte() & 1 == 1)
-            }),
-            10 | 11 => self.datum(input, &[Kind::Event], |core, input, place, strings, _| {
-                core.event(place, strings, word(input), number(input), number(input))
-            }),
+            0..=3 => self.datum(input, METRIC, &[Kind::Metric, Kind::Delta]),
+            4 | 5 => self.datum(input, DELTA, &[Kind::Delta]),
+            6 | 7 => self.datum(input, HISTOGRAM, &[Kind::Histogram]),
+            8 | 9 => {
+                let what = input.pick(&[SPAN, SPAN_LOGS]);
+                self.datum(input, what, &[Kind::Span, Kind::SpanLogs]);
+            }
+            10 | 11 => self.datum(input, EVENT, &[Kind::Event]),
             12 => self.prepare(input),
             13 | 14 => self.value(input),
             15..=18 => self.due(input),
@@ -276,21 +270,16 @@ impl Page {
         }
     }
 
-    /// A datum of one of these kinds, to a sender or to the text.
-    fn datum(
-        &mut self,
-        input: &mut Script<'_>,
-        kinds: &[Kind],
-        call: fn(&mut Core, &mut Script<'_>, i32, u32, u32) -> i32,
-    ) {
+    /// A datum whose lines are of these kinds, to a sender or to the text.
+    fn datum(&mut self, input: &mut Script<'_>, what: u32, kinds: &[Kind]) {
         let place = self.place(input);
         let first: &[&str] = if input.byte() < 128 { &["", "a"] } else { &[] };
         let texts = Self::texts(input, first);
-        let count = usize::from(input.byte() % 10);
+        let count = usize::from(input.byte() % 12);
         let numbers: Vec<_> = (0..count).map(|_| number(input)).collect();
         let (strings, numbers) = self.write(input, &texts, &numbers);
         let before = self.ledger(place as u32);
-        let came = call(&mut self.core, input, place, strings, numbers);
+        let came = self.core.send(place, what, strings, numbers);
         if place < 0 {
             match came {
                 0.. => self.is_lines(came as usize, kinds),
@@ -341,8 +330,8 @@ impl Page {
     fn prepare(&mut self, input: &mut Script<'_>) {
         let place = self.place(input);
         let texts = Self::texts(input, &["", "a"]);
-        let (strings, _) = self.write(input, &texts, &[]);
-        match self.core.prepare(place, strings) {
+        let (strings, numbers) = self.write(input, &texts, &[-1.0, 1.0]);
+        match self.core.send(place, SERIES, strings, numbers) {
             series @ 0.. => {
                 let known = &mut self.pipes[place as usize];
                 known.series = known.series.max(series as u32 + 1);
@@ -452,26 +441,28 @@ impl Page {
             assert_eq!(flush, -8);
             return;
         };
-        assert!(flush >= 0, "{flush} of a flush");
+        assert_eq!(flush, 0, "of a flush");
+        let flush = *self.core.words.first_chunk().unwrap();
         let waiting: f64 = ledger.iter().map(|row| row[QUEUED] + row[IN_FLIGHT]).sum();
-        let left = f64::from(self.core.left(pipe, flush as u32));
+        let left = self.left_of(pipe, flush);
         assert!(left >= waiting, "a flush of less than there is");
         assert!(cfg!(feature = "store") || left == waiting, "a flush of more than there is");
-        self.pipes[pipe as usize].flushes.push(flush as u32);
+        self.pipes[pipe as usize].flushes.push(flush);
+    }
+
+    fn left_of(&mut self, pipe: u32, flush: [u32; 1 + Kind::COUNT]) -> f64 {
+        *self.core.words.first_chunk_mut().unwrap() = flush;
+        f64::from(self.core.left(pipe))
     }
 
     fn left(&mut self, input: &mut Script<'_>) {
         let pipe = self.pipe(input);
         let flushes = self.pipes.get(pipe as usize).map(|known| known.flushes.as_slice()).unwrap_or_default();
-        let flush = if flushes.is_empty() { word(input) } else { input.pick(flushes) };
-        let left = f64::from(self.core.left(pipe, flush));
+        let flush = if flushes.is_empty() { core::array::from_fn(|_| word(input)) } else { input.pick(flushes) };
+        let left = self.left_of(pipe, flush);
         if let Some(ledger) = self.ledger(pipe) {
             let here: f64 = ledger.iter().map(|row| row[QUEUED] + row[IN_FLIGHT] + row[STORED]).sum();
             assert!(left <= here, "{left} are left, and {here} are here");
-        }
-        if input.byte() < 64 {
-            self.core.end_flush(pipe, flush);
-            assert_eq!(self.core.left(pipe, flush), 0);
         }
     }
 
@@ -499,7 +490,7 @@ impl Page {
     }
 
     fn end_close(&mut self, pipe: u32) {
-        self.core.end_close(pipe, self.now);
+        self.core.end_close(pipe);
         for row in self.ledger(pipe).into_iter().flatten() {
             assert_eq!(row[QUEUED] + row[IN_FLIGHT] + row[WRITTEN], 0.0, "given up, and still here");
         }
@@ -520,10 +511,12 @@ impl Page {
         if self.pipes.get(pipe as usize).is_none_or(|known| known.gone) {
             return None;
         }
-        self.core.number_area((ROW * Kind::COUNT) as u32);
+        // What an answer said there is read after this.
+        let said = core::mem::replace(&mut self.core.words, vec![0; ROW * Kind::COUNT]);
         self.core.ledger(pipe);
-        let (rows, _) = self.core.numbers.as_chunks::<ROW>();
-        rows.first_chunk().copied()
+        let words = core::mem::replace(&mut self.core.words, said);
+        let (rows, _) = words.as_chunks::<ROW>();
+        rows.first_chunk().map(|rows: &[_; Kind::COUNT]| rows.map(|row| row.map(f64::from)))
     }
 
     fn check(&mut self, pipe: u32) {

@@ -51,11 +51,11 @@ function ready(text, lengths, figures) {
   // As large as they were before, or larger.
   const sizes = [[text, bytes], [lengths, words], [figures, numbers]];
   const [length, count, amount] = sizes.map(([size, before]) => Math.max(size, before.length, 4096));
-  // Each may move the memory, so all of them before the first view.
-  const [at, words_at, numbers_at] = [core.text_area(length), core.word_area(count), core.number_area(amount)];
-  bytes = bytesAt(at, length);
-  words = new Uint32Array(core.memory.buffer, words_at >>> 0, count);
-  numbers = new Float64Array(core.memory.buffer, numbers_at >>> 0, amount);
+  // This may move the memory.
+  const at = core.areas(length, count, amount) >>> 0;
+  words = new Uint32Array(core.memory.buffer, at, count);
+  bytes = bytesAt(words[count - 2], length);
+  numbers = new Float64Array(core.memory.buffer, words[count - 1], amount);
 }
 
 // Writes strings to where the core reads them, and says how many there are. No code but ours runs meanwhile: what the
@@ -78,7 +78,7 @@ export function write(strings, figures) {
 }
 
 // The text that the last call left.
-export const out = () => decoder.decode(bytesAt(core.out_area(), core.out_length()));
+export const out = () => decoder.decode(bytesAt(...wordsOut(2)));
 
 // The first words and numbers that the last call left.
 export function wordsOut(count) {
@@ -103,7 +103,7 @@ export function setNumber(value) {
 }
 
 // Bytes of the core's, until its memory grows, and a copy of such.
-export const bytesAt = (at, length) => new Uint8Array(core.memory.buffer, at >>> 0, length);
+export const bytesAt = (at, length) => new Uint8Array(core.memory.buffer, at, length);
 export const copyOf = (at, length) => bytesAt(at, length).slice();
 
 // The number, where it says that it went well; else what went wrong is thrown.

@@ -83,23 +83,22 @@ export function span(strings, given) {
   const { name, startMillis, durationMillis, source, traceId, spanId, parents, followsFrom, tags, logs } = object(given, 'span');
   strings.push(string(name, 'span name'), optional(source, 'source'), string(traceId, 'trace id'), string(spanId, 'span id'));
   const figures = [time(startMillis), time(durationMillis)];
-  figures.push(texts(strings, parents, 'parent'), texts(strings, followsFrom, 'follows-from'), 0);
+  figures.push(texts(strings, parents, 'parent'), texts(strings, followsFrom, 'follows-from'));
   for (const log of list(logs, 'span logs')) {
     const { timestamp, fields } = object(log, 'span log');
     figures.push(time(timestamp), pairs(strings, fields, 'span log'));
-    figures[4]++;
   }
   pairs(strings, tags, 'span tag');
   return figures;
 }
 
-// The strings and numbers of an event: how many tags, start, end.
+// The strings and numbers of an event: start, end, how many tags.
 export function event(strings, given) {
   const { name, startMillis, endMillis, source, tags, annotations } = object(given, 'event');
   strings.push(string(name, 'event name'), optional(source, 'source'));
   const count = texts(strings, tags, 'event tag');
   pairs(strings, annotations, 'annotation');
-  return [count, time(startMillis), time(endMillis)];
+  return [time(startMillis), time(endMillis), count];
 }
 
 export const options = (given) => object(given ?? {}, 'options');

@@ -2,7 +2,7 @@
 // the strings that they are made of: no text has to be made of these to find them, and no two series are the same there.
 
 import * as core from '../dist/parts/core.js';
-import { write } from './border.js';
+import { prepare } from './calls.js';
 
 // Strings of series that are kept, and characters of a series that is.
 const [MOST, LONGEST] = [2048, 512];
@@ -66,7 +66,7 @@ export class Known {
       return -1;
     }
     // What is wrong with it, the call itself says.
-    const series = (node.series = core.prepare(pipe, write(strings)));
+    const series = (node.series = prepare(strings)(pipe));
     if (series >= 0) this.#prepared.push(series);
     this.#vain = 0;
     return series;

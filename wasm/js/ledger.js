@@ -1,7 +1,7 @@
 // What became of every line, as the core counts it.
 
 import * as core from '../dist/parts/core.js';
-import { numbersOut } from './border.js';
+import { wordsOut } from './border.js';
 
 export const KINDS = ['metric', 'delta', 'histogram', 'span', 'spanLogs', 'event', 'sourceTag'];
 
@@ -18,7 +18,7 @@ function row(counts) {
 
 export function read(pipe) {
   core.ledger(pipe);
-  const counts = numbersOut(KINDS.length * WIDTH);
+  const counts = wordsOut(KINDS.length * WIDTH);
   const total = Array(WIDTH).fill(0);
   counts.forEach((count, at) => (total[at % WIDTH] += count));
   const rows = KINDS.map((kind, index) => [kind, row(counts.subarray(index * WIDTH))]);

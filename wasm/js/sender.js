@@ -2,7 +2,7 @@
 // is the core's to say; here are the clock, the timers and the requests.
 
 import * as core from '../dist/parts/core.js';
-import { checked, copyOf, started, wordsOut, write } from './border.js';
+import { checked, copyOf, setWords, started, wordsOut, write } from './border.js';
 import * as calls from './calls.js';
 import * as data from './data.js';
 import { endpoint } from './endpoint.js';
@@ -142,12 +142,14 @@ export class Sender {
     const limit = patience(options, 10_000);
     signal?.throwIfAborted();
     if (this.#final) return { complete: true, left: 0, lost: 0 };
-    const flush = checked(core.begin_flush(this.#pipe));
+    checked(core.begin_flush(this.#pipe));
+    const flush = wordsOut(8);
     const read = () => {
-      const left = core.left(this.#pipe, flush);
+      setWords(flush);
+      const left = core.left(this.#pipe);
       return { left, lost: wordsOut(1)[0] };
     };
-    const { left, lost } = await this.#watch(read, ({ left }) => left === 0, limit, signal, () => core.end_flush(this.#pipe, flush));
+    const { left, lost } = await this.#watch(read, ({ left }) => left === 0, limit, signal);
     return { complete: left === 0 && lost === 0, left, lost };
   }
 
@@ -169,7 +171,7 @@ export class Sender {
       await this.#until(() => this.#keeper.last(), Date.now() + STORING_MS);
       this.#keeper.close();
     }
-    core.end_close(this.#pipe, Date.now());
+    core.end_close(this.#pipe);
     for (const end of this.#watches) end();
     const stats = read(this.#pipe);
     this.#final = stats;
@@ -359,7 +361,7 @@ export class Sender {
 
   // Pumps until what `read` says is `done`, for `limit` ms at most. What it says at the end; a close ends it all, and then that
   // is before the core forgets the sender.
-  async #watch(read, done, limit, signal, forget) {
+  async #watch(read, done, limit, signal) {
     let last;
     const end = () => (last = read(CLOSED));
     this.#watches.add(end);
@@ -368,7 +370,6 @@ export class Sender {
       return last ?? read(OVER);
     } finally {
       this.#watches.delete(end);
-      if (!last) forget?.();
     }
   }
 
@@ -425,9 +426,8 @@ export class Sender {
     }
     if (STORE && gone) this.#keeper?.hasten();
     const stranded = this.#stranded(gone);
-    const flush = core.begin_flush(this.#pipe);
-    if (core.left(this.#pipe, flush) > 0) this.#pump(EVERYTHING, true, gone);
-    core.end_flush(this.#pipe, flush);
+    core.begin_flush(this.#pipe);
+    if (core.left(this.#pipe) > 0) this.#pump(EVERYTHING, true, gone);
     if (!STORE || !this.#keeper) return;
     // What does not go with the page waits for the next visit.
     for (const number of stranded) this.#drop(number);

@@ -1,7 +1,12 @@
 //! The memory that both sides know, and everything that lives on this side.
 
 use alloc::boxed::Box;
+use alloc::vec;
 use alloc::vec::Vec;
+
+use wavefront_sdk::delivery::Encoded;
+use wavefront_sdk::line::Slice;
+use wavefront_sdk::uplink::Unsent;
 
 use crate::fault::Fault;
 use crate::pipe::Pipe;
@@ -23,25 +28,26 @@ pub(crate) struct Core {
     pub(crate) pipes: Vec<Option<Box<Pipe>>>,
 }
 
-/// The least that an area holds: more than words and numbers that go out.
-const LEAST: usize = 256;
-
 /// No line is longer, and there are two at most.
 pub(crate) const MOST_SCRATCH: usize = 4 << 20;
 
-/// Does what takes scratch, again where there can be more of it than there was.
-pub(crate) fn with_room(
-    scratch: &mut Vec<u8>,
-    work: &mut dyn FnMut(&mut [u8]) -> Result<i32, Fault>,
-) -> Result<i32, Fault> {
-    loop {
-        match work(scratch) {
-            Err(Fault::Scratch(full)) if scratch.len() < MOST_SCRATCH => {
-                scratch.resize(full.needed.saturating_add(scratch.len()).saturating_mul(2), 0);
+/// Encodes what takes scratch, again where there can be more of it than there was; what came of it, and the lines.
+pub(crate) fn with_room<'a>(
+    scratch: &'a mut Vec<u8>,
+    encode: &mut dyn FnMut(&mut Slice<'_>) -> Result<Encoded, Fault>,
+) -> Result<(Encoded, &'a [u8]), Fault> {
+    let (encoded, len) = loop {
+        let mut slice = Slice::new(scratch);
+        let encoded = encode(&mut slice);
+        let len = slice.len();
+        match encoded {
+            Err(Fault::Unsent(Unsent::Scratch(full))) if scratch.len() < MOST_SCRATCH => {
+                *scratch = vec![0; full.needed.saturating_add(scratch.len()).saturating_mul(2)];
             }
-            result => return result,
+            encoded => break (encoded?, len),
         }
-    }
+    };
+    Ok((encoded, scratch.get(..len).unwrap_or_default()))
 }
 
 /// A reference of its own to each part: a call reads from some and writes to others.
@@ -72,8 +78,15 @@ impl Core {
         result.unwrap_or_else(|fault| {
             self.out.clear();
             fault.describe(&mut self.out);
+            self.say_out();
             fault.code()
         })
+    }
+
+    /// Leaves behind where the text is that goes out, and how long it is.
+    pub(crate) fn say_out(&mut self) {
+        let words = [self.out.as_ptr() as usize as u32, self.out.len() as u32];
+        self.say(&words);
     }
 
     /// Leaves words behind.
@@ -92,14 +105,6 @@ pub(crate) fn put<T>(places: &mut Vec<Option<T>>, thing: T) -> i32 {
     free as i32
 }
 
-fn area<T: Clone + Default>(area: &mut Vec<T>, len: u32) -> *const T {
-    let len = (len as usize).max(LEAST);
-    if area.len() < len {
-        area.resize(len, T::default());
-    }
-    area.as_ptr()
-}
-
 impl Core {
     /// Nothing yet.
     pub(crate) const NEW: Self = Self {
@@ -111,28 +116,23 @@ impl Core {
         pipes: Vec::new(),
     };
 
-    /// Where strings are written to, with room for `len` bytes at least; the next call may change that.
-    pub(crate) fn text_area(&mut self, len: u32) -> *const u8 {
-        area(&mut self.text, len)
-    }
-
-    /// Where lengths are written to, and words are read from.
-    pub(crate) fn word_area(&mut self, len: u32) -> *const u32 {
-        area(&mut self.words, len)
-    }
-
-    /// Where numbers are written to, and read from.
-    pub(crate) fn number_area(&mut self, len: u32) -> *const f64 {
-        area(&mut self.numbers, len)
-    }
-
-    /// Where the text of the last call is.
-    pub(crate) fn out_area(&self) -> *const u8 {
-        self.out.as_ptr()
-    }
-
-    /// How long it is.
-    pub(crate) fn out_length(&self) -> u32 {
-        self.out.len() as u32
+    /// Makes room for so many bytes of strings, words and numbers, and says where words are. The last two words that there are
+    /// room for say where the strings and the numbers are. The next call may change all of that.
+    pub(crate) fn areas(&mut self, text: u32, words: u32, numbers: u32) -> *const u32 {
+        let Self { text: texts, words: area, numbers: figures, .. } = self;
+        if texts.len() < text as usize {
+            *texts = vec![0; text as usize];
+        }
+        if area.len() < words as usize {
+            *area = vec![0; words as usize];
+        }
+        if figures.len() < numbers as usize {
+            *figures = vec![0.0; numbers as usize];
+        }
+        let places = [texts.as_ptr() as usize as u32, figures.as_ptr() as usize as u32];
+        if let Some(last) = area.get_mut(..words as usize).and_then(<[u32]>::last_chunk_mut) {
+            *last = places;
+        }
+        area.as_ptr()
     }
 }

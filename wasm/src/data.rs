@@ -2,8 +2,11 @@
 
 use alloc::vec::Vec;
 
+use wavefront_sdk::delivery::Encoded;
+use wavefront_sdk::line::Slice;
+use wavefront_sdk::uplink::{Datum, Part};
 use wavefront_sdk::{
-    DeltaCounter, Event, Field, Granularities, Granularity, Histogram, InvalidInput, Metric, Problem, Span, SpanLog,
+    DeltaCounter, Event, Field, Granularities, Histogram, InvalidInput, Kind, Metric, Problem, Rules, Span, SpanLog,
     Uuid,
 };
 
@@ -24,169 +27,149 @@ pub(crate) fn whole(number: f64, field: Field) -> Result<Option<u64>, InvalidInp
     Err(InvalidInput::new(field, problem))
 }
 
-fn needed(number: f64, field: Field) -> Result<u64, InvalidInput> {
-    whole(number, field)?.ok_or(InvalidInput::new(field, Problem::Missing))
+/// What a call came with. What it is stands in `js/calls.js` as well.
+pub(crate) struct Call<'a> {
+    /// The number of a kind.
+    pub(crate) what: u32,
+    /// Name, source, then what the kind has, then tags; and the sender's own tags.
+    pub(crate) strings: Merged<'a>,
+    /// A time, another number, then what the kind has.
+    pub(crate) numbers: &'a [f64],
+    pub(crate) rules: &'a Rules<'a>,
+    pub(crate) part: Part,
 }
 
-/// Name, source, tags.
-pub(crate) fn metric<'a>(
-    mut strings: Strings<'a>,
-    value: f64,
-    time: f64,
-    common: Strings<'a>,
-) -> Result<Metric<'a, Merged<'a>>, Fault> {
-    let mut metric = Metric::new(strings.next(), value);
-    metric.timestamp = whole(time, Field::Timestamp)?;
-    metric.source = strings.given();
-    Ok(metric.tags(Merged { own: strings, common }))
-}
-
-/// Name, source, tags.
-pub(crate) fn delta<'a>(mut strings: Strings<'a>, value: f64, common: Strings<'a>) -> DeltaCounter<'a, Merged<'a>> {
-    let mut delta = DeltaCounter::new(strings.next(), value);
-    delta.source = strings.given();
-    delta.tags(Merged { own: strings, common })
-}
-
-/// Means and counts, two by two.
-pub(crate) fn centroids(numbers: &[f64]) -> Result<Vec<(f64, u64)>, Fault> {
-    let mut centroids = Vec::with_capacity(numbers.len() / 2);
-    let mut numbers = numbers.iter();
-    while let (Some(mean), Some(count)) = (numbers.next(), numbers.next()) {
-        centroids.push((*mean, needed(*count, Field::CentroidCount)?));
-    }
-    Ok(centroids)
-}
-
-/// Name, source, tags. The bits of `granularities` are minute, hour and day.
-pub(crate) fn histogram<'a>(
-    mut strings: Strings<'a>,
-    centroids: &'a [(f64, u64)],
-    granularities: u32,
-    time: f64,
-    common: Strings<'a>,
-) -> Result<Histogram<'a, Merged<'a>>, Fault> {
-    let all = [Granularity::Minute, Granularity::Hour, Granularity::Day];
-    let set = (0..).zip(all).filter(|(bit, _)| granularities >> bit & 1 == 1).map(|(_, granularity)| granularity);
-    let mut histogram = Histogram::new(strings.next(), centroids)
-        .granularities(set.fold(Granularities::NONE, |set, granularity| set.with(granularity)));
-    histogram.timestamp = whole(time, Field::Timestamp)?;
-    histogram.source = strings.given();
-    Ok(histogram.tags(Merged { own: strings, common }))
-}
-
-/// What a span's lists are made of: it only borrows them.
-pub(crate) struct SpanParts<'a> {
-    name: &'a str,
-    source: Option<&'a str>,
-    trace_id: Uuid,
-    span_id: Uuid,
-    related: Vec<Uuid>,
-    parents: usize,
-    fields: Vec<(&'a str, &'a str)>,
-    /// Of each log the time and the number of its fields.
-    logs: Vec<(u64, usize)>,
-    tags: Strings<'a>,
-    start: u64,
-    duration: u64,
-}
-
-/// The next string as an id: 32 hexadecimal digits, with hyphens where they have their place or without.
-fn id(strings: &mut Strings<'_>, field: &'static str) -> Result<Uuid, Fault> {
-    let text = strings.next().as_bytes();
-    let (mut bits, mut digits) = (0_u128, 0);
-    for byte in text {
-        match (byte, digits) {
-            (b'-', 8 | 12 | 16 | 20) if text.len() == 36 => {}
-            _ => {
-                let digit = char::from(*byte).to_digit(16).ok_or(Fault::Id(field))?;
-                bits = bits << 4 | u128::from(digit);
-                digits += 1;
+impl Call<'_> {
+    /// The lines of the datum; its `kind` is told even where there are none.
+    pub(crate) fn encode(&self, kind: &mut Kind, slice: &mut Slice<'_>) -> Result<Encoded, Fault> {
+        let [time, second, rest @ ..] = self.numbers else { return Err(Fault::Gone) };
+        let mut input = Input { strings: self.strings, wrong: None };
+        let (name, source) = (input.strings.own.next(), input.strings.own.given());
+        let mut encode = |wrong: Option<Fault>, datum: &dyn Datum| {
+            if let Some(wrong) = wrong {
+                return Err(wrong);
             }
+            *kind = datum.kind();
+            Ok(Encoded::of(datum, self.part, self.rules, slice)?)
+        };
+        match self.what {
+            // The second number is the value.
+            METRIC | SERIES => {
+                let time = input.whole(*time, Field::Timestamp);
+                let mut metric = Metric::new(name, *second).tags(&input.strings);
+                (metric.timestamp, metric.source) = (time, source);
+                encode(input.wrong, &metric)
+            }
+            DELTA => {
+                let mut delta = DeltaCounter::new(name, *second).tags(&input.strings);
+                delta.source = source;
+                encode(None, &delta)
+            }
+            // The bits of granularities; means and counts, two by two.
+            HISTOGRAM => {
+                let (pairs, _) = rest.as_chunks();
+                let centroids = pairs.iter().map(|[mean, count]| (*mean, input.needed(*count, Field::CentroidCount)));
+                let centroids = centroids.collect::<Vec<_>>();
+                let time = input.whole(*time, Field::Timestamp);
+                let mut histogram = Histogram::new(name, &centroids).tags(&input.strings);
+                histogram.granularities = Granularities::of_bits(*second as u8);
+                (histogram.timestamp, histogram.source) = (time, source);
+                encode(input.wrong, &histogram)
+            }
+            // Trace id, span id, parents, follows-from, the fields of all logs. The duration; the counts of parents and of
+            // follows-from; and for each log its time and its count of fields.
+            SPAN | SPAN_LOGS => {
+                let [parents, follows, records @ ..] = rest else { return Err(Fault::Gone) };
+                let (trace_id, span_id) = (input.id("trace id"), input.id("span id"));
+                let (parents, related) = (*parents as usize, input.strings.own.at_most(parents + follows));
+                let related = (0..related).map(|at| input.id(if at < parents { "parent" } else { "follows-from" }));
+                let related = related.collect::<Vec<_>>();
+                let (records, _) = records.as_chunks();
+                let fields = input.strings.own.at_most(records.iter().map(|[_, count]| *count).sum());
+                let fields = (0..fields).map(|_| (input.strings.own.next(), input.strings.own.next()));
+                let fields = fields.collect::<Vec<_>>();
+                let mut left = fields.as_slice();
+                let logs = records.iter().map(|[time, count]| {
+                    let (of_this, rest) = left.split_at_checked(*count as usize).unwrap_or((left, &[]));
+                    left = rest;
+                    SpanLog::new(input.needed(*time, Field::Timestamp), of_this)
+                });
+                let logs = logs.collect::<Vec<_>>();
+                let (start, length) = (input.needed(*time, Field::Timestamp), input.needed(*second, Field::Timestamp));
+                let mut span = Span::new(name, start, length, trace_id, span_id).logs(&logs).tags(&input.strings);
+                span.source = source;
+                (span.parents, span.follows_from) = related.split_at_checked(parents).unwrap_or((&related, &[]));
+                encode(input.wrong, &span)
+            }
+            // Tags, and annotations in the place of tags. The end; the count of tags.
+            EVENT => {
+                let [tags] = rest else { return Err(Fault::Gone) };
+                let (start, end) = (input.needed(*time, Field::Timestamp), input.whole(*second, Field::Timestamp));
+                let tags = (0..input.strings.own.at_most(*tags)).map(|_| input.strings.own.next()).collect::<Vec<_>>();
+                input.strings.common = Strings::NONE;
+                let mut event = Event::new(name, start).tags(&tags).annotations(&input.strings);
+                (event.end_millis, event.source) = (end, source);
+                encode(input.wrong, &event)
+            }
+            _ => Err(Fault::Gone),
         }
     }
-    if digits == 32 { Ok(Uuid::from_u128(bits)) } else { Err(Fault::Id(field)) }
 }
 
-impl<'a> SpanParts<'a> {
-    /// Name, source, trace id, span id, parents, follows-from, the fields of all logs, tags. The numbers are start,
-    /// duration, the counts of parents, of follows-from and of logs, and for each of these its time and its count of
-    /// fields.
-    pub(crate) fn new(mut strings: Strings<'a>, numbers: &[f64]) -> Result<Self, Fault> {
-        let [start, duration, parents, follows, logs, records @ ..] = numbers else { return Err(Fault::Gone) };
-        let (name, source) = (strings.next(), strings.given());
-        let (trace_id, span_id) = (id(&mut strings, "trace id")?, id(&mut strings, "span id")?);
-        let (mut related, mut fields, mut times) = (Vec::new(), Vec::new(), Vec::new());
-        let parents = strings.at_most(*parents);
-        for _ in 0..parents {
-            related.push(id(&mut strings, "parent")?);
-        }
-        for _ in 0..strings.at_most(*follows) {
-            related.push(id(&mut strings, "follows-from")?);
-        }
-        for record in records.chunks_exact(2).take(*logs as usize) {
-            let [time, count] = record else { continue };
-            let count = strings.at_most(*count);
-            times.push((needed(*time, Field::Timestamp)?, count));
-            for _ in 0..count {
-                fields.push((strings.next(), strings.next()));
-            }
-        }
-        let (start, duration) = (needed(*start, Field::Timestamp)?, needed(*duration, Field::Timestamp)?);
-        Ok(Self {
-            name,
-            source,
-            trace_id,
-            span_id,
-            related,
-            parents,
-            fields,
-            logs: times,
-            tags: strings,
-            start,
-            duration,
+/// What is read of a call. No step fails: what is wrong is noted, the first of it.
+struct Input<'a> {
+    strings: Merged<'a>,
+    wrong: Option<Fault>,
+}
+
+impl Input<'_> {
+    fn note(&mut self, wrong: Fault) {
+        self.wrong = self.wrong.or(Some(wrong));
+    }
+
+    /// See [`whole`].
+    fn whole(&mut self, number: f64, field: Field) -> Option<u64> {
+        whole(number, field).unwrap_or_else(|invalid| {
+            self.note(invalid.into());
+            None
         })
     }
 
-    pub(crate) fn logs(&self) -> Vec<SpanLog<'_>> {
-        let mut fields = self.fields.as_slice();
-        let logs = self.logs.iter().map(|(time, count)| {
-            let (of_this, rest) = fields.split_at_checked(*count).unwrap_or((fields, &[]));
-            fields = rest;
-            SpanLog::new(*time, of_this)
-        });
-        logs.collect()
+    fn needed(&mut self, number: f64, field: Field) -> u64 {
+        self.whole(number, field).unwrap_or_else(|| {
+            self.note(InvalidInput::new(field, Problem::Missing).into());
+            0
+        })
     }
 
-    pub(crate) fn span<'b>(&'b self, logs: &'b [SpanLog<'b>], common: Strings<'b>) -> Span<'b, Merged<'b>> {
-        let mut span = Span::new(self.name, self.start, self.duration, self.trace_id, self.span_id);
-        span.source = self.source;
-        (span.parents, span.follows_from) = self.related.split_at_checked(self.parents).unwrap_or_default();
-        span.logs(logs).tags(Merged { own: self.tags, common })
-    }
-}
-
-/// Name, source, tags, annotations.
-pub(crate) struct EventParts<'a> {
-    name: &'a str,
-    source: Option<&'a str>,
-    tags: Vec<&'a str>,
-    annotations: Strings<'a>,
-    start: u64,
-    end: Option<u64>,
-}
-
-impl<'a> EventParts<'a> {
-    pub(crate) fn new(mut strings: Strings<'a>, tags: u32, start: f64, end: f64) -> Result<Self, Fault> {
-        let (start, end) = (needed(start, Field::Timestamp)?, whole(end, Field::Timestamp)?);
-        let (name, source) = (strings.next(), strings.given());
-        let tags = (0..strings.at_most(tags.into())).map(|_| strings.next()).collect();
-        Ok(Self { name, source, tags, annotations: strings, start, end })
-    }
-
-    pub(crate) fn event(&self) -> Event<'_, Merged<'_>> {
-        let mut event = Event::new(self.name, self.start).tags(&self.tags);
-        (event.end_millis, event.source) = (self.end, self.source);
-        event.annotations(Merged { own: self.annotations, common: Strings::NONE })
+    /// The next string as an id: 32 hexadecimal digits, with hyphens where they have their place or without.
+    fn id(&mut self, field: &'static str) -> Uuid {
+        let text = self.strings.own.next().as_bytes();
+        let (mut id, mut digits) = ([0_u8; 16], 0);
+        for byte in text {
+            if *byte == b'-' && text.len() == 36 && matches!(digits, 8 | 12 | 16 | 20) {
+                continue;
+            }
+            let (Some(digit), Some(place)) = (char::from(*byte).to_digit(16), id.get_mut(digits / 2)) else {
+                digits = 0;
+                break;
+            };
+            *place = *place << 4 | digit as u8;
+            digits += 1;
+        }
+        if digits != 32 {
+            self.note(Fault::Id(field));
+        }
+        Uuid::from_bytes(id)
     }
 }
+
+pub(crate) const METRIC: u32 = Kind::Metric as u32;
+pub(crate) const DELTA: u32 = Kind::Delta as u32;
+pub(crate) const HISTOGRAM: u32 = Kind::Histogram as u32;
+pub(crate) const SPAN: u32 = Kind::Span as u32;
+/// Of a span only its logs, to the text.
+pub(crate) const SPAN_LOGS: u32 = Kind::SpanLogs as u32;
+pub(crate) const EVENT: u32 = Kind::Event as u32;
+/// A metric that is prepared.
+pub(crate) const SERIES: u32 = Kind::COUNT as u32;

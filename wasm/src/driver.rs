@@ -4,11 +4,11 @@ use alloc::boxed::Box;
 use core::time::Duration;
 
 use wavefront_sdk::Kind;
-use wavefront_sdk::delivery::{Cut, Millis, Outcome};
+use wavefront_sdk::delivery::{Cut, Millis, Outcome, Ticket};
 use wavefront_sdk::transport::Failure;
 use wavefront_sdk::uplink::Due;
 
-use crate::border::{Core, put};
+use crate::border::Core;
 use crate::fault::Fault;
 use crate::pipe::{Pipe, Settings};
 
@@ -144,28 +144,22 @@ impl Core {
         if watch.is_delivered() { 2 } else { open.into() }
     }
 
-    /// Makes everything that is queued leave; says which flush it is.
+    /// Makes everything that is queued leave; the words are what [`left`](Self::left) wants to know of this flush.
     pub(crate) fn begin_flush(&mut self, pipe: u32) -> i32 {
         let Some(pipe) = self.pipe(pipe) else { return Fault::Gone.code() };
         let Some(ticket) = pipe.uplink.begin_flush() else { return Fault::Gone.code() };
-        let lost = pipe.uplink.lost();
-        put(&mut pipe.flushes, (ticket, lost))
+        let (lost, [metric, delta, histogram, span, logs, event, tag]) = (pipe.uplink.lost() as u32, ticket.numbers());
+        self.say(&[lost, metric, delta, histogram, span, logs, event, tag]);
+        0
     }
 
-    /// How many lines from before a flush wait; how many were lost since is in the first word.
-    pub(crate) fn left(&mut self, pipe: u32, flush: u32) -> u32 {
+    /// How many lines from before a flush wait, which is what the words are; how many were lost since is the first word then.
+    pub(crate) fn left(&mut self, pipe: u32) -> u32 {
+        let Some([before, ticket @ ..]) = self.words.first_chunk::<{ 1 + Kind::COUNT }>().copied() else { return 0 };
         let Some(pipe) = self.pipe(pipe) else { return 0 };
-        let Some(Some((ticket, before))) = pipe.flushes.get(flush as usize).copied() else { return 0 };
-        let (left, lost) = (pipe.uplink.left(&ticket), pipe.uplink.lost().wrapping_sub(before));
-        self.say(&[lost as u32]);
-        left as u32
-    }
-
-    /// A flush is over, whatever came of it.
-    pub(crate) fn end_flush(&mut self, pipe: u32, flush: u32) {
-        if let Some(flush) = self.pipe(pipe).and_then(|pipe| pipe.flushes.get_mut(flush as usize)) {
-            *flush = None;
-        }
+        let (left, lost) = (pipe.uplink.left(&Ticket::of(ticket)) as u32, pipe.uplink.lost() as u32);
+        self.say(&[lost.wrapping_sub(before)]);
+        left
     }
 
     /// Takes no more lines; whether none are left.
@@ -174,9 +168,9 @@ impl Core {
     }
 
     /// Gives up what is left.
-    pub(crate) fn end_close(&mut self, pipe: u32, now: f64) {
+    pub(crate) fn end_close(&mut self, pipe: u32) {
         if let Some(pipe) = self.pipe(pipe) {
-            pipe.uplink.end_close(millis(now));
+            pipe.uplink.queue().view().abandon();
         }
     }
 
@@ -187,13 +181,12 @@ impl Core {
         }
     }
 
-    /// The ledger in the numbers, row after row: see the names in `js/ledger.js`.
+    /// The ledger in the words, row after row: see the names in `js/ledger.js`.
     pub(crate) fn ledger(&mut self, pipe: u32) {
-        let Self { pipes, numbers, .. } = self;
+        let Self { pipes, words, .. } = self;
         let Some(Some(pipe)) = pipes.get_mut(pipe as usize) else { return };
-        let ledger = pipe.uplink.ledger();
-        let mut numbers = numbers.iter_mut();
-        for (_, row) in ledger.rows() {
+        // There is a lane for each kind, in their order.
+        for (row, words) in pipe.uplink.queue().view().rows().zip(words.as_chunks_mut::<18>().0) {
             let dropped = row.dropped;
             let counts = [
                 row.accepted,
@@ -215,7 +208,9 @@ impl Core {
                 row.skipped,
                 row.resent,
             ];
-            numbers.by_ref().zip(counts).for_each(|(to, from)| *to = from as f64);
+            for (word, count) in words.iter_mut().zip(&counts) {
+                *word = *count as u32;
+            }
         }
     }
 }

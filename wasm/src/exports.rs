@@ -39,18 +39,9 @@ macro_rules! exports {
     };
 }
 exports! {
-    text_area(len: u32) -> *const u8;
-    word_area(len: u32) -> *const u32;
-    number_area(len: u32) -> *const f64;
-    out_area() -> *const u8;
-    out_length() -> u32;
+    areas(text: u32, words: u32, numbers: u32) -> *const u32;
 
-    metric(place: i32, strings: u32, value: f64, time: f64) -> i32;
-    delta(place: i32, strings: u32, value: f64) -> i32;
-    histogram(place: i32, strings: u32, numbers: u32, granularities: u32, time: f64) -> i32;
-    span(place: i32, strings: u32, numbers: u32, logs: bool) -> i32;
-    event(place: i32, strings: u32, tags: u32, start: f64, end: f64) -> i32;
-    prepare(place: i32, strings: u32) -> i32;
+    send(place: i32, what: u32, strings: u32, numbers: u32) -> i32;
     value(pipe: u32, series: u32, value: f64, time: f64) -> i32;
     forget_series(pipe: u32, series: u32);
 
@@ -62,10 +53,9 @@ exports! {
     urgent(pipe: u32) -> u32;
     heard(pipe: u32, tag: u32, over: u32) -> u32;
     begin_flush(pipe: u32) -> i32;
-    left(pipe: u32, flush: u32) -> u32;
-    end_flush(pipe: u32, flush: u32);
+    left(pipe: u32) -> u32;
     begin_close(pipe: u32) -> bool;
-    end_close(pipe: u32, now: f64);
+    end_close(pipe: u32);
     forget(pipe: u32);
     ledger(pipe: u32);
 }

@@ -10,14 +10,10 @@ use wavefront_sdk::{EncodeError, InvalidInput, Problem};
 /// Why a call did nothing.
 #[derive(Clone, Copy)]
 pub(crate) enum Fault {
-    /// The caller's data cannot be said in a line.
-    Invalid(InvalidInput),
+    /// The caller's data cannot be said in a line, the scratch has no room for it, or the queue does not take it.
+    Unsent(Unsent),
     /// An id is none.
     Id(&'static str),
-    /// The scratch has no room for the lines.
-    Scratch(Full),
-    /// The queue does not take the lines.
-    Refused(Refused),
     /// There is no such sender, or the call makes no sense: a mistake of ours.
     Gone,
 }
@@ -26,29 +22,33 @@ impl Fault {
     /// The number that JavaScript has a name for.
     pub(crate) const fn code(&self) -> i32 {
         match self {
-            Self::Invalid(_) | Self::Id(_) => -1,
-            Self::Refused(Refused::Full) => -2,
-            Self::Refused(Refused::StoreFull) => -3,
-            Self::Refused(Refused::TooLarge) | Self::Scratch(_) => -4,
-            Self::Refused(Refused::Closed) => -5,
-            Self::Refused(_) => -6,
-            Self::Gone => -8,
+            Self::Unsent(Unsent::Invalid(_)) | Self::Id(_) => -1,
+            Self::Unsent(Unsent::Refused(Refused::Full)) => -2,
+            Self::Unsent(Unsent::Refused(Refused::StoreFull)) => -3,
+            Self::Unsent(Unsent::Refused(Refused::TooLarge) | Unsent::Scratch(_)) => -4,
+            Self::Unsent(Unsent::Refused(Refused::Closed)) => -5,
+            Self::Unsent(Unsent::Refused(_)) => -6,
+            _ => -8,
         }
     }
 
     /// Field, problem and message, a line each.
     pub(crate) fn describe(&self, out: &mut Vec<u8>) {
-        let mut say = |text: &str| out.extend_from_slice(text.as_bytes());
+        let say: &mut dyn FnMut(&str) = &mut |text| out.extend_from_slice(text.as_bytes());
         let (field, problem, message) = match self {
-            Self::Invalid(invalid) => (invalid.field.as_str(), name_of(invalid.problem), ""),
+            Self::Unsent(Unsent::Invalid(invalid)) => (invalid.field.as_str(), name_of(invalid.problem), ""),
             Self::Id(field) => (*field, "malformed", *field),
-            Self::Refused(refused) => ("", "", refused.as_str()),
-            Self::Scratch(_) => ("", "", Refused::TooLarge.as_str()),
-            Self::Gone => ("", "", "the sender is gone"),
+            Self::Unsent(Unsent::Refused(refused)) => ("", "", refused.as_str()),
+            Self::Unsent(Unsent::Scratch(_)) => ("", "", Refused::TooLarge.as_str()),
+            _ => ("", "", "the sender is gone"),
         };
-        [field, "\n", problem, "\n", message].into_iter().for_each(&mut say);
+        say(field);
+        say("\n");
+        say(problem);
+        say("\n");
+        say(message);
         match self {
-            Self::Invalid(invalid) => invalid.say(&mut say),
+            Self::Unsent(Unsent::Invalid(invalid)) => invalid.say(say),
             Self::Id(_) => say(" is not a UUID"),
             _ => {}
         }
@@ -75,26 +75,21 @@ const fn name_of(problem: Problem) -> &'static str {
 
 impl From<InvalidInput> for Fault {
     fn from(invalid: InvalidInput) -> Self {
-        Self::Invalid(invalid)
+        Self::Unsent(Unsent::Invalid(invalid))
     }
 }
 
 impl From<EncodeError<Full>> for Fault {
     fn from(error: EncodeError<Full>) -> Self {
-        match error {
-            EncodeError::Invalid(invalid) => Self::Invalid(invalid),
-            EncodeError::Full(full) => Self::Scratch(full),
-        }
+        Self::Unsent(match error {
+            EncodeError::Invalid(invalid) => Unsent::Invalid(invalid),
+            EncodeError::Full(full) => Unsent::Scratch(full),
+        })
     }
 }
 
 impl From<Unsent> for Fault {
     fn from(unsent: Unsent) -> Self {
-        match unsent {
-            Unsent::Invalid(invalid) => Self::Invalid(invalid),
-            Unsent::Scratch(full) => Self::Scratch(full),
-            Unsent::Refused(refused) => Self::Refused(refused),
-            _ => Self::Gone,
-        }
+        Self::Unsent(unsent)
     }
 }

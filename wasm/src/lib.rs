@@ -10,6 +10,9 @@
 
 extern crate alloc;
 
+#[cfg(target_arch = "wasm32")]
+use talc::{base::binning::Binning, cell::TalcSyncCell, wasm::WasmGrowAndClaim};
+
 mod border;
 mod data;
 mod driver;
@@ -21,10 +24,26 @@ mod keeper;
 mod pipe;
 mod strings;
 
-/// Small rather than fast: memory is asked for when a sender is made, and when a segment is used for the first time.
+/// Small rather than fast: memory is asked for when a sender is made, when a segment is used for the first time, and for what
+/// a span or a histogram is made of.
 #[cfg(target_arch = "wasm32")]
 #[global_allocator]
-static ALLOCATOR: talc::wasm::WasmDynamicTalc = talc::wasm::new_wasm_dynamic_allocator();
+static ALLOCATOR: TalcSyncCell<WasmGrowAndClaim, OneList> = TalcSyncCell::new_wasm(WasmGrowAndClaim);
+
+/// What is free, in one list whatever its size: the least code to find some.
+#[cfg(target_arch = "wasm32")]
+struct OneList;
+
+#[cfg(target_arch = "wasm32")]
+impl Binning for OneList {
+    type AvailabilityBitField = u8;
+
+    const BIN_COUNT: u32 = 1;
+
+    fn size_to_bin(_: usize) -> u32 {
+        0
+    }
+}
 
 /// Out of memory is all that can lead here, and there is nobody to tell.
 #[cfg(target_arch = "wasm32")]

@@ -9,13 +9,10 @@ use alloc::vec::Vec;
 use wavefront_sdk::delivery::Large as Account;
 #[cfg(not(feature = "store"))]
 use wavefront_sdk::delivery::Small as Account;
-use wavefront_sdk::delivery::{Buf, Config, Delivery, Lane, Slot, Ticket, Watch};
-use wavefront_sdk::line::Slice;
-use wavefront_sdk::uplink::{Access, Requests, Uplink};
-use wavefront_sdk::{Encode, EventForm, Field, Kind, KindSet, Prepared, Rules};
+use wavefront_sdk::delivery::{Buf, Config, Delivery, Encoded, Lane, Slot, Watch};
+use wavefront_sdk::uplink::{Access, Requests, Unsent, Uplink};
+use wavefront_sdk::{EventForm, Kind, KindSet, Prepared, Rules};
 
-use crate::border::with_room;
-use crate::data::whole;
 use crate::driver::duration;
 use crate::fault::Fault;
 use crate::strings::{Kept, Strings};
@@ -58,7 +55,7 @@ impl Buf for Segment {
     }
 }
 
-type Queue = Delivery<Segment, Vec<Slot<Segment>>, Vec<Lane<Account>>>;
+type Queue = Delivery<Segment, Vec<Slot<Segment>>, [Lane<Account>; Kind::COUNT]>;
 
 pub(crate) struct Pipe {
     pub(crate) uplink: Uplink<Queue, Requests<Segment, IN_FLIGHT>>,
@@ -68,7 +65,6 @@ pub(crate) struct Pipe {
     pub(crate) series: Vec<Option<Prepared<Vec<u8>>>>,
     #[cfg(feature = "store")]
     pub(crate) keeper: Option<crate::keeper::Keeper>,
-    pub(crate) flushes: Vec<Option<(Ticket, usize)>>,
     /// What somebody waits for that went ahead of the queue, by its tag.
     pub(crate) watches: Vec<(u32, Watch)>,
     /// The tag that was given last, and what the next datum is to have; 0 is none.
@@ -101,18 +97,19 @@ impl Pipe {
         (config.queue_bytes, config.segment_bytes) = (QUEUE_BYTES, SEGMENT);
         config.flush_interval = duration(settings.flush_interval);
         config.single = single;
-        let lanes = Kind::ALL.into_iter().map(Lane::new).collect::<Vec<_>>();
         let slots = Kind::COUNT * (QUEUE_BYTES / SEGMENT + 2) + IN_FLIGHT + 2;
         let slots = (0..slots).map(|_| Slot::empty()).collect::<Vec<_>>();
         Self {
-            uplink: Uplink::new(Delivery::new(config, slots, lanes), Requests::new(duration(settings.patience))),
+            uplink: Uplink::new(
+                Delivery::new(config, slots, Kind::ALL.map(Lane::new)),
+                Requests::new(duration(settings.patience)),
+            ),
             source: strings.given().map(Into::into),
             tags: strings.into(),
             events,
             series: Vec::new(),
             #[cfg(feature = "store")]
             keeper: None,
-            flushes: Vec::new(),
             watches: Vec::new(),
             last_tag: 0,
             next_tag: 0,
@@ -125,46 +122,21 @@ impl Pipe {
         rules(self.source.as_deref(), self.events)
     }
 
-    /// Queues a datum, with the next tag, if there is one.
-    pub(crate) fn send<D: Encode>(&mut self, datum: &D, scratch: &mut [u8]) -> Result<i32, Fault> {
-        let rules = rules(self.source.as_deref(), self.events);
-        Ok(self.uplink.queue().send_tagged(datum, &rules, scratch, self.next_tag)? as i32)
-    }
-
-    /// After so many lines were queued: notes that somebody waits for them, or says whether there is enough for a batch.
-    pub(crate) fn queued(&mut self, lines: i32) -> i32 {
-        match core::mem::take(&mut self.next_tag) {
-            0 => self.sent(128),
-            tag => {
-                self.watches.push((tag, Watch::new(lines as usize)));
-                1
+    /// Queues what was encoded, with the next tag, if there is one; what could not be is counted. Returns 1 where the driver
+    /// is to look, as there is enough for a batch or somebody waits.
+    pub(crate) fn queue(&mut self, kind: Kind, encoded: Result<(Encoded, &[u8]), Fault>) -> Result<i32, Fault> {
+        let tag = core::mem::take(&mut self.next_tag);
+        let (encoded, lines) = encoded.inspect_err(|fault| {
+            if !matches!(fault, Fault::Unsent(Unsent::Scratch(_))) {
+                self.note_invalid(kind);
             }
-        }
-    }
-
-    /// Queues a value of a series; the scratch grows to what it needs.
-    pub(crate) fn send_value(
-        &mut self,
-        series: u32,
-        value: f64,
-        time: f64,
-        scratch: &mut Vec<u8>,
-    ) -> Result<i32, Fault> {
-        let Some(Some(series)) = self.series.get(series as usize) else { return Err(Fault::Gone) };
-        let (queue, mut bytes) = (self.uplink.queue(), 0);
-        let time = whole(time, Field::Timestamp).inspect_err(|_| queue.view().note(series.kind(), 1, 0))?;
-        with_room(scratch, &mut |scratch| {
-            let mut slice = Slice::new(scratch);
-            let lines = series.encode_compact(value, time, &mut slice).map_err(Fault::from).inspect_err(|fault| {
-                if let Fault::Invalid(_) = fault {
-                    queue.view().note(series.kind(), 1, 0);
-                }
-            })?;
-            bytes = slice.len();
-            Access::push(queue, series.kind(), slice.as_bytes(), lines)?;
-            Ok(0)
         })?;
-        Ok(self.sent(bytes))
+        let count = self.uplink.queue().push_encoded(&encoded, lines, tag)?;
+        if tag != 0 {
+            self.watches.push((tag, Watch::new(count as usize)));
+            return Ok(1);
+        }
+        Ok(self.sent(lines.len()))
     }
 
     /// Counts a datum that could not be put together.
@@ -189,7 +161,7 @@ impl Pipe {
     }
 }
 
-fn rules(source: Option<&str>, events: EventForm) -> Rules<'_> {
+pub(crate) fn rules(source: Option<&str>, events: EventForm) -> Rules<'_> {
     let mut rules = Rules::new().events(events);
     rules.default_source = source;
     rules

@@ -67,6 +67,7 @@ impl From<Strings<'_>> for Kept {
 }
 
 /// The tags of a datum, then those of the sender that it does not have itself.
+#[derive(Clone, Copy)]
 pub(crate) struct Merged<'a> {
     pub(crate) own: Strings<'a>,
     pub(crate) common: Strings<'a>,
@@ -86,14 +87,11 @@ impl Merged<'_> {
 
 impl Tags for Merged<'_> {
     fn try_each<E>(&self, each: &mut impl FnMut(&str, &str) -> Result<(), E>) -> Result<(), E> {
-        let (mut own, mut common) = (self.own, self.common);
+        let Self { mut own, mut common } = *self;
         loop {
-            if let Some((key, value)) = own.pair() {
-                each(key, value)?;
-                continue;
-            }
-            let Some((key, value)) = common.pair() else { return Ok(()) };
-            if !self.has(key) {
+            let first = own.pair();
+            let Some((key, value)) = first.or_else(|| common.pair()) else { return Ok(()) };
+            if first.is_some() || !self.has(key) {
                 each(key, value)?;
             }
         }

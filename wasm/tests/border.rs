@@ -66,25 +66,18 @@ fn random_calls() {
 /// Strings where the core reads them; how many there are.
 fn write(core: &mut border::Core, texts: &[&str]) -> u32 {
     let all = texts.concat();
-    core.text_area(all.len() as u32);
-    core.word_area(64);
-    core.number_area(64);
+    core.areas(all.len() as u32, 256, 2);
     core.text[..all.len()].copy_from_slice(all.as_bytes());
     core.words.iter_mut().zip(texts).for_each(|(word, text)| *word = text.len() as u32);
     texts.len() as u32
 }
 
 /// What a sender's ledger counts: row, column (see `js/ledger.js`), and how many.
-fn counted(core: &mut border::Core, pipe: u32) -> Vec<(Kind, usize, f64)> {
+fn counted(core: &mut border::Core, pipe: u32) -> Vec<(Kind, usize, u32)> {
     const ROW: usize = 18;
-    core.number_area((ROW * Kind::COUNT) as u32);
     core.ledger(pipe);
     let cells = Kind::ALL.into_iter().flat_map(|kind| (0..ROW).map(move |column| (kind, column)));
-    cells
-        .zip(&core.numbers)
-        .map(|((kind, column), count)| (kind, column, *count))
-        .filter(|cell| cell.2 != 0.0)
-        .collect()
+    cells.zip(&core.words).map(|((kind, column), count)| (kind, column, *count)).filter(|cell| cell.2 != 0).collect()
 }
 
 const INVALID: usize = 15;
@@ -97,20 +90,22 @@ fn a_wrong_value_of_a_series_is_counted_as_invalid_of_its_kind() {
     let pipe = core.open(strings, 100, 10, 1_000.0, 1_000.0, false);
     for (name, kind) in [("a", Kind::Metric), ("∆a", Kind::Delta)] {
         let strings = write(&mut core, &["", name, ""]);
-        let series = core.prepare(pipe, strings);
+        core.numbers.copy_from_slice(&[-1.0, 1.0]);
+        let series = core.send(pipe, data::SERIES, strings, 2);
         assert!(pipe >= 0 && series >= 0, "{pipe} {series}");
         let before = counted(&mut core, pipe as u32);
         let wrong = [(f64::NAN, -1.0), (f64::INFINITY, -1.0), (1.0, 1.5), (1.0, -2.0), (1.0, f64::NAN)];
         for (at, (value, time)) in wrong.into_iter().enumerate() {
             assert_eq!(core.value(pipe as u32, series as u32, value, time), -1, "{value} at {time}");
-            let expected = [&before[..], &[(kind, INVALID, at as f64 + 1.0)]].concat();
+            let expected = [&before[..], &[(kind, INVALID, at as u32 + 1)]].concat();
             assert_eq!(counted(&mut core, pipe as u32), expected, "{value} at {time}");
         }
     }
     // What has nothing to say is no mistake.
     let strings = write(&mut core, &["", "a", ""]);
-    assert_eq!(core.delta(pipe, strings, 0.0), 0);
-    let expected = [(Kind::Metric, INVALID, 5.0), (Kind::Delta, INVALID, 5.0), (Kind::Delta, SKIPPED, 1.0)];
+    core.numbers.copy_from_slice(&[-1.0, 0.0]);
+    assert_eq!(core.send(pipe, data::DELTA, strings, 2), 0);
+    let expected = [(Kind::Metric, INVALID, 5), (Kind::Delta, INVALID, 5), (Kind::Delta, SKIPPED, 1)];
     assert_eq!(counted(&mut core, pipe as u32), expected);
 }
 
@@ -155,6 +150,6 @@ fn a_lost_record_is_told_of_with_its_kind_and_why() {
     let counts = counted(&mut core, pipe);
     for (kind, why, lines) in told {
         let lost: Vec<_> = counts.iter().filter(|cell| cell.0 == kind && (4..=10).contains(&cell.1)).collect();
-        assert_eq!(lost, [&(kind, if why == 0 { 7 } else { 9 }, f64::from(lines))], "{counts:?}");
+        assert_eq!(lost, [&(kind, if why == 0 { 7 } else { 9 }, lines)], "{counts:?}");
     }
 }

@@ -7,8 +7,8 @@ const [CUSTOM, IMPORT, CODE, DATA] = [0, 2, 10, 11];
 
 // The first part whose pattern is found in a function's name. An export has lost its path, and holds what only it calls.
 const PARTS = [
+  ['numbers as text', /\b(ryu|itoa)::|wavefront_sdk::line::number/],
   ['lines: `src/line`, `src/prepared.rs`', /wavefront_sdk::(line|prepared|data|error)/],
-  ['numbers as text', /\b(ryu|itoa)::/],
   [
     'queue, delivery, ledger: `src/delivery`, `src/uplink`',
     /wavefront_sdk::(delivery|uplink)|^(due|answer|\w+_flush|\w+_close|left|ledger|seed)$/,

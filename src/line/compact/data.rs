@@ -42,15 +42,8 @@ fn point(
     if form == Form::Name {
         line.flaw(name.flaw, Field::MetricName);
     }
-    if !is_finite(value) {
-        line.wrong(Field::Value, Problem::NotFinite);
-    } else if name.is_delta() {
-        if is_zero(value) {
-            return line.done();
-        }
-        if value.is_sign_negative() {
-            line.wrong(Field::Value, Problem::Negative);
-        }
+    if !line.is_sendable(value, name.is_delta()) {
+        return line.done();
     }
     line.flaw(name.flaw, Field::MetricName);
     line.check(Field::MetricName, name.units(), rules.limits.metric_name);
@@ -59,6 +52,26 @@ fn point(
     put_f64(value, &mut line);
     line.time(timestamp);
     line.rest(source, tags);
+    line.done()
+}
+
+/// The line of a series: the number between what stands before and behind it.
+pub(crate) fn line_of_series(
+    (before, behind): (&[u8], &[u8]),
+    (value, timestamp): (f64, Option<u64>),
+    is_delta: bool,
+    limit: usize,
+    slice: &mut Slice<'_>,
+) -> Lines {
+    const RULES: &Rules<'_> = &Rules::new();
+    let mut line = Line::new(slice, RULES, limit);
+    if line.is_sendable(value, is_delta) {
+        line.all(before);
+        put_f64(value, &mut line);
+        line.time(timestamp);
+        line.all(behind);
+        line.end(b"");
+    }
     line.done()
 }
 
@@ -212,6 +225,21 @@ const SOURCE: &[u8] = b" source=\"";
 
 /// The parts of lines.
 impl Line<'_, '_> {
+    /// Notes what is wrong with a value; no where it is an increment that makes no line.
+    fn is_sendable(&mut self, value: f64, is_delta: bool) -> bool {
+        if !is_finite(value) {
+            self.wrong(Field::Value, Problem::NotFinite);
+        } else if is_delta {
+            if is_zero(value) {
+                return false;
+            }
+            if value.is_sign_negative() {
+                self.wrong(Field::Value, Problem::Negative);
+            }
+        }
+        true
+    }
+
     /// `before`, the text and the quote that ends it.
     #[inline(never)]
     fn quoted(&mut self, before: &[u8], text: &Clean<'_>) {

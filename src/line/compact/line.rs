@@ -124,6 +124,15 @@ impl<'a, 's> Line<'a, 's> {
         self.at = self.at.saturating_add(1);
     }
 
+    /// Puts bytes as they are, all at once.
+    pub(super) fn all(&mut self, bytes: &[u8]) {
+        let room = self.room.get_mut(self.at..).and_then(|room| room.get_mut(..bytes.len())).unwrap_or_default();
+        for (place, byte) in room.iter_mut().zip(bytes) {
+            *place = *byte;
+        }
+        self.at = self.at.saturating_add(bytes.len());
+    }
+
     /// Puts a text. One that is said in JSON is escaped.
     #[inline(never)]
     pub(super) fn text(&mut self, text: &Clean<'_>) {

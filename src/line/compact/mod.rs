@@ -6,11 +6,11 @@ mod data;
 mod line;
 mod pairs;
 
-pub(crate) use data::{delta, event, histogram, logs_of_span, metric, source_description, source_tag, span, span_logs};
+pub(crate) use data::{
+    delta, event, histogram, line_of_series, logs_of_span, metric, source_description, source_tag, span, span_logs,
+};
 
-use super::out::{Out, Put};
-use super::{Full, Slice};
-use crate::{EncodeError, InvalidInput, Tags};
+use crate::Tags;
 
 /// Whether what is ordinary has a shorter way of its own, beside the one that all can go. On bare metal these ways cost
 /// more flash than the time is worth, and in WebAssembly more bytes that a page has to load. (With `--cfg no_shortcuts`
@@ -30,15 +30,6 @@ impl<T: Tags> AnyTags for T {
     }
 }
 
-/// [`Out::lines`] to a slice.
-pub(crate) fn lines(
-    slice: &mut Slice<'_>,
-    line_limit: usize,
-    write: &mut dyn FnMut(&mut dyn Put) -> Result<u32, InvalidInput>,
-) -> Result<u32, EncodeError<Full>> {
-    Out::lines(slice, line_limit, |out| write(out))
-}
-
 #[cfg(test)]
 mod tests {
     use std::borrow::ToOwned;
@@ -47,10 +38,10 @@ mod tests {
     use std::vec::Vec;
 
     use super::*;
-    use crate::line::Sink;
+    use crate::line::{Sink, Slice};
     use crate::{
-        DeltaCounter, Encode, Event, Granularities, Histogram, Kind, Metric, Rules, SourceDescription, SourceTag, Span,
-        SpanLog, SpanLogs, TagAction, Uuid,
+        DeltaCounter, Encode, EncodeError, Event, Granularities, Histogram, Kind, Metric, Rules, SourceDescription,
+        SourceTag, Span, SpanLog, SpanLogs, TagAction, Uuid,
     };
 
     #[test]
