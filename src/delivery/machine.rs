@@ -366,3 +366,21 @@ impl<B: Buf> core::fmt::Debug for View<'_, B> {
         f.debug_struct("View").field("slots", &self.slots).field("lanes", &self.lanes).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::string::ToString;
+
+    use super::*;
+
+    #[test]
+    fn every_refusal_says_something_of_its_own() {
+        let all = [Refused::Full, Refused::StoreFull, Refused::TooLarge, Refused::Closed, Refused::NoLane];
+        let texts: BTreeSet<_> = all.map(Refused::as_str).into_iter().collect();
+        assert_eq!(texts.len(), all.len());
+        // Words, as they are part of other sentences.
+        assert!(texts.iter().all(|text| text.split(' ').count() > 3 && !text.ends_with('.')));
+        assert!(all.iter().all(|refused| refused.to_string() == refused.as_str()));
+    }
+}

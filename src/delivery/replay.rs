@@ -334,7 +334,7 @@ mod tests {
     use super::super::check::{Queue, small};
     use super::*;
     use crate::Kind;
-    use crate::delivery::{Action, Cut, Outcome, Overflow, Refused};
+    use crate::delivery::{Action, Config, Cut, Delivery, Lane, Outcome, Overflow, Refused, Stored};
 
     const METRIC: Kind = Kind::Metric;
 
@@ -395,6 +395,8 @@ mod tests {
             let mut delivery = small(|config| config.replay = if again { KindSet::ALL } else { KindSet::NONE });
             write(&mut delivery, b"1\n2\n", 0);
             delivery.push(METRIC, b"3\n", 1).unwrap();
+            let written = |kinds| delivery.view().written(kinds);
+            assert_eq!([KindSet::ALL, METRIC.into(), Kind::Delta.into()].map(written), [2, 2, 0]);
             delivery.view().lost(KindSet::ALL, Millis(0));
             delivery.flush();
             let lines = delivery.drain(1_000, Outcome::Delivered);
@@ -419,6 +421,46 @@ mod tests {
         assert!(delivery.try_send(0, Cut { lines: 9, bytes: 1 }).is_none());
         assert_eq!(delivery.drain(1_000, Outcome::Delivered), b"1\n2\n3\n");
         assert_eq!(delivery.ledger().row(METRIC).resent, 2);
+    }
+
+    #[test]
+    fn what_is_lost_is_not_acknowledged_by_the_next_connection() {
+        let mut delivery = small(|config| (config.batch_lines, config.replay) = (1, KindSet::NONE));
+        delivery.push(METRIC, b"1\n2\n3\n", 3).unwrap();
+        let first = delivery.send(0);
+        delivery.outcome(first, Outcome::Unacknowledged(2), Millis(0));
+        let second = delivery.send(0);
+        delivery.view().lost(KindSet::ALL, Millis(0));
+        delivery.view().acknowledged(KindSet::ALL, 0, Millis(0));
+        delivery.outcome(second, Outcome::Retry { done: 0, after: None }, Millis(0));
+        delivery.view().check();
+        assert_eq!(delivery.drain(1_000, Outcome::Delivered), b"1\n2\n3\n");
+        assert_eq!(delivery.ledger().row(METRIC).doubtful, 0);
+    }
+
+    #[test]
+    fn a_connection_that_breaks_stops_its_own_route() {
+        let lanes = [Lane::on_route(METRIC, 0), Lane::on_route(Kind::Span, 1)];
+        let slots = core::array::from_fn::<_, 4, _>(|_| Slot::new(Stored([0; 8])));
+        let mut delivery = Delivery::new(Config::DEFAULT, slots, lanes);
+        for kind in [METRIC, Kind::Span] {
+            delivery.push(kind, b"a\n", 1).unwrap();
+        }
+        delivery.flush();
+        delivery.view().lost(METRIC.into(), Millis(0));
+        assert!(matches!(delivery.poll(Millis(0), METRIC.into()), Action::WaitUntil(_)));
+        assert!(matches!(delivery.poll(Millis(0), Kind::Span.into()), Action::Send(_)));
+    }
+
+    #[test]
+    fn a_break_that_tells_what_was_not_acknowledged_is_believed() {
+        for (last, doubtful) in [(None, 0), (Some(0), 3), (Some(2), 2), (Some(6), 0)] {
+            let mut delivery = small(|config| config.replay = KindSet::NONE);
+            written_in_part(&mut delivery, b"1\n2\n3\n", 6, 0);
+            let lost = delivery.view().broke(METRIC.into(), last, Millis(0));
+            assert_eq!((lost.doubtful(METRIC), lost.again(METRIC)), (doubtful, 3 - doubtful), "{last:?}");
+            assert_eq!(delivery.ledger().row(METRIC).doubtful, doubtful as usize);
+        }
     }
 
     #[test]

@@ -103,7 +103,9 @@ mod tests {
 
     #[test]
     fn every_four_decimals() {
-        for scaled in 0..40_000_u64 {
+        // Behind every integer, one of more than eight digits too.
+        let behind = |whole: u64| (0..10_000).map(move |four| whole * 10_000 + four);
+        for scaled in [0, 1, 2, 3, 12_345_678, u64::MAX / 10_000 - 1].into_iter().flat_map(behind) {
             let text = format!("{}.{:04}", scaled / 10_000, scaled % 10_000);
             let expected = match text.trim_end_matches('0') {
                 whole if whole.ends_with('.') => format!("{whole}0"),

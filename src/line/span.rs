@@ -354,6 +354,9 @@ mod tests {
         let digits = "1".repeat(128);
         let too_long = Problem::TooLong { limit: 128, len: 129 };
         assert_eq!(line(&span().tag(&digits, "v")), Err((Field::SpanTagKey, too_long)));
+        let letters = "k".repeat(129);
+        assert_eq!(line(&span().tag(&letters, "v")), Err((Field::SpanTagKey, too_long)));
+        assert!(line(&span().tag(&letters[1..], "v")).is_ok());
         assert_eq!(line(&Span { name: &"é".repeat(129), ..span() }), Err((Field::SpanName, too_long)));
         assert!(line(&Span { name: &"é".repeat(128), ..span() }).is_ok());
         assert!(line(&span().tag("k", &"v".repeat(100_000))).is_ok());

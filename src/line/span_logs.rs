@@ -154,11 +154,17 @@ mod tests {
     const RULES: Rules<'_> = Rules::new().default_source("d");
 
     fn line(logs: SpanLogs<'_>) -> Result<String, (Field, Problem)> {
-        let mut out = Vec::new();
+        let (mut out, mut room) = (Vec::new(), [0; 512]);
+        let mut compact = Slice::new(&mut room);
+        let compactly = logs.encode_compact(&RULES, &mut compact);
         match logs.encode(&RULES, &mut out) {
-            Ok(lines) => assert_eq!(lines, 1),
-            Err(EncodeError::Invalid(invalid)) => return Err((invalid.field, invalid.problem)),
+            Ok(lines) => assert_eq!((lines, compactly), (1, Ok(1))),
+            Err(EncodeError::Invalid(invalid)) => {
+                assert_eq!(compactly, Err(EncodeError::Invalid(invalid)));
+                return Err((invalid.field, invalid.problem));
+            }
         }
+        assert_eq!(compact.as_bytes(), out);
         Ok(String::from_utf8(out).unwrap())
     }
 
@@ -195,11 +201,26 @@ mod tests {
         assert_eq!(problem(&[SpanLog::new(1, &[(" ", "v")])]), (Field::SpanLogKey, Problem::Blank));
         let repeated = [("∆", "v"), ("a", "v"), ("∆", "w")];
         assert_eq!(problem(&[SpanLog::new(1, &repeated)]), (Field::SpanLogKey, Problem::RepeatedKey));
+        for key in ["a", "∆"] {
+            assert_eq!(
+                problem(&[SpanLog::new(1, &[(key, "v"), (key, "w")])]),
+                (Field::SpanLogKey, Problem::RepeatedKey)
+            );
+        }
+        // The last moment of the reader's, and keys of one length whose ends are the same.
+        let logs = [SpanLog::new(i64::MAX as u64, &[("time.1.last", "v"), ("time.2.last", "w")])];
+        assert!(
+            line(SpanLogs::new(TRACE, SPAN, &logs)).unwrap().contains("\"time.1.last\":\"v\",\"time.2.last\":\"w\"")
+        );
         let logs = [SpanLog::new(1, &[("a b", "v"), ("a-b", "v")])];
         assert!(line(SpanLogs::new(TRACE, SPAN, &logs)).is_ok());
         let with = |span| line(SpanLogs::new(TRACE, SPAN, &logs).span(span)).unwrap_err();
-        for span in ["", " \n", "s", "\"op\" source=\"d\" 1 2"] {
-            assert_eq!(with(span), (Field::SpanLine, Problem::Malformed));
+        // Two lines are no span, wherever the first one ends.
+        let span = format!("\"op\" source=\"d\" traceId={TRACE} spanId={SPAN} \"k\"=\"v w\" 1 2\n");
+        assert!(line(SpanLogs::new(TRACE, SPAN, &logs).span(&span)).is_ok());
+        let broken = [span.replace("v w", "v\nw"), span.replace(" 1 ", "\n1 "), [&*span, &*span].concat()];
+        for span in ["", " \n", "s", "\"op\" source=\"d\" 1 2"].into_iter().chain(broken.iter().map(|it| &**it)) {
+            assert_eq!(with(span), (Field::SpanLine, Problem::Malformed), "{span:?}");
         }
     }
 }

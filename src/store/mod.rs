@@ -289,6 +289,28 @@ mod tests {
     use super::*;
 
     #[test]
+    #[cfg(any(feature = "std", feature = "flash"))]
+    fn a_record_has_a_key_and_lines_that_fit_in_its_bytes() {
+        for (key, lines, bytes, possible) in [
+            (1, 1, 1, true),
+            (u32::MAX, 3, 3, true),
+            (7, 3, 4, true),
+            (1, u32::MAX, u32::MAX, true),
+            (0, 1, 1, false),
+            (1, 0, 1, false),
+            (1, 0, 0, false),
+            (1, 2, 1, false),
+            (1, u32::MAX, u32::MAX - 1, false),
+        ] {
+            let head = Head::new(Kind::Metric, key, lines, bytes, 0);
+            assert_eq!(head.is_possible(), possible, "{head:?}");
+            let of_its_length = [b'\n'; 4].get(..bytes as usize);
+            assert_eq!(of_its_length.is_some_and(|lines| head.describes(lines)), possible && bytes <= 4, "{head:?}");
+            assert!(!head.describes(&[b'\n'; 5]), "{head:?}");
+        }
+    }
+
+    #[test]
     fn a_record_takes_whole_blocks() {
         let sizes = [0, 1, 2, 3, 7, 8, 9, 36, 4095, 4096, 4097, u32::MAX - 1, u32::MAX];
         for (bytes, overhead, block) in

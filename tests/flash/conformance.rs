@@ -1,10 +1,16 @@
 //! The suite that every store has to pass.
 
+use std::future::Future;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+
+use sequential_storage::cache::Cache;
+use sequential_storage::map::{MapConfig, MapStorage};
 use wavefront_sdk::Kind;
 use wavefront_sdk::store::conformance::{Rig, Size, check};
-use wavefront_sdk::store::{FlashError, Head, Store};
+use wavefront_sdk::store::{Blocking, FlashError, Head, Store};
 
-use super::{Chip, OnChip, lines, open};
+use super::{Chip, OnChip, lines, open, put};
 
 struct Board<const WORD: usize, const PAGE: usize> {
     chip: Chip<WORD, PAGE>,
@@ -95,4 +101,38 @@ fn a_damaged_record_is_not_the_one_it_replaced() {
         assert_eq!(store.read(head, &mut into), Err(FlashError::Damaged), "bit {bit}");
         assert_eq!(store.next(head.kind, 0), Ok(None), "bit {bit}");
     }
+}
+
+#[test]
+fn an_item_that_can_be_no_record_is_passed_over() {
+    const SIZE: u32 = 4 * 1024;
+    let chip = Chip::<4, 1024>::new(4);
+    let mut store = open(&chip);
+    let record = put(&mut store, Kind::Span, 9, 50, 1).unwrap();
+    // Somebody else's, under names of records: too short for a head, without lines, and with more lines than bytes.
+    let config = MapConfig::new(1024..SIZE);
+    let cache = Cache::new_uncached();
+    let mut items = MapStorage::<[u8; 5], _, Cache<_, _, _, _>>::new(Blocking(chip.clone()), config, cache);
+    let heads: [&[u8]; 5] = [
+        b"",
+        b"not a head",
+        &[0; 20],
+        &[9, 0, 0, 0, 0, 0, 0, 0, 20, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        &[9, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+    ];
+    for (key, head) in (1..).zip(heads) {
+        let name = [Kind::Span.index() as u8, key, 0, 0, 0];
+        let mut buffer = [0; 1024];
+        let stored = pin!(items.store_item(&mut buffer, &name, &head));
+        assert_eq!(stored.poll(&mut Context::from_waker(Waker::noop())), Poll::Ready(Ok(())));
+    }
+    let mut store = open(&chip);
+    assert_eq!(store.next(Kind::Span, 0), Ok(Some(record)));
+    assert_eq!(store.next(Kind::Span, 10), Ok(None));
+    // Nor is one put.
+    for (key, lines, bytes) in [(0, 1, 2), (1, 0, 2), (1, 3, 2), (1, 1, 3)] {
+        let head = Head::new(Kind::Span, key, lines, bytes, 0);
+        assert_eq!(store.put(head, b"a\n"), Err(FlashError::OtherHead), "{head:?}");
+    }
+    assert_eq!(store.next(Kind::Span, 0), Ok(Some(record)));
 }

@@ -89,11 +89,20 @@ fn what_finds_no_room_does_so_at_once_until_something_is_removed() {
         last += 1;
     }
     assert!(last >= 8, "{last} records");
-    let erases = chip.0.borrow().erases.clone();
-    for _ in 0..100 {
-        assert_eq!(put(&mut store, Kind::Event, 100, 300, 1), Err(StoreFailure::Full));
+    let used = || {
+        let cells = chip.0.borrow();
+        (cells.erases.clone(), cells.writes, cells.read)
+    };
+    let before = used();
+    for bytes in (300..400).chain([u16::MAX.into()]) {
+        assert_eq!(put(&mut store, Kind::Event, 100, bytes, 1), Err(StoreFailure::Full));
     }
-    assert_eq!(chip.0.borrow().erases, erases, "a flash that is full is not worn out");
+    assert_eq!(used(), before, "a flash that is full is neither worn out nor looked through again");
+    // Something shorter may have room, and is tried.
+    assert_eq!(put(&mut store, Kind::Span, 1, 299, 1), Err(StoreFailure::Full));
+    assert_ne!(used(), before);
+    put(&mut store, Kind::Span, 1, 20, 1).unwrap();
+    store.remove(Kind::Span, 1).unwrap();
     assert_eq!(records(&mut open(&chip), &[Kind::Event]).len(), last as usize, "and lost nothing");
     for key in 1..=3 {
         store.remove(Kind::Event, key).unwrap();
