@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use wavefront_sdk::line::Slice;
 use wavefront_sdk::{
-    DeltaCounter, Encode, Event, Granularity, Histogram, Metric, Prepared, Problem, Rules, Span, SpanLog, Uuid,
+    DeltaCounter, Encode, Event, Granularity, Histogram, Limits, Metric, Prepared, Problem, Rules, Span, SpanLog, Uuid,
     event_to_json, event_to_line_data, histogram_to_line_data, metric_to_line_data, span_log_to_line_data,
     tracing_span_to_line_data,
 };
@@ -245,7 +245,10 @@ fn metric(args: &Value) -> Encoded {
         assert_eq!(quick, line.as_bytes());
         let mut scratch = [0; 2048];
         let rules = Rules::new().default_source(default_source);
-        assert_eq!(Prepared::metric_compact(&metric, &rules, &mut scratch), Ok(prepared.clone()));
+        // And so does one that is made of a line, as the npm package makes it.
+        let mut of_one = Slice::new(&mut scratch);
+        Metric::new(name, 1.0).source(source).tags(&tags).encode_compact(&rules, &mut of_one).unwrap();
+        assert_eq!(Prepared::of_line(of_one.as_bytes(), metric.kind(), &Limits::DEFAULT), prepared);
         let mut compact = Slice::new(&mut scratch);
         prepared.encode_compact(value, timestamp, &mut compact).unwrap();
         assert_eq!(compact.as_bytes(), line.as_bytes());

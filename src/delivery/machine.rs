@@ -369,10 +369,44 @@ impl<B: Buf> core::fmt::Debug for View<'_, B> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
+    use std::collections::{BTreeMap, BTreeSet};
     use std::string::ToString;
 
+    use super::super::check::large;
     use super::*;
+
+    #[test]
+    fn lines_that_are_refused_count_by_status_as_far_as_there_is_room() {
+        let mut delivery = large(|config| config.batch_lines = 3);
+        let mut refuse = |status: u16, lines: &[u8]| {
+            delivery.push(Kind::Metric, lines, lines.len() as u32 / 2).unwrap();
+            delivery.flush();
+            let token = delivery.send(0);
+            delivery.outcome(token, Outcome::Rejected(status), Millis(0));
+            delivery.view().statuses().collect::<BTreeMap<_, _>>()
+        };
+        assert_eq!(refuse(400, b"1\n2\n"), BTreeMap::from([(400, 2)]));
+        assert_eq!(refuse(404, b"3\n"), BTreeMap::from([(400, 2), (404, 1)]));
+        assert_eq!(refuse(400, b"4\n"), BTreeMap::from([(400, 3), (404, 1)]));
+        // One that no status was said of, and more than there is room for, in one sum.
+        assert_eq!(refuse(0, b"5\n"), BTreeMap::from([(0, 1), (400, 3), (404, 1)]));
+        let all = (500..540).map(|status| refuse(status, b"6\n")).last().unwrap();
+        assert_eq!((all.get(&400), all.get(&404)), (Some(&3), Some(&1)));
+        assert!(all.len() < 40 && all.values().sum::<usize>() == 45, "{all:?}");
+    }
+
+    #[test]
+    fn what_is_printed_says_what_it_is_and_no_line() {
+        let mut delivery = large(|_| {});
+        delivery.push(Kind::Metric, b"line\n", 1).unwrap();
+        let printed = std::format!("{delivery:?}");
+        assert!(printed.starts_with("Delivery") && printed.contains("queue_lines"), "{printed}");
+        let printed = std::format!("{:?}", delivery.view());
+        assert!(
+            printed.starts_with("View") && printed.contains("lanes") && !printed.contains("108, 105, 110"),
+            "{printed}"
+        );
+    }
 
     #[test]
     fn every_refusal_says_something_of_its_own() {

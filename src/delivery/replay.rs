@@ -464,6 +464,39 @@ mod tests {
     }
 
     #[test]
+    fn a_window_is_as_large_as_it_is_said_to_be() {
+        let mut delivery = small(|config| config.replay_bytes = 4);
+        write(&mut delivery, b"1\n2\n", 0);
+        assert_eq!(delivery.ledger().row(METRIC).written, 2);
+        // A segment leaves it whole.
+        write(&mut delivery, b"3\n", 0);
+        assert_eq!((delivery.ledger().row(METRIC).written, delivery.ledger().row(METRIC).delivered), (0, 3));
+    }
+
+    #[test]
+    fn all_that_is_old_enough_is_delivered_at_once() {
+        let mut delivery = small(|_| {});
+        for _ in 0..3 {
+            write(&mut delivery, b"20 bytes are a line\n", 0);
+        }
+        assert_eq!(delivery.ledger().row(METRIC).written, 3);
+        delivery.poll(Millis(60_000), KindSet::ALL);
+        assert_eq!(delivery.ledger().row(METRIC).delivered, 3);
+    }
+
+    #[test]
+    fn what_the_peer_has_is_delivered_at_once() {
+        let mut delivery = small(|_| {});
+        written_in_part(&mut delivery, b"1\n2\n3\n", 3, 0);
+        delivery.view().confirm(Kind::Delta.into());
+        assert_eq!(delivery.ledger().row(METRIC).written, 3, "others");
+        delivery.view().confirm(METRIC.into());
+        let row = *delivery.ledger().row(METRIC);
+        assert_eq!((row.delivered, row.written), (3, 0));
+        delivery.view().check();
+    }
+
+    #[test]
     fn without_a_window_written_is_delivered() {
         let mut delivery = small(|config| config.replay_bytes = 0);
         write(&mut delivery, b"1\n", 0);
