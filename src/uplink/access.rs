@@ -28,11 +28,7 @@ pub trait Access {
     where
         Self: Sized,
     {
-        let mut slice = Slice::new(scratch);
-        match Encoded::of(datum, Part::All, rules, &mut slice) {
-            Ok(encoded) => self.push_encoded(&encoded, slice.as_bytes(), 0).map(|_| ()),
-            Err(error) => Err(unsent(self, Encode::kind(datum), error)),
-        }
+        send(self, datum, rules, scratch, |queue, kind, lines, count| push(queue, kind, lines, count, 0)).map(|_| ())
     }
 
     /// As [`send`](Self::send), but with a tag (not 0) ahead of the queue and in batches of their own that carry it,
@@ -50,11 +46,7 @@ pub trait Access {
     where
         Self: Sized,
     {
-        let mut slice = Slice::new(scratch);
-        match Encoded::of(datum, Part::All, rules, &mut slice) {
-            Ok(encoded) => self.push_encoded(&encoded, slice.as_bytes(), tag),
-            Err(error) => Err(unsent(self, Encode::kind(datum), error)),
-        }
+        send(self, datum, rules, scratch, |queue, kind, lines, count| push(queue, kind, lines, count, tag))
     }
 
     /// Queues a datum that was [encoded](Encoded::of), whose lines are all that is in `lines`: with a tag as
@@ -66,7 +58,8 @@ pub trait Access {
     where
         Self: Sized,
     {
-        encoded.queue(lines, &mut Tagged { queue: self, tag }).map_err(refused)
+        let push = |queue: &mut Self, kind, lines: &_, count| push(queue, kind, lines, count, tag);
+        encoded.queue(lines, &mut ByAccess { queue: self, push }).map_err(refused)
     }
 
     /// Queues `count` whole lines of `kind`, each ended by its LF, as [`View::push`] does; 0 lines, as of a delta
@@ -100,13 +93,22 @@ fn refused(why: Option<Refused>) -> Unsent {
     why.map_or(Unsent::Busy, Unsent::Refused)
 }
 
-/// Counts a datum that no line can say.
-fn unsent(queue: &mut impl Access, kind: Kind, error: EncodeError<Full>) -> Unsent {
-    match error {
-        EncodeError::Full(full) => Unsent::Scratch(full),
-        EncodeError::Invalid(invalid) => {
-            queue.with(|view| view.note(kind, 1, 0));
-            Unsent::Invalid(invalid)
+/// [`Access::send`], and how many lines were queued. `push` is another type for each type of data: so the compiler knows
+/// what the datum is, and what it is not.
+fn send<Q: Access>(
+    queue: &mut Q,
+    datum: &dyn Datum,
+    rules: &Rules<'_>,
+    scratch: &mut [u8],
+    push: impl Fn(&mut Q, Kind, &[u8], u32) -> Result<(), Option<Refused>>,
+) -> Result<u32, Unsent> {
+    let mut slice = Slice::new(scratch);
+    match Encoded::of(datum, Part::All, rules, &mut slice) {
+        Ok(encoded) => encoded.queue(slice.as_bytes(), &mut ByAccess { queue, push }).map_err(refused),
+        Err(EncodeError::Full(full)) => Err(Unsent::Scratch(full)),
+        Err(EncodeError::Invalid(invalid)) => {
+            queue.with(|view| view.note(datum.kind(), 1, 0));
+            Err(Unsent::Invalid(invalid))
         }
     }
 }
@@ -159,6 +161,7 @@ impl Encoded {
     ///
     /// # Errors
     /// As [`Encode::encode`].
+    #[inline(always)]
     pub fn of(
         datum: &dyn Datum,
         part: Part,
@@ -172,17 +175,17 @@ impl Encoded {
     }
 }
 
-/// A queue as the place where lines are queued, with a tag or 0.
-struct Tagged<'a, Q> {
+/// A queue as the place where lines are queued.
+struct ByAccess<'a, Q, P> {
     queue: &'a mut Q,
-    tag: u32,
+    push: P,
 }
 
-impl<Q: Access> Intake for Tagged<'_, Q> {
+impl<Q: Access, P: Fn(&mut Q, Kind, &[u8], u32) -> Result<(), Option<Refused>>> Intake for ByAccess<'_, Q, P> {
     type Error = Option<Refused>;
 
     fn push(&mut self, kind: Kind, lines: &[u8], count: u32) -> Result<(), Option<Refused>> {
-        push(self.queue, kind, lines, count, self.tag)
+        (self.push)(self.queue, kind, lines, count)
     }
 
     fn refuse(&mut self, kind: Kind) {
