@@ -2,8 +2,8 @@
 
 use super::compact::SHORTCUTS;
 use super::number::hex_digit;
+use super::ordinary::{InJson, holds_for};
 use super::out::{Put, put_text};
-use super::text::{has_none, odd_in_json};
 use crate::InvalidInput;
 
 /// Writes the inside of a JSON string: whatever is put here is escaped on its way.
@@ -35,7 +35,7 @@ fn escape(byte: u8) -> u8 {
 
 impl<P: Put + ?Sized> Put for Json<'_, P> {
     fn put(&mut self, bytes: &[u8]) {
-        if has_none(bytes, odd_in_json) {
+        if holds_for::<InJson>(bytes) {
             return put_text(b"", bytes, b"", self.0);
         }
         let mut rest = bytes;
@@ -81,7 +81,7 @@ pub(crate) fn put_string(text: &[u8], out: &mut (impl Put + ?Sized)) {
 /// What stands between the quotes.
 #[inline]
 pub(crate) fn put_inside(text: &[u8], out: &mut (impl Put + ?Sized)) {
-    if SHORTCUTS && has_none(text, odd_in_json) {
+    if SHORTCUTS && holds_for::<InJson>(text) {
         return put_text(b"", text, b"", out);
     }
     Json(out).put(text);

@@ -11,6 +11,7 @@ mod json;
 mod limits;
 pub(crate) mod metric;
 mod number;
+mod ordinary;
 pub(crate) mod out;
 mod point;
 mod ready;

@@ -58,12 +58,15 @@ pub(crate) fn with_f64<R>(value: f64, take: impl FnOnce(&[u8]) -> R) -> R {
 }
 
 /// Writes ten-thousandths, with at least one decimal and no zero after it at the end.
-#[inline]
+#[inline(always)]
 fn put_decimal(scaled: u64, out: &mut (impl Put + ?Sized)) {
     #[cfg(not(any(target_os = "none", target_arch = "wasm32", no_shortcuts)))]
-    if out.put_decimal(scaled) {
-        return;
-    }
+    out.put_decimal(scaled);
+    #[cfg(any(target_os = "none", target_arch = "wasm32", no_shortcuts))]
+    put_decimal_in_pieces(scaled, out);
+}
+
+pub(crate) fn put_decimal_in_pieces(scaled: u64, out: &mut (impl Put + ?Sized)) {
     put_u64(scaled / 10_000, out);
     let rest = (scaled % 10_000) as u32;
     let digit = |unit| b'0' + (rest / unit % 10) as u8;
@@ -77,15 +80,17 @@ fn put_decimal(scaled: u64, out: &mut (impl Put + ?Sized)) {
 }
 
 /// Writes an integer.
-#[inline]
+#[inline(always)]
 pub(crate) fn put_u64(value: u64, out: &mut (impl Put + ?Sized)) {
     #[cfg(not(any(target_os = "none", target_arch = "wasm32", no_shortcuts)))]
-    if out.put_u64(value) {
-        return;
-    }
-    if SHORTCUTS {
-        return out.put_digits(itoa::Buffer::new().format(value).as_bytes());
-    }
+    out.put_u64(value);
+    #[cfg(any(target_os = "none", target_arch = "wasm32", no_shortcuts))]
+    put_u64_by_digits(value, out);
+}
+
+#[cfg(any(target_os = "none", target_arch = "wasm32", no_shortcuts))]
+#[inline]
+fn put_u64_by_digits(value: u64, out: &mut (impl Put + ?Sized)) {
     let (mut digits, mut rest) = ([0; 20], value);
     let mut before = digits.len();
     for digit in digits.iter_mut().rev() {
@@ -99,6 +104,7 @@ pub(crate) fn put_u64(value: u64, out: &mut (impl Put + ?Sized)) {
 }
 
 /// Divides by ten and returns the remainder: 32 bits, then 16 and 16, as a processor of 32 bits can.
+#[cfg(any(test, target_os = "none", target_arch = "wasm32", no_shortcuts))]
 fn take_digit(value: &mut u64) -> u8 {
     let (high, low) = ((*value >> 32) as u32, *value as u32);
     let middle = (high % 10) << 16 | low >> 16;
@@ -180,9 +186,9 @@ pub(crate) fn put_id_to(id: &Uuid, text: &mut [u8; ID]) {
 /// Writes two ids to their places: as many digits as compilers calculate at once.
 #[cfg_attr(any(target_os = "none", target_arch = "wasm32", no_shortcuts), allow(dead_code))]
 #[inline(never)]
-pub(crate) fn put_two_ids(ids: [&Uuid; 2], texts: [&mut [u8; ID]; 2]) {
+pub(crate) fn put_two_ids(one: &Uuid, two: &Uuid, to_one: &mut [u8; ID], to_two: &mut [u8; ID]) {
     let mut bytes = [0; 32];
-    for (to, id) in bytes.as_chunks_mut().0.iter_mut().zip(ids) {
+    for (to, id) in bytes.as_chunks_mut().0.iter_mut().zip([one, two]) {
         *to = *id.as_bytes();
     }
     let mut digits = [[0; 2]; 32];
@@ -190,7 +196,7 @@ pub(crate) fn put_two_ids(ids: [&Uuid; 2], texts: [&mut [u8; ID]; 2]) {
         let digit = |nibble: u8| nibble + b'0' + if nibble > 9 { b'a' - b'0' - 10 } else { 0 };
         *pair = [digit(byte >> 4), digit(byte & 0xF)];
     }
-    for (text, digits) in texts.into_iter().zip(digits.as_flattened().as_chunks::<32>().0) {
+    for (text, digits) in [to_one, to_two].into_iter().zip(digits.as_flattened().as_chunks::<32>().0) {
         for (from, to, len) in [(0, 0, 8), (8, 9, 4), (12, 14, 4), (16, 19, 4), (20, 24, 12)] {
             if let (Some(to), Some(from)) = (text.get_mut(to..to + len), digits.get(from..from + len)) {
                 to.copy_from_slice(from);
@@ -258,7 +264,7 @@ mod tests {
             assert_eq!(out, std::format!("id {id}").into_bytes());
             let (mut one, mut two) = ([0; ID], [0; ID]);
             let other = Uuid::from_u128(!bits);
-            put_two_ids([&id, &other], [&mut one, &mut two]);
+            put_two_ids(&id, &other, &mut one, &mut two);
             assert_eq!([one.as_slice(), &two].concat(), std::format!("{id}{other}").into_bytes());
             bits = bits.wrapping_mul(0x2360_ED05_1FC6_5DA4_4385_DF64_9FCC_F645).wrapping_add(1);
         }

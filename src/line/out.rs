@@ -4,8 +4,9 @@ use super::Sink;
 use super::seen::Seen;
 #[cfg(not(any(target_os = "none", target_arch = "wasm32", no_shortcuts)))]
 use super::{
-    number::put_id_to,
-    text::{are_plain, fingerprint, has_none, odd_in_json},
+    number::{put_decimal_in_pieces, put_id_to},
+    ordinary::{InJson, holds_for},
+    text::{are_plain, fingerprint},
 };
 use crate::{EncodeError, Field, InvalidInput, Problem};
 #[cfg(not(any(target_os = "none", target_arch = "wasm32", no_shortcuts)))]
@@ -29,20 +30,18 @@ pub(crate) trait Put {
         [before, text, after].into_iter().filter(|piece| !piece.is_empty()).for_each(|piece| self.put(piece));
     }
 
-    /// Writes an integer, if there is a quicker way for it.
+    /// Writes an integer.
     #[cfg(not(any(target_os = "none", target_arch = "wasm32", no_shortcuts)))]
     #[inline]
-    fn put_u64(&mut self, value: u64) -> bool {
-        let _ = value;
-        false
+    fn put_u64(&mut self, value: u64) {
+        self.put_digits(itoa::Buffer::new().format(value).as_bytes());
     }
 
-    /// Writes ten-thousandths as a decimal number, if there is a quicker way for it.
+    /// Writes ten-thousandths, with at least one decimal and no zero after it at the end.
     #[cfg(not(any(target_os = "none", target_arch = "wasm32", no_shortcuts)))]
     #[inline]
-    fn put_decimal(&mut self, scaled: u64) -> bool {
-        let _ = scaled;
-        false
+    fn put_decimal(&mut self, scaled: u64) {
+        put_decimal_in_pieces(scaled, self);
     }
 
     /// Writes `before` and the id.
@@ -89,7 +88,7 @@ pub(crate) trait Put {
     #[cfg(not(any(target_os = "none", target_arch = "wasm32", no_shortcuts)))]
     #[inline]
     fn put_field(&mut self, seen: &mut Seen, key: &[u8], value: &[u8]) -> Pair {
-        if !(has_none(key, odd_in_json) && has_none(value, odd_in_json)) {
+        if !(holds_for::<InJson>(key) && holds_for::<InJson>(value)) {
             return Pair::Odd;
         }
         if seen.may_have(fingerprint(key)) {

@@ -143,11 +143,8 @@ fn put_span<T: Tags + ?Sized>(
     let marked = !span.logs.is_empty();
     // To the reader these are tags like others.
     let limit = limits.span_tag_key;
-    let over = |used: bool, key: &str| (used && key.len() > limit).then_some(key.len());
-    let parents = over(!span.parents.is_empty(), PARENT);
-    let too_long = parents.or(over(!span.follows_from.is_empty(), FOLLOWS_FROM)).or(over(marked, MARK));
-    if let Some(len) = too_long {
-        return Err(Problem::TooLong { limit, len }.of(Field::SpanTagKey));
+    if limit < FOLLOWS_FROM.len() {
+        own_keys_fit(span, marked, limit)?;
     }
     let fixed = span.parents.len() + span.follows_from.len() + usize::from(marked);
     put_tags(&span.tags, marked, fixed, rules, out)?;
@@ -156,6 +153,16 @@ fn put_span<T: Tags + ?Sized>(
     out.put(b" ");
     put_u64(span.duration_millis, out);
     Ok(())
+}
+
+/// Says whether a key that is the span's own is over this limit.
+#[cold]
+fn own_keys_fit<T: ?Sized>(span: &Span<'_, T>, marked: bool, limit: usize) -> Result<(), InvalidInput> {
+    let own = [(!span.parents.is_empty(), PARENT), (!span.follows_from.is_empty(), FOLLOWS_FROM), (marked, MARK)];
+    match own.iter().find(|(used, key)| *used && key.len() > limit) {
+        Some((_, key)) => Err(Problem::TooLong { limit, len: key.len() }.of(Field::SpanTagKey)),
+        None => Ok(()),
+    }
 }
 
 /// ` "k"="v"…`, where `fixed` annotations stand already or (the mark) will.
@@ -168,18 +175,23 @@ fn put_tags<T: Tags + ?Sized>(
 ) -> Result<(), InvalidInput> {
     let limits = &rules.limits;
     let mut seen = OWN_KEYS;
-    let (mut given, mut count) = (0, fixed);
+    // Of those that are given, some may be left out.
+    let (mut given, mut left_out) = (0, 0);
     tags.try_each(&mut |key, value| {
+        let ordinary = SHORTCUTS && fixed + given - left_out < limits.span_tags && is_ordinary(key, limits);
         given += 1;
-        let ordinary = SHORTCUTS && count < limits.span_tags && is_ordinary(key, limits);
         let pair = if ordinary { put_tag(&mut seen, key, value, out) } else { Pair::Odd };
         if pair == Pair::Written {
-            count += 1;
             return Ok(());
         }
         let known = pair == Pair::Repeated;
-        put_odd_tag(tags, given, (key, value), known, marked, limits, &mut seen, &mut count, out)
+        let room = fixed + given - left_out <= limits.span_tags;
+        if !put_odd_tag(tags, given, (key, value), known, marked, room, limits, &mut seen, out)? {
+            left_out += 1;
+        }
+        Ok(())
     })?;
+    let count = fixed + given - left_out;
     if count > limits.span_tags {
         return Err(InvalidInput::new(Field::SpanTags, Problem::TooMany { limit: limits.span_tags, count }));
     }
@@ -203,7 +215,8 @@ fn is_reserved(key: &str) -> bool {
     matches!(key, "source" | "host" | "traceId" | "spanId" | "parent" | "followsFrom")
 }
 
-/// Checks any tag, the `given`th, and writes it if it is not there already; `known` if its fingerprint was.
+/// Checks any tag, the `given`th, and writes it if it is not there already (`known` if its fingerprint was) and there is
+/// `room` for one more. Returns whether it counts.
 #[cold]
 #[allow(clippy::too_many_arguments, reason = "the variables of the loop it is the long way of")]
 fn put_odd_tag<T: Tags + ?Sized>(
@@ -212,13 +225,13 @@ fn put_odd_tag<T: Tags + ?Sized>(
     (key, value): (&str, &str),
     known: bool,
     marked: bool,
+    room: bool,
     limits: &Limits,
     seen: &mut Seen,
-    count: &mut usize,
     out: &mut (impl Put + ?Sized),
-) -> Result<(), InvalidInput> {
+) -> Result<bool, InvalidInput> {
     if marked && key == MARK {
-        return Ok(());
+        return Ok(false);
     }
     let name = Name::span_key(key, Field::SpanTagKey)?;
     if is_reserved(key) {
@@ -227,17 +240,16 @@ fn put_odd_tag<T: Tags + ?Sized>(
     name.check(limits.span_tag_key, Field::SpanTagKey)?;
     let text = Text::new(value, Field::SpanTagValue)?;
     if (seen.may_have(name.fingerprint()) || known) && is_among(tags, given - 1, key, value) {
-        return Ok(());
+        return Ok(false);
     }
-    *count += 1;
-    if *count <= limits.span_tags {
+    if room {
         out.put(b" \"");
         name.put(out);
         out.put(b"\"=\"");
         text.put(out);
         out.put(b"\"");
     }
-    Ok(())
+    Ok(true)
 }
 
 /// Whether one of the first `count` tags is written as this one.

@@ -7,86 +7,14 @@
 use core::iter::from_fn;
 
 use super::compact::SHORTCUTS;
+use super::ordinary::{InName, InText, holds_for};
 use super::out::{Put, put_text};
 use crate::{Field, InvalidInput, Problem};
-
-pub(crate) const WORD: usize = size_of::<usize>();
-const LOW: usize = usize::MAX / 0xFF;
-const HIGH: usize = LOW << 7;
-const LETTERS: usize = LOW * b'a' as usize;
-
-/// The high bit of each byte that lies in `from..=to`; right where all bytes are ASCII.
-const fn within(word: usize, from: u8, to: u8) -> usize {
-    word.wrapping_add(LOW * (0x80 - from as usize)) & !word.wrapping_add(LOW * (0x7F - to as usize))
-}
-
-/// The high bits of a word's bytes that are not legal anywhere in a name: all but `,` `-` `.` `/` `0-9` `A-Z` `a-z`
-/// `_`. Beside one that is not ASCII others may be said to be legal that are not.
-#[cfg_attr(not(any(target_os = "none", target_arch = "wasm32")), inline(always))]
-pub(crate) const fn odd_in_name(word: usize) -> usize {
-    let folded = word | (LOW << 5);
-    let legal = within(word, b',', b'9') | within(folded, b'a', b'z') | within(word, b'_', b'_');
-    (!legal | word) & HIGH
-}
-
-/// The high bits of a word's bytes that are `"`, LF or U+0004; there may be more where a byte is another control
-/// character, or one is among the bytes before it. With one bit changed, `"` changes places with a blank: what is odd
-/// lies below U+0021.
-#[cfg_attr(not(any(target_os = "none", target_arch = "wasm32")), inline(always))]
-pub(crate) const fn odd_in_text(word: usize) -> usize {
-    let changed = word ^ (LOW * 2);
-    changed.wrapping_sub(LOW * 0x21) & !changed & HIGH
-}
-
-/// The high bits of a word's bytes that do not stand for themselves in a JSON string: those below U+0020, `"` and the
-/// backslash. There may be more where one of them is among the bytes before it.
-#[cfg_attr(not(any(target_os = "none", target_arch = "wasm32")), inline(always))]
-pub(crate) const fn odd_in_json(word: usize) -> usize {
-    let (quote, backslash) = (word ^ (LOW * b'"' as usize), word ^ (LOW * b'\\' as usize));
-    let zero = (quote.wrapping_sub(LOW) & !quote) | (backslash.wrapping_sub(LOW) & !backslash);
-    let control = word.wrapping_sub(LOW * 0x20) & !word;
-    (zero | control) & HIGH
-}
-
-/// Whether `odd` finds nothing in the words of `bytes`; nor does it in letters. The last word overlaps the one before
-/// it. Without shortcuts it is not known: no.
-#[cfg_attr(not(any(target_os = "none", target_arch = "wasm32")), inline(always))]
-pub(crate) fn has_none(bytes: &[u8], odd: impl Fn(usize) -> usize) -> bool {
-    if !SHORTCUTS {
-        return false;
-    }
-    let (Some(first), Some(last)) = (bytes.first_chunk::<WORD>(), bytes.last_chunk::<WORD>()) else {
-        return odd(short_words(bytes).1) == 0;
-    };
-    let (words, _) = bytes.as_chunks::<WORD>();
-    // Most text is of one or two words: for that it is no loop.
-    (bytes.len() <= 2 * WORD || words.iter().skip(1).all(|word| odd(usize::from_ne_bytes(*word)) == 0))
-        && (odd(usize::from_ne_bytes(*first)) | odd(usize::from_ne_bytes(*last))) == 0
-}
-
-/// Less than a word: its bytes from the lowest on, above them whatever it is; and filled up with its own bytes, or with
-/// letters.
-#[cfg_attr(not(any(target_os = "none", target_arch = "wasm32")), inline(always))]
-pub(crate) const fn short_words(bytes: &[u8]) -> (usize, usize) {
-    if WORD > 4
-        && let (Some(first), Some(last)) = (bytes.first_chunk::<4>(), bytes.last_chunk::<4>())
-    {
-        let (first, last) = (u32::from_le_bytes(*first) as usize, u32::from_le_bytes(*last) as usize);
-        return (first | last << ((bytes.len() * 8) & 31), first | last.rotate_left(32));
-    }
-    let word = match *bytes {
-        [a, b, c] => LETTERS << 24 | (c as usize) << 16 | (b as usize) << 8 | a as usize,
-        [a, b] => LETTERS << 16 | (b as usize) << 8 | a as usize,
-        [a] => LETTERS << 8 | a as usize,
-        _ => LETTERS,
-    };
-    (word, word)
-}
 
 /// Whether all of `bytes` is legal anywhere in a name.
 #[cfg_attr(not(any(target_os = "none", target_arch = "wasm32")), inline(always))]
 fn is_legal(bytes: &[u8]) -> bool {
-    has_none(bytes, odd_in_name)
+    holds_for::<InName>(bytes)
 }
 
 /// What a byte is in a name.
@@ -332,10 +260,7 @@ impl<'a> Name<'a> {
             tail = tail >> 8 | u64::from(byte) << 56;
             len += 1;
         }
-        match len {
-            0..4 => mix((LETTERS << (8 * len)) as u64 | head, len),
-            _ => mix(tail >> 32 << 32 | head, len),
-        }
+        mix(if len < 4 { head } else { tail >> 32 << 32 | head }, len)
     }
 
     /// Writes `before`, then the name, then `after`.
@@ -393,19 +318,22 @@ pub(crate) const fn fingerprint(name: &[u8]) -> u32 {
     if !SHORTCUTS {
         return 0;
     }
-    match (name.first_chunk(), name.last_chunk()) {
-        (Some(first), Some(last)) => {
-            mix(u32::from_le_bytes(*first) as u64 | (u32::from_le_bytes(*last) as u64) << 32, name.len())
-        }
-        _ => mix(short_words(name).1 as u64, name.len()),
-    }
+    let (first, last) = match (name.first_chunk(), name.last_chunk()) {
+        (Some(first), Some(last)) => (u32::from_le_bytes(*first), u32::from_le_bytes(*last)),
+        _ => (short(name), 0),
+    };
+    mix(first as u64 | (last as u64) << 32, name.len())
 }
 
-/// What [`mix`] takes: the first four bytes, and the last four above them, of text with these words at its ends.
-#[cfg_attr(not(any(target_os = "none", target_arch = "wasm32")), inline(always))]
-pub(crate) const fn ends_of(first: usize, last: usize) -> u64 {
-    let last = (last >> (8 * (WORD - 4))) as u64;
-    first as u64 & 0xFFFF_FFFF | last << 32
+/// Less than four bytes, as one number.
+#[inline(always)]
+const fn short(name: &[u8]) -> u32 {
+    match *name {
+        [a, b, c, ..] => u32::from_le_bytes([a, b, c, 0]),
+        [a, b] => u32::from_le_bytes([a, b, 0, 0]),
+        [a] => a as u32,
+        [] => 0,
+    }
 }
 
 #[cfg_attr(not(any(target_os = "none", target_arch = "wasm32")), inline(always))]
@@ -435,7 +363,7 @@ fn put_cleaned(mut rest: &[u8], out: &mut (impl Put + ?Sized)) {
 #[cfg(not(any(target_os = "none", target_arch = "wasm32", no_shortcuts)))]
 #[inline(always)]
 pub(crate) fn are_plain(key: &[u8], value: &[u8]) -> bool {
-    is_legal(key) && ends_are_plain(value) && has_none(value, odd_in_text)
+    is_legal(key) && ends_are_plain(value) && holds_for::<InText>(value)
 }
 
 /// A source, tag value, span name, event name, annotation value or event tag: trimmed, not blank.
@@ -453,7 +381,7 @@ impl<'a> Text<'a> {
         if trimmed.is_empty() {
             return Err(InvalidInput::new(field, Problem::Blank));
         }
-        Ok(Self { trimmed, plain: has_none(trimmed, odd_in_text) })
+        Ok(Self { trimmed, plain: holds_for::<InText>(trimmed) })
     }
 
     /// The trimmed text, not escaped.

@@ -12,14 +12,15 @@ use super::compact::SHORTCUTS;
 #[cfg(not(any(target_os = "none", target_arch = "wasm32", no_shortcuts)))]
 use super::digits::{decimal, integer};
 use super::number::{ID, put_id_to, put_two_ids};
+use super::ordinary::{InJson, InName, InText, InWord, Rule, holds_in};
 use super::out::{Out, Pair, Put};
 use super::seen::Seen;
-use super::text::{WORD, ends_are_plain, ends_of, mix, odd_in_json, odd_in_name, odd_in_text, short_words};
+use super::text::{ends_are_plain, fingerprint};
 use crate::{EncodeError, InvalidInput};
 
 /// Room beyond what a datum is expected to take: a word may be written where only its beginning counts, and some
 /// characters become two.
-const SPARE: usize = 32;
+const SPARE: usize = 48;
 
 /// Room in a sink, filled from its beginning.
 ///
@@ -80,25 +81,37 @@ impl Window<'_> {
         self.at = SPILLED;
     }
 
-    /// Writes a pair, of which key and value are checked word by word on the way, if it is not `seen`.
+    /// Writes a pair of which the rules hold, if its key is not `seen`.
     #[inline(always)]
-    fn put_checked<K: Odd, V: Odd>(
-        &mut self,
-        seen: &mut Seen,
-        [before, between, after]: [&[u8]; 3],
-        key: &[u8],
-        value: &[u8],
-    ) -> Pair {
-        let rest = self.room.get_mut(self.at..).and_then(|rest| literal(rest, before));
-        let Some((rest, ends)) = rest.and_then(|rest| copy::<K>(rest, key)) else { return Pair::Odd };
-        let rest = literal(rest, between).and_then(|rest| copy::<V>(rest, value));
-        if rest.and_then(|(rest, _)| literal(rest, after)).is_none() {
+    fn put_pair<F: Form>(&mut self, seen: &mut Seen, key: &[u8], value: &[u8]) -> Pair {
+        let room = self.room.get_mut(self.at..).and_then(<[u8]>::first_chunk_mut);
+        if !room.is_some_and(|room| put_short::<F>(room, key, value)) {
+            return self.put_any::<F>(seen, key, value);
+        }
+        self.written::<F>(seen, key, value)
+    }
+
+    /// The same for pairs of any length.
+    #[inline(never)]
+    fn put_any<F: Form>(&mut self, seen: &mut Seen, key: &[u8], value: &[u8]) -> Pair {
+        if F::IS_TRIMMED && !ends_are_plain(value) {
             return Pair::Odd;
         }
-        if seen.may_have(mix(ends, key.len())) {
+        let rest = self.room.get_mut(self.at..).and_then(|rest| literal(rest, F::BEFORE));
+        let rest = rest.and_then(|rest| copy::<F::Key>(rest, key)).and_then(|rest| literal(rest, F::BETWEEN));
+        if rest.and_then(|rest| copy::<F::Value>(rest, value)).and_then(|rest| literal(rest, b"\"")).is_none() {
+            return Pair::Odd;
+        }
+        self.written::<F>(seen, key, value)
+    }
+
+    /// Counts what was written, if it is not a repeated key.
+    #[inline(always)]
+    fn written<F: Form>(&mut self, seen: &mut Seen, key: &[u8], value: &[u8]) -> Pair {
+        if seen.may_have(fingerprint(key)) {
             return Pair::Repeated;
         }
-        self.at += before.len() + key.len() + between.len() + value.len() + after.len();
+        self.at += key.len() + value.len() + F::BEFORE.len() + F::BETWEEN.len() + 1;
         Pair::Written
     }
 }
@@ -115,7 +128,7 @@ impl Put for Window<'_> {
 
     #[inline(always)]
     fn put_digits(&mut self, digits: &[u8]) {
-        if self.room.get_mut(self.at..).and_then(|rest| copy::<Nothing>(rest, digits)).is_none() {
+        if self.room.get_mut(self.at..).and_then(|rest| copy::<Any>(rest, digits)).is_none() {
             return self.spill();
         }
         self.at += digits.len();
@@ -139,7 +152,7 @@ impl Put for Window<'_> {
     #[inline(always)]
     fn put_text(&mut self, before: &[u8], text: &[u8], after: &[u8]) {
         let rest = self.room.get_mut(self.at..).and_then(|rest| literal(rest, before));
-        let rest = rest.and_then(|rest| copy::<Nothing>(rest, text)).and_then(|(rest, _)| literal(rest, after));
+        let rest = rest.and_then(|rest| copy::<Any>(rest, text)).and_then(|rest| literal(rest, after));
         if rest.is_none() {
             return self.spill();
         }
@@ -148,21 +161,21 @@ impl Put for Window<'_> {
 
     // Straight to the room, and not by way of a buffer: what has just been written in pieces is not soon read in words.
     #[cfg(not(any(target_os = "none", target_arch = "wasm32", no_shortcuts)))]
-    #[inline(never)]
-    fn put_u64(&mut self, value: u64) -> bool {
-        let len = self.room.len();
-        let rest = self.room.get_mut(self.at..).and_then(|rest| integer(rest, value));
-        self.at = rest.map_or(SPILLED, |rest| len - rest.len());
-        true
+    #[inline(always)]
+    fn put_u64(&mut self, value: u64) {
+        match self.room.get_mut(self.at..).and_then(<[u8]>::first_chunk_mut) {
+            Some(room) => self.at += integer(room, value),
+            None => self.spill(),
+        }
     }
 
     #[cfg(not(any(target_os = "none", target_arch = "wasm32", no_shortcuts)))]
-    #[inline(never)]
-    fn put_decimal(&mut self, scaled: u64) -> bool {
-        let len = self.room.len();
-        let rest = self.room.get_mut(self.at..).and_then(|rest| decimal(rest, scaled));
-        self.at = rest.map_or(SPILLED, |rest| len - rest.len());
-        true
+    #[inline(always)]
+    fn put_decimal(&mut self, scaled: u64) {
+        match self.room.get_mut(self.at..).and_then(<[u8]>::first_chunk_mut) {
+            Some(room) => self.at += decimal(room, scaled),
+            None => self.spill(),
+        }
     }
 
     #[cfg(not(any(target_os = "none", target_arch = "wasm32", no_shortcuts)))]
@@ -181,7 +194,7 @@ impl Put for Window<'_> {
         let Some((first, rest)) = rest.and_then(|rest| rest.split_first_chunk_mut()) else { return self.spill() };
         let second = literal(rest, befores[1]).and_then(|rest| rest.first_chunk_mut());
         let Some(second) = second else { return self.spill() };
-        put_two_ids(ids, [first, second]);
+        put_two_ids(ids[0], ids[1], first, second);
         self.at += befores[0].len() + befores[1].len() + 2 * ID;
     }
 
@@ -189,33 +202,152 @@ impl Put for Window<'_> {
     #[inline(always)]
     fn put_plain(&mut self, before: &[u8], text: &str, limit: usize, after: &[u8]) -> bool {
         let text = text.as_bytes();
-        if text.len() > limit || !ends_are_plain(text) {
-            return false;
-        }
         let rest = self.room.get_mut(self.at..).and_then(|rest| literal(rest, before));
-        let rest = rest.and_then(|rest| copy::<InText>(rest, text)).and_then(|(rest, _)| literal(rest, after));
-        if rest.is_none() {
+        let Some(rest) = rest.filter(|_| text.len() <= limit && ends_are_plain(text)) else { return false };
+        if !copy_text(rest, text) || rest.get_mut(text.len()..).and_then(|rest| literal(rest, after)).is_none() {
             return false;
         }
         self.at += before.len() + text.len() + after.len();
         true
     }
 
-    // Once in a program, so that it has the registers for itself.
+    // These two once in a program, so that they have the registers for themselves.
     #[cfg(not(any(target_os = "none", target_arch = "wasm32", no_shortcuts)))]
     #[inline(never)]
     fn put_tag(&mut self, seen: &mut Seen, key: &[u8], value: &[u8]) -> Pair {
-        if !ends_are_plain(value) {
-            return Pair::Odd;
-        }
-        self.put_checked::<InName, InText>(seen, [b" \"", b"\"=\"", b"\""], key, value)
+        self.put_pair::<Tag>(seen, key, value)
     }
 
     #[cfg(not(any(target_os = "none", target_arch = "wasm32", no_shortcuts)))]
     #[inline(never)]
     fn put_field(&mut self, seen: &mut Seen, key: &[u8], value: &[u8]) -> Pair {
-        self.put_checked::<InJson, InJson>(seen, [b"\"", b"\":\"", b"\""], key, value)
+        self.put_pair::<JsonField>(seen, key, value)
     }
+}
+
+/// Copies text of which nothing is escaped, if there is room for it. A call, as its ends have been looked at: of bytes
+/// that have been read already, compilers make no vectors.
+#[inline(never)]
+fn copy_text(room: &mut [u8], text: &[u8]) -> bool {
+    match room.first_chunk_mut::<SHORT_KEY>() {
+        Some(room) if text.len() <= SHORT_KEY => copy_at::<InText>(room, 0, text),
+        _ => copy_any_text(room, text),
+    }
+}
+
+#[inline(never)]
+fn copy_any_text(room: &mut [u8], text: &[u8]) -> bool {
+    copy::<InText>(room, text).is_some()
+}
+
+/// What a pair looks like: a `"` is its end.
+trait Form {
+    type Key: Rule;
+    type Value: Rule;
+    /// What of values is written on the shortest way.
+    type ShortValue: Rule;
+    const BEFORE: &'static [u8];
+    const BETWEEN: &'static [u8];
+    /// Whether white space and backslashes are taken from the ends of values.
+    const IS_TRIMMED: bool;
+}
+
+/// ` "key"="value"`
+struct Tag;
+
+/// `"key":"value"`
+struct JsonField;
+
+impl Form for Tag {
+    type Key = InName;
+    type Value = InText;
+    type ShortValue = InWord;
+    const BEFORE: &'static [u8] = b" \"";
+    const BETWEEN: &'static [u8] = b"\"=\"";
+    const IS_TRIMMED: bool = true;
+}
+
+impl Form for JsonField {
+    type Key = InJson;
+    type Value = InJson;
+    type ShortValue = InJson;
+    const BEFORE: &'static [u8] = b"\"";
+    const BETWEEN: &'static [u8] = b"\":\"";
+    const IS_TRIMMED: bool = false;
+}
+
+/// No key of a short pair is longer, and no value.
+const SHORT_KEY: usize = 16;
+const SHORT_VALUE: usize = 48;
+
+/// Room for any short pair: it is checked once.
+type Room = [u8; SHORT_KEY + SHORT_VALUE + 6];
+
+/// Writes a pair that is short and not empty, if the rules hold.
+#[inline(always)]
+fn put_short<F: Form>(room: &mut Room, key: &[u8], value: &[u8]) -> bool {
+    if key.len() > SHORT_KEY || value.len() > SHORT_VALUE || F::IS_TRIMMED && value.last() == Some(&b'\\') {
+        return false;
+    }
+    let middle = F::BEFORE.len() + key.len();
+    let to_value = middle + F::BETWEEN.len();
+    put_at(room, 0, F::BEFORE);
+    let key_holds = copy_at::<F::Key>(room, F::BEFORE.len(), key);
+    put_at(room, middle, F::BETWEEN);
+    let value_holds = match value.len() {
+        0..=SHORT_KEY => copy_at::<F::ShortValue>(room, to_value, value),
+        17..=32 => copy_ends_at::<F::ShortValue, 16>(room, to_value, value),
+        _ => {
+            // One after the other: of all their bytes at once compilers make no vectors.
+            copy_ends_at::<F::ShortValue, 16>(room, to_value, value.first_chunk::<32>().map_or(value, |text| text))
+                && value.last_chunk::<16>().is_some_and(|text| {
+                    copy_ends_at::<F::ShortValue, 16>(room, to_value + value.len() - text.len(), text)
+                })
+        }
+    };
+    put_at(room, to_value + value.len(), b"\"");
+    key_holds & value_holds
+}
+
+/// Where there is room: whoever calls has seen to it.
+#[inline(always)]
+fn put_at(room: &mut [u8], at: usize, bytes: &[u8]) {
+    if let Some(to) = room.get_mut(at..).and_then(|room| room.get_mut(..bytes.len())) {
+        to.copy_from_slice(bytes);
+    }
+}
+
+/// Copies text of at most sixteen bytes, and says whether the rule holds for all of it and there is any.
+#[inline(always)]
+fn copy_at<R: Rule>(room: &mut [u8], at: usize, text: &[u8]) -> bool {
+    match text.len() {
+        1..4 => copy_few_at::<R>(room, at, text),
+        4..8 => copy_ends_at::<R, 4>(room, at, text),
+        8..=16 => copy_ends_at::<R, 8>(room, at, text),
+        _ => false,
+    }
+}
+
+/// One to three bytes: the first, the last, and one of them or between them.
+#[inline(always)]
+fn copy_few_at<R: Rule>(room: &mut [u8], at: usize, text: &[u8]) -> bool {
+    let (middle, end) = (text.len() / 2, text.len() - 1);
+    let (Some(first), Some(other), Some(last)) = (text.first(), text.get(middle), text.last()) else { return false };
+    put_at(room, at, &[*first]);
+    put_at(room, at + middle, &[*other]);
+    put_at(room, at + end, &[*last]);
+    R::holds(*first) & R::holds(*other) & R::holds(*last)
+}
+
+/// Copies the first and the last bytes: all, where there are not more than that.
+#[inline(always)]
+fn copy_ends_at<R: Rule, const N: usize>(room: &mut [u8], at: usize, text: &[u8]) -> bool {
+    let (Some(first), Some(last)) = (text.first_chunk::<N>(), text.last_chunk::<N>()) else { return false };
+    // First what is asked byte by byte: of words that have been read already, the compiler would take their bytes.
+    let held = holds_in::<R, N>(first, last);
+    put_at(room, at, first);
+    put_at(room, at + text.len() - N, last);
+    held
 }
 
 /// Writes what is known when the program is compiled, and returns the rest of the room.
@@ -226,72 +358,124 @@ fn literal<'r>(room: &'r mut [u8], bytes: &[u8]) -> Option<&'r mut [u8]> {
     Some(rest)
 }
 
-/// What is odd in a sort of text. (Types, not functions: each is compiled into the place it is used at.)
-trait Odd {
-    /// The bits of a word that tell it; none in letters.
-    fn odd(word: usize) -> usize;
+/// Whatever it is.
+struct Any;
 
-    /// Copies all whole words, and says whether nothing odd is in them. It is a call, so that shorter text, which most
-    /// is, has the registers for itself.
-    #[inline(never)]
-    fn long(to: &mut [u8], text: &[u8]) -> bool {
-        let words = text.as_chunks::<WORD>().0.iter();
-        let found = to.as_chunks_mut::<WORD>().0.iter_mut().zip(words).fold(0, |found, (to, word)| {
-            *to = *word;
-            found | Self::odd(usize::from_le_bytes(*word))
-        });
-        found == 0
-    }
-}
-
-struct InName;
-struct InText;
-struct InJson;
-struct Nothing;
-
-impl Odd for InName {
+impl Rule for Any {
     #[inline(always)]
-    fn odd(word: usize) -> usize {
-        odd_in_name(word)
+    fn holds(_: u8) -> bool {
+        true
     }
 }
 
-impl Odd for InText {
-    #[inline(always)]
-    fn odd(word: usize) -> usize {
-        odd_in_text(word)
-    }
-}
-
-impl Odd for InJson {
-    #[inline(always)]
-    fn odd(word: usize) -> usize {
-        odd_in_json(word)
-    }
-}
-
-impl Odd for Nothing {
-    #[inline(always)]
-    fn odd(_: usize) -> usize {
-        0
-    }
-}
-
-/// Writes `text`, if there is room for it and a word, and nothing odd is in it: else something
-/// may be written. Returns the rest of the room, and the ends of the text for [`mix`].
+/// Copies `text`, if there is room for it and the rule holds for all of it, and returns the rest of the room; else
+/// something may be written.
 #[inline(always)]
-fn copy<'r, O: Odd>(room: &'r mut [u8], text: &[u8]) -> Option<(&'r mut [u8], u64)> {
-    let (Some(first), Some(last)) = (text.first_chunk::<WORD>(), text.last_chunk::<WORD>()) else {
-        let (word, ends) = short_words(text);
-        *room.first_chunk_mut()? = word.to_le_bytes();
-        return if O::odd(ends) == 0 { room.get_mut(text.len()..).map(|rest| (rest, ends as u64)) } else { None };
-    };
+fn copy<'r, R: Rule>(room: &'r mut [u8], text: &[u8]) -> Option<&'r mut [u8]> {
     let (to, rest) = room.split_at_mut_checked(text.len())?;
-    if text.len() > 2 * WORD && !O::long(to, text) {
-        return None;
+    let held = match text.len() {
+        0 => true,
+        1..=16 => copy_at::<R>(to, 0, text),
+        _ => copy_long::<R>(to, text),
+    };
+    held.then_some(rest)
+}
+
+/// A call, so that shorter text, which most is, has the registers for itself.
+#[inline(never)]
+fn copy_long<R: Rule>(to: &mut [u8], text: &[u8]) -> bool {
+    let chunks = to.as_chunks_mut::<16>().0.iter_mut().zip(text.as_chunks::<16>().0);
+    let mut held = true;
+    for (to, text) in chunks {
+        held &= holds_in::<R, 16>(text, text);
+        *to = *text;
     }
-    *to.first_chunk_mut()? = *first;
-    *to.last_chunk_mut()? = *last;
-    let (first, last) = (usize::from_le_bytes(*first), usize::from_le_bytes(*last));
-    if (O::odd(first) | O::odd(last)) == 0 { Some((rest, ends_of(first, last))) } else { None }
+    if let (Some(to), Some(text)) = (to.last_chunk_mut::<16>(), text.last_chunk::<16>()) {
+        held &= holds_in::<R, 16>(text, text);
+        *to = *text;
+    }
+    held
+}
+
+#[cfg(all(test, not(no_shortcuts)))]
+mod tests {
+    use std::string::String;
+    use std::vec::Vec;
+
+    use super::*;
+
+    /// Text of this length, with this byte at this place.
+    fn text(len: usize, odd: Option<(usize, u8)>) -> String {
+        let mut text: Vec<u8> = (0..len).map(|at| b"abcdefgh-_.XYZ"[at % 14]).collect();
+        if let Some((at, byte)) = odd.filter(|(at, _)| *at < len) {
+            text[at] = byte;
+        }
+        String::from_utf8(text).unwrap_or_default()
+    }
+
+    type PutPair = fn(&mut Window<'_>, &mut Seen, &[u8], &[u8]) -> Pair;
+    type PutPairElsewhere = fn(&mut Vec<u8>, &mut Seen, &[u8], &[u8]) -> Pair;
+
+    /// Both write the same, or nothing; whatever the window says that it has not written is not in it.
+    fn same(window: PutPair, elsewhere: PutPairElsewhere, key: &str, value: &str) {
+        let (mut room, mut out) = ([0; 200], Vec::new());
+        let mut filled = Window { room: &mut room, at: 3 };
+        let (key, value) = (key.as_bytes(), value.as_bytes());
+        let pair = window(&mut filled, &mut Seen::new(), key, value);
+        let expected = elsewhere(&mut out, &mut Seen::new(), key, value);
+        let at = filled.at;
+        assert_eq!((pair, &room[3..at]), (expected, out.as_slice()), "{key:?} {value:?}");
+    }
+
+    fn in_both_forms(key: &str, value: &str) {
+        if !key.is_empty() {
+            same(|window, seen, key, value| window.put_tag(seen, key, value), Vec::put_tag, key, value);
+        }
+        same(|window, seen, key, value| window.put_field(seen, key, value), Vec::put_field, key, value);
+    }
+
+    #[test]
+    fn pairs_of_every_length_are_written_as_elsewhere() {
+        for key in 0..40 {
+            for value in 0..80 {
+                in_both_forms(&text(key, None), &text(value, None));
+            }
+        }
+    }
+
+    #[test]
+    fn an_odd_byte_is_found_at_every_place() {
+        for len in 1..70 {
+            for odd in (0..len).flat_map(|at| b"\"\\\n\x04\x1F !#~\x7F:@".map(|byte| Some((at, byte)))) {
+                in_both_forms("key", &text(len, odd));
+                in_both_forms(&text(len, odd), "value");
+            }
+        }
+        for value in ["\u{A0}x", "x\u{2003}", "h\u{F6}st", "\u{6E29}\u{5EA6}", "x\\", " x", "x "] {
+            in_both_forms("key", value);
+        }
+    }
+
+    #[test]
+    fn where_there_is_no_room_nothing_counts() {
+        for room in 0..120 {
+            let (mut bytes, key, value) = ([0; 120], text(9, None), text(60, None));
+            let mut window = Window { room: &mut bytes[..room], at: 0 };
+            let pair = window.put_tag(&mut Seen::new(), key.as_bytes(), value.as_bytes());
+            let len = key.len() + value.len() + 6;
+            assert_eq!((pair == Pair::Written, window.at), (room >= len, if room >= len { len } else { 0 }));
+        }
+    }
+
+    #[test]
+    fn plain_text_is_written_between_what_stands_around_it_or_not_at_all() {
+        for (len, limit) in (0..60).flat_map(|len| [(len, len), (len + 1, len)]) {
+            let (mut room, text) = ([0; 80], text(len, None));
+            let mut window = Window { room: &mut room, at: 0 };
+            let written = window.put_plain(b"<", &text, limit, b">");
+            let at = window.at;
+            assert_eq!(written, len <= limit && len > 0);
+            assert_eq!(&room[..at], if written { std::format!("<{text}>").into_bytes() } else { Vec::new() });
+        }
+    }
 }

@@ -27,7 +27,7 @@ async function instance(source) {
   if (from instanceof Response) {
     if (!from.ok) throw new Error(`the module could not be fetched: ${from.status} ${from.url}`);
     // Where the server does not say what it is, it cannot be compiled while it comes.
-    const streams = WebAssembly.instantiateStreaming && from.headers.get('Content-Type') === 'application/wasm';
+    const streams = (BROWSER || WebAssembly.instantiateStreaming) && from.headers.get('Content-Type') === 'application/wasm';
     if (streams) return (await WebAssembly.instantiateStreaming(from)).instance;
     from = await from.arrayBuffer();
   }
@@ -48,9 +48,7 @@ export function started() {
 // Sees to it that the views are good for this much. They are gone whenever the memory has grown.
 function ready(text, lengths, figures) {
   if (bytes.length >= text && words.length >= lengths && numbers.length >= figures) return;
-  // As large as they were before, or larger.
-  const sizes = [[text, bytes], [lengths, words], [figures, numbers]];
-  const [length, count, amount] = sizes.map(([size, before]) => Math.max(size, before.length, 4096));
+  const [length, count, amount] = [text, lengths, figures].map((size) => Math.max(size, 4096));
   // This may move the memory.
   const at = core.areas(length, count, amount) >>> 0;
   words = new Uint32Array(core.memory.buffer, at, count);
@@ -65,8 +63,8 @@ export function write(strings, figures) {
   let text = '';
   for (let i = 0; i < count; i++) text += strings[i];
   // At least one, as a view that is gone has none.
-  ready(text.length * 3 + 1, count, figures?.length ?? 0);
-  if (figures) numbers.set(figures);
+  ready(text.length * 3 + 1, count, figures.length);
+  numbers.set(figures);
   for (let i = 0; i < count; i++) words[i] = strings[i].length;
   if (encoder.encodeInto(text, bytes).written !== text.length) {
     // Not only ASCII: the lengths in bytes are others.

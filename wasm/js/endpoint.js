@@ -28,11 +28,11 @@ function canonical(host) {
   } catch {}
 }
 
-function decoded(text, what) {
+function decoded(text) {
   try {
     return decodeURIComponent(text);
   } catch {
-    refuse(what);
+    refuse('after a % come two hex digits');
   }
 }
 
@@ -48,7 +48,7 @@ function hostOf(text) {
     // All four numbers, as anybody would write them.
     good = /^[\d.]+$/.test(host) && canonical(host) === host;
   }
-  if (!good) refuse('the host is no name in ASCII, no IPv4 address and no IPv6 address in brackets');
+  if (!good) refuse('the host is no name in ASCII and no IP address');
   return [host, HERE.test(shown)];
 }
 
@@ -72,23 +72,23 @@ export function endpoint(server, secret, tcp) {
   const [, , user, address, digits] = /^((.*)@)?(\[[^\]]*\]|[^:@]*)(?::([^@]*))?$/s.exec(authority) ?? hostOf('');
   const [host, here] = hostOf(address);
   const port = digits === undefined ? SCHEMES[scheme] : portOf(digits);
-  if (!PATH.test(path) || DOTS.test(path)) refuse('the path has a character that no path may have, or a . or .. in it');
-  decoded(path, 'the path has a % that is none');
+  if (!PATH.test(path) || DOTS.test(path)) refuse('the path has a character that no path has, or . or ..');
+  decoded(path);
   const base = path.replace(/\/+$/, '');
   const lines = scheme.startsWith('tcp');
   const tls = /s$/.test(scheme);
   if (!lines && /[^&]/.test(query)) refuse('only tcp:// has a query');
   let token;
   if (user !== undefined) {
-    token = tokenOf(/[:@]/.test(user) ? refuse('only the token stands before the @') : decoded(user, 'the token has a % that is none'));
+    token = tokenOf(/[:@]/.test(user) ? refuse('only the token stands before the @') : decoded(user));
     if (scheme === 'proxy') refuse('a proxy takes no token');
   }
   if (secret) token = tokenOf(secret);
   if (token && lines) refuse('a proxy takes no token');
-  if (token && !tls && !here) refuse('a token with http:// could be read by anybody on the way: use https://');
+  if (token && !tls && !here) refuse('with a token use https://: anybody could read it');
   if (lines) {
     if (base) refuse('tcp:// has no path');
-    if (!tcp) refuse('there are no TCP sockets here: use https:// or http://');
+    if (!tcp) refuse('there is no TCP here: use https:// or http://');
     return { targets: tcp(host.replace(/[[\]]/g, ''), port, tls, query), direct: false };
   }
   const to = `http${tls ? 's' : ''}://${host}${port === (tls ? 443 : 80) ? '' : `:${port}`}${base}`;

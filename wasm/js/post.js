@@ -8,7 +8,7 @@ const COMPRESS_FROM = 1024;
 const [DELIVERED, NO_CONNECTION, NO_ANSWER, , STATUS, , WRITTEN] = Array(7).keys();
 export const BROKEN = 3;
 
-// That nothing was sent is known where the runtime says so.
+// That nothing was sent is known where the runtime says so: no browser does.
 const UNSENT = /^(E(CONNREFUSED|NOTFOUND|AI_AGAIN|(HOST|NET)UNREACH)|UND_ERR_CONNECT_TIMEOUT|ConnectionRefused)$/;
 
 // Sends the body of `request` and notes there how far it came.
@@ -46,7 +46,7 @@ export async function post({ url, contentType, token }, request, timeoutMs) {
     return ok ? [DELIVERED, status] : [STATUS, status || 302, retryAfter(told.get('Retry-After'))];
   } catch (error) {
     if (/^(Timeout|Abort)Error$/.test(error?.name)) return [NO_ANSWER];
-    return [UNSENT.test(error?.cause?.code ?? error?.code) ? NO_CONNECTION : BROKEN];
+    return [!BROWSER && UNSENT.test(error?.cause?.code ?? error?.code) ? NO_CONNECTION : BROKEN];
   } finally {
     page.room += held;
   }

@@ -27,9 +27,9 @@ const EVERYTHING = 0xffffffff;
 // How long the last lines may take into a store.
 const STORING_MS = 2_000;
 
-// What entries have beside, so that the others need not load it. `wasm/build` puts `true` or `false` in the place of two names:
+// What entries have beside, so that the others need not load it. `wasm/build` puts `true` or `false` in the place of these names:
 // STORE, a store for lines in the browser; PER_REQUEST, that promises and timers of one request are of no use to another
-// (Cloudflare Workers). And the entry itself says how lines go over TCP, and who keeps a store.
+// (Cloudflare Workers); BROWSER, that it runs nowhere else. And the entry itself says how lines go over TCP, and who keeps a store.
 export const runtime = { tcp: undefined, Keeper: undefined };
 
 // Of senders that nobody closed, the core's part.
@@ -77,7 +77,7 @@ export class Sender {
     this.#timeoutMs = data.within(options, 'requestTimeoutMs', 30_000, 1, 3_600_000);
     this.#onError = onError;
     // One that is not heard of for longer died with whoever made it.
-    const pipe = core.open(write(strings), queue, batch, interval, this.#timeoutMs + 5_000, direct);
+    const pipe = core.open(write(strings, []), queue, batch, interval, this.#timeoutMs + 5_000, direct);
     this.#pipe = pipe;
     this.#targets = targets;
     if (STORE && keep) {
@@ -94,36 +94,36 @@ export class Sender {
     this.#detach = onPage((leaving, gone) => this.#turn(leaving, gone));
   }
 
-  sendMetric(name, value, options) {
-    return this.#send(METRIC, calls.metric, name, value, options);
+  sendMetric(...parts) {
+    return this.#send(METRIC, calls.metric, parts);
   }
 
-  sendDeltaCounter(name, value, options) {
-    return this.#send(DELTA, calls.delta, name, value, options);
+  sendDeltaCounter(...parts) {
+    return this.#send(DELTA, calls.delta, parts);
   }
 
-  sendDistribution(name, centroids, options) {
-    return this.#send(HISTOGRAM, calls.histogram, name, centroids, options);
+  sendDistribution(...parts) {
+    return this.#send(HISTOGRAM, calls.histogram, parts);
   }
 
   sendSpan(span) {
-    return this.#send(SPAN, calls.span, span);
+    return this.#send(SPAN, calls.span, [span]);
   }
 
   sendEvent(event) {
-    return this.#send(EVENT, calls.event, event);
+    return this.#send(EVENT, calls.event, [event]);
   }
 
-  sendMetricNow(name, value, options) {
-    return this.#now(METRIC, calls.metric, name, value, options);
+  sendMetricNow(...parts) {
+    return this.#now(METRIC, calls.metric, parts);
   }
 
-  sendDistributionNow(name, centroids, options) {
-    return this.#now(HISTOGRAM, calls.histogram, name, centroids, options);
+  sendDistributionNow(...parts) {
+    return this.#now(HISTOGRAM, calls.histogram, parts);
   }
 
   sendSpanNow(span) {
-    return this.#now(SPAN, calls.span, span);
+    return this.#now(SPAN, calls.span, [span]);
   }
 
   prepare(name, source, tags) {
@@ -213,7 +213,7 @@ export class Sender {
     }
   }
 
-  #send(kind, call, ...parts) {
+  #send(kind, call, parts) {
     return this.#sent(kind, this.#call(kind, call, parts)(this.#open(), this.#known));
   }
 
@@ -225,7 +225,7 @@ export class Sender {
   }
 
   // Sends ahead of the queue, and tells what the first try came to.
-  async #now(kind, call, ...parts) {
+  async #now(kind, call, parts) {
     const queue = this.#call(kind, call, parts);
     const pipe = this.#open();
     const tag = core.urgent(pipe);
@@ -241,18 +241,18 @@ export class Sender {
     const [why, status] = this.#causes.get(tag) ?? [over === CLOSED ? 'closed' : 'pending'];
     this.#causes.delete(tag);
     if (all) return delivered;
-    throw trouble(why, `${delivered} lines delivered, ${kept} kept, ${dropped} dropped`, kind, status, { delivered, kept, dropped });
+    throw undelivered(why, `${delivered} lines delivered, ${kept} kept, ${dropped} dropped`, kind, status, { delivered, kept, dropped });
   }
 
   // Whether there was no room, which is told of once a second, with a count.
   #isFull(kind, code) {
     if (code !== -2 && code !== -3) return false;
-    const now = Date.now();
-    this.#refused++;
+    const [now, lines] = [Date.now(), ++this.#refused];
     if (now - this.#told >= 1000) {
-      this.#tell('queue-full', kind, this.#refused, 'dropped');
+      // Who is told of it may send again.
       this.#told = now;
       this.#refused = 0;
+      this.#tell('queue-full', kind, lines, 'dropped');
     }
     return true;
   }
@@ -262,7 +262,7 @@ export class Sender {
     // What a request does not wait for is lost with it: there, only flushes send.
     if (this.#soon || PER_REQUEST) return;
     this.#soon = true;
-    Promise.resolve().then(() => {
+    queueMicrotask(() => {
       this.#soon = false;
       this.#pump();
     });
@@ -272,14 +272,15 @@ export class Sender {
   #pump(most = IN_FLIGHT, leaving = false, gone = false) {
     this.#clear();
     if (this.#final) return [];
-    if (STORE && !leaving) this.#keeper?.pump();
+    const keeper = STORE && this.#keeper;
+    if (keeper && !leaving) keeper.pump();
     if (isOnline() === false) return [];
     this.#seed();
     const posts = [];
     for (let beacon = false; ; ) {
       // With a store, a batch goes whole or not at all.
-      if (STORE && leaving && this.#keeper && page.room < this.#keeper.constructor.BATCH) return posts;
-      const wait = core.due(this.#pipe, Date.now(), most, leaving && !this.#keeper && !beacon ? page.room : EVERYTHING);
+      if (keeper && leaving && page.room < keeper.constructor.BATCH) return posts;
+      const wait = core.due(this.#pipe, Date.now(), most, leaving && !keeper && !beacon ? page.room : EVERYTHING);
       if (wait === -2) {
         const [number, kind, lines, at, length] = wordsOut(5);
         posts.push(this.#post(number, { kind, lines, body: copyOf(at, length), leaving, beacon }));
@@ -295,7 +296,7 @@ export class Sender {
 
   // Whether what has no room may go without an answer: not where it can wait in a store, nor where it needs a token.
   #mayBeacon() {
-    return !page.refused && !this.#keeper && navigator.sendBeacon && !this.#targets.some(({ token }) => token);
+    return !page.refused && !(STORE && this.#keeper) && navigator.sendBeacon && !this.#targets.some(({ token }) => token);
   }
 
   // `request` is noted here while it is under way: `sent` and `outlives` say how far it is, and `dropped` that its outcome does
@@ -343,14 +344,14 @@ export class Sender {
         this.#pump();
       }, Math.min(wait + 1, 0x7fffffff));
       // A receiver that is gone keeps no program from ending; lines that only wait for company do.
-      if (this.#failing) this.#timer?.unref?.();
+      if (!BROWSER && this.#failing) this.#timer?.unref?.();
     } catch {
       // No timers here: whoever sends or flushes next sees to it.
     }
   }
 
   #clear() {
-    if (this.#timer !== undefined) clearTimeout(this.#timer);
+    clearTimeout(this.#timer);
     this.#timer = undefined;
   }
 
@@ -429,8 +430,12 @@ export class Sender {
     core.begin_flush(this.#pipe);
     if (core.left(this.#pipe) > 0) this.#pump(EVERYTHING, true, gone);
     if (!STORE || !this.#keeper) return;
-    // What does not go with the page waits for the next visit.
-    for (const number of stranded) this.#drop(number);
+    // What does not go with the page is back in the queue, and waits for the next visit: whether it arrives, nobody will hear.
+    for (const number of stranded) {
+      this.#under.get(number).dropped = true;
+      this.#under.delete(number);
+      core.answer(this.#pipe, number, BROKEN, 0, -1, Date.now());
+    }
     this.#keeper.leave();
   }
 
@@ -443,7 +448,7 @@ export class Sender {
       const { kind, lines, body, sent } = request;
       const beacon = body.length > page.room;
       if (sent || (beacon && !(gone && this.#mayBeacon()))) {
-        if (gone || !sent) stranded.push(number);
+        if (STORE && (gone || !sent)) stranded.push(number);
       } else {
         request.dropped = true;
         this.#post(number, { kind, lines, body, leaving: true, beacon });
@@ -452,17 +457,10 @@ export class Sender {
     return stranded;
   }
 
-  // Puts the batch of a request back into the queue: whether it arrives, nobody will hear.
-  #drop(number) {
-    this.#under.get(number).dropped = true;
-    this.#under.delete(number);
-    core.answer(this.#pipe, number, BROKEN, 0, -1, Date.now());
-  }
-
   #tell(code, kind, lines, fate, status) {
     if (!this.#onError) return;
     try {
-      const told = this.#onError(trouble(code, `${lines} lines ${fate}`, kind, status, { lines, fate }));
+      const told = this.#onError(undelivered(code, `${lines} lines ${fate}`, kind, status, { lines, fate }));
       told?.then?.(undefined, () => {});
     } catch {
       // What the application does with it is no business of ours.
@@ -486,10 +484,8 @@ class Series {
 
 const patience = (options, usual) => data.within(options, 'timeoutMs', usual, 0, 3_600_000);
 
-// Why lines were not delivered, where the code alone does not say it.
-const WORDS = { failed: 'no delivery', auth: 'the token is refused', rejected: 'refused for good', pending: 'no answer yet' };
-
-function trouble(code, counts, kind, status, details) {
-  const why = `${WORDS[code] ?? code}${status ? ` (the receiver answered ${status})` : ''}`;
+// What is told of lines that were not delivered.
+function undelivered(code, counts, kind, status, details) {
+  const why = `${code === 'auth' ? 'the token is refused' : code}${status ? ` (the receiver answered ${status})` : ''}`;
   return new WavefrontError(code, `${why}: ${counts}`, { kind: KINDS[kind], ...details, ...(status && { status }) });
 }

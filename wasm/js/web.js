@@ -8,5 +8,5 @@ export * from './api.js';
 const file = () => new URL('../dist/wavefront_sdk_bg.wasm', import.meta.url);
 
 export default async function init(source) {
-  await startFrom(source ?? file());
+  return startFrom(source ?? file());
 }

@@ -1,4 +1,4 @@
-// node room.js MODULE.wasm [--functions]: what takes the room in a module that has its functions' names (`wasm/build --room`
+// node room.js MODULE.wasm: what takes the room in a module that has its functions' names (`wasm/build --room`
 // makes one): bytes of code by the part of the sources that they come from, as a table. What was inlined counts where it went.
 
 import { readFileSync } from 'node:fs';
@@ -70,7 +70,6 @@ function functionNames(end) {
 }
 
 sections(bytes.length);
-const code = sizes.reduce((sum, size) => sum + size, 0);
 const rows = new Map(PARTS.map(([part]) => [part, 0]));
 sizes.forEach((size, index) => {
   const [part] = PARTS.find(([, pattern]) => pattern.test(names.get(index) ?? '?'));
@@ -80,8 +79,3 @@ rows.set('constants and text', data);
 console.log('| bytes | what |\n|---|---|');
 const largest = [...rows].sort(([, a], [, b]) => b - a);
 for (const [part, size] of largest) console.log(`| ${size.toLocaleString('en')} | ${part} |`);
-if (process.argv.includes('--functions')) {
-  const order = [...sizes.keys()].sort((a, b) => sizes[b] - sizes[a]);
-  console.log(`\n${code} bytes of code; the largest functions:`);
-  for (const index of order.slice(0, 100)) console.log(`${String(sizes[index]).padStart(6)}  ${names.get(index)}`);
-}

@@ -125,10 +125,11 @@ impl<'a, 's> Line<'a, 's> {
     }
 
     /// Puts bytes as they are, all at once.
+    #[inline(never)]
     pub(super) fn all(&mut self, bytes: &[u8]) {
-        let room = self.room.get_mut(self.at..).and_then(|room| room.get_mut(..bytes.len())).unwrap_or_default();
-        for (place, byte) in room.iter_mut().zip(bytes) {
-            *place = *byte;
+        let room = self.room.get_mut(self.at..).and_then(|room| room.get_mut(..bytes.len()));
+        if let Some(room) = room {
+            room.copy_from_slice(bytes);
         }
         self.at = self.at.saturating_add(bytes.len());
     }
@@ -171,6 +172,10 @@ impl<'a, 's> Line<'a, 's> {
 impl Put for Line<'_, '_> {
     #[inline(never)]
     fn put(&mut self, bytes: &[u8]) {
+        // There it is one instruction; on bare metal it would be more code.
+        if cfg!(target_arch = "wasm32") && !self.inside {
+            return self.all(bytes);
+        }
         for &byte in bytes {
             self.byte(byte);
         }

@@ -179,6 +179,18 @@ test('a close with options that are none closes nothing', async () => {
   await collector.arrived('not.closed');
 });
 
+test('who is told of a full queue may send, and is told once', async () => {
+  let told = 0;
+  const onError = () => {
+    told++;
+    sender.sendMetric('again', 1);
+  };
+  const sender = new Sender({ server: 'http://127.0.0.1:1', source: 's', maxQueueSize: 1, onError });
+  assert.deepEqual([sender.sendMetric('a', 1), sender.sendMetric('b', 1), told], [true, false, 1]);
+  assert.equal(sender.stats().metric.dropped.queueFull, 2);
+  balanced((await sender.close({ timeoutMs: 0 })).stats);
+});
+
 test('a full queue says no, and counts', async () => {
   const incidents = [];
   const onError = (incident) => {

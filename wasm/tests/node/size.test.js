@@ -7,7 +7,7 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { brotliCompressSync } from 'node:zlib';
 
-const LIMIT = 28_950;
+const LIMIT = 28_650;
 
 // How far the README's figures may be off: other compilers make slightly other modules.
 const TOLERANCE = 0.03;
