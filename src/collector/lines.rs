@@ -73,8 +73,8 @@ impl LineStream {
                 // Where the stream broke or was cut off the decoder still has what stood before, which it would hand
                 // over when it is dropped: behind the half line here.
                 let end = decoder.try_finish();
-                // Nothing comes behind the last checksum that would make the decoder look at it. A stream that is cut off
-                // before is no error.
+                // Nothing comes behind the last checksum that would make the decoder look at it. A stream that is cut
+                // off before is no error.
                 if !*broken && end.is_err_and(|error| error.kind() == io::ErrorKind::InvalidInput) {
                     decoder.get_ref().lines.reject("the checksum of the gzip stream is wrong or missing", b"");
                 }
