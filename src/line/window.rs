@@ -292,9 +292,11 @@ fn put_short<F: Form>(room: &mut Room, key: &[u8], value: &[u8]) -> bool {
     let middle = F::BEFORE.len() + key.len();
     let to_value = middle + F::BETWEEN.len();
     put_at(room, 0, F::BEFORE);
-    let key_holds = copy_at::<F::Key>(room, F::BEFORE.len(), key);
+    if !copy_at::<F::Key>(room, F::BEFORE.len(), key) {
+        return false;
+    }
     put_at(room, middle, F::BETWEEN);
-    let value_holds = match value.len() {
+    let held = match value.len() {
         0..=SHORT_KEY => copy_at::<F::ShortValue>(room, to_value, value),
         17..=32 => copy_ends_at::<F::ShortValue, 16>(room, to_value, value),
         _ => {
@@ -306,7 +308,7 @@ fn put_short<F: Form>(room: &mut Room, key: &[u8], value: &[u8]) -> bool {
         }
     };
     put_at(room, to_value + value.len(), b"\"");
-    key_holds & value_holds
+    held
 }
 
 /// Where there is room: whoever calls has seen to it.
