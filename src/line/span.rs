@@ -215,8 +215,8 @@ fn is_reserved(key: &str) -> bool {
     matches!(key, "source" | "host" | "traceId" | "spanId" | "parent" | "followsFrom")
 }
 
-/// Checks any tag, the `given`th, and writes it if it is not there already (`known` if its fingerprint was) and there is
-/// `room` for one more. Returns whether it counts.
+/// Checks any tag, the `given`th, and writes it if it is not there already (`known` if its fingerprint was) and there
+/// is `room` for one more. Returns whether it counts.
 #[cold]
 #[allow(clippy::too_many_arguments, reason = "the variables of the loop it is the long way of")]
 fn put_odd_tag<T: Tags + ?Sized>(

@@ -93,8 +93,8 @@ fn refused(why: Option<Refused>) -> Unsent {
     why.map_or(Unsent::Busy, Unsent::Refused)
 }
 
-/// [`Access::send`], and how many lines were queued. `push` is another type for each type of data: so the compiler knows
-/// what the datum is, and what it is not.
+/// [`Access::send`], and how many lines were queued. `push` is another type for each type of data: so the compiler
+/// knows what the datum is, and what it is not.
 fn send<Q: Access>(
     queue: &mut Q,
     datum: &dyn Datum,
