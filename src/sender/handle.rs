@@ -119,12 +119,16 @@ std::thread_local! {
     static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
+/// Most lines are shorter. What is encoded to a `Vec` that has the room for it takes the quickest way.
+const ROOM: usize = 4096;
+
 /// Calls `work` with an empty buffer of the thread's own.
 pub(super) fn with_scratch<R>(mut work: impl FnMut(&mut Vec<u8>) -> R) -> R {
     SCRATCH
         .try_with(|scratch| {
             let mut scratch = scratch.try_borrow_mut().ok()?;
             scratch.clear();
+            scratch.reserve(ROOM);
             Some(work(&mut scratch))
         })
         .ok()
@@ -362,5 +366,25 @@ pub(super) fn refusal(kind: Kind, refused: Refused) -> SendError {
         Refused::TooLarge => SendError::TooLarge(kind),
         Refused::Closed => SendError::Closed,
         Refused::NoLane => SendError::Unsupported(kind),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Metric;
+    use crate::line::Sink;
+
+    /// A buffer that only just holds what was written last would never do for the quickest way, which asks for some more.
+    #[test]
+    fn a_thread_s_buffer_has_room_for_a_line_and_more_from_the_first_on() {
+        let metric = Metric::new("new-york.power.usage", 42422.0).source("localhost");
+        for _ in 0..3 {
+            with_scratch(|scratch| {
+                assert!(scratch.is_empty() && scratch.put_blank(ROOM).is_some());
+                scratch.take_back(ROOM);
+                assert_eq!(metric.encode(&Rules::new(), scratch), Ok(1));
+            });
+        }
     }
 }
