@@ -558,7 +558,8 @@ impl Page {
         while let Some((number, _)) = self.pipes[pipe as usize].out.pop_first() {
             self.core.answer(pipe, number, 0, 202, -1.0, self.now);
         }
-        self.now = self.now.clamp(0.0, 1e15);
+        // Of a clock that says NaN, 0 comes of it: the core takes it for that, too.
+        self.now = self.now.max(0.0).min(1e15);
         self.core.begin_close(pipe);
         let ledger = self.ledger(pipe).unwrap();
         let here: f64 = ledger.iter().map(|row| row[QUEUED] + row[IN_FLIGHT] + row[STORED]).sum();
