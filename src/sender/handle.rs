@@ -375,7 +375,7 @@ mod tests {
     use crate::Metric;
     use crate::line::Sink;
 
-    /// A buffer that only just holds what was written last would never do for the quickest way, which asks for some more.
+    /// A buffer that only just holds what was written last would never do for the quickest way, which asks for more.
     #[test]
     fn a_thread_s_buffer_has_room_for_a_line_and_more_from_the_first_on() {
         let metric = Metric::new("new-york.power.usage", 42422.0).source("localhost");
