@@ -2,7 +2,7 @@
 //!
 //! A [`Name`] (of a metric, a histogram, a key) has few legal characters; every other code point becomes one `-`. A
 //! [`Text`] (source, tag value, span name and so on) is trimmed, and `"` and LF are escaped. Ordinary input is checked
-//! a word at a time and written in one piece; only what is out of the ordinary is looked at byte by byte.
+//! many bytes at once and written in one piece; only what is out of the ordinary is looked at byte by byte.
 
 use core::iter::from_fn;
 

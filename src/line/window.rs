@@ -1,4 +1,4 @@
-//! The quick way into a sink: room for all the lines of a datum, checked once and written to a word at a time.
+//! The quick way into a sink: room for all the lines of a datum, checked once and written to in few pieces.
 
 #![cfg_attr(
     any(target_os = "none", target_arch = "wasm32", no_shortcuts),
@@ -229,8 +229,8 @@ impl Put for Window<'_> {
 /// that have been read already, compilers make no vectors.
 #[inline(never)]
 fn copy_text(room: &mut [u8], text: &[u8]) -> bool {
-    match room.first_chunk_mut::<SHORT_KEY>() {
-        Some(room) if text.len() <= SHORT_KEY => copy_at::<InText>(room, 0, text),
+    match room.first_chunk_mut::<SHORT>() {
+        Some(room) if text.len() <= SHORT => copy_at::<InText>(room, 0, text),
         _ => copy_any_text(room, text),
     }
 }
@@ -276,17 +276,19 @@ impl Form for JsonField {
     const IS_TRIMMED: bool = false;
 }
 
-/// No key of a short pair is longer, and no value.
-const SHORT_KEY: usize = 16;
-const SHORT_VALUE: usize = 48;
+/// No key of a short pair is longer, nor any text that two overlapping words hold.
+const SHORT: usize = 16;
+
+/// No value of a short pair is longer: what three times sixteen bytes hold.
+const SHORT_VALUE: usize = 3 * SHORT;
 
 /// Room for any short pair: it is checked once.
-type Room = [u8; SHORT_KEY + SHORT_VALUE + 6];
+type Room = [u8; SHORT + SHORT_VALUE + 6];
 
 /// Writes a pair that is short and not empty, if the rules hold.
 #[inline(always)]
 fn put_short<F: Form>(room: &mut Room, key: &[u8], value: &[u8]) -> bool {
-    if key.len() > SHORT_KEY || value.len() > SHORT_VALUE || F::IS_TRIMMED && value.last() == Some(&b'\\') {
+    if key.len() > SHORT || value.len() > SHORT_VALUE || F::IS_TRIMMED && value.last() == Some(&b'\\') {
         return false;
     }
     let middle = F::BEFORE.len() + key.len();
@@ -297,7 +299,7 @@ fn put_short<F: Form>(room: &mut Room, key: &[u8], value: &[u8]) -> bool {
     }
     put_at(room, middle, F::BETWEEN);
     let held = match value.len() {
-        0..=SHORT_KEY => copy_at::<F::ShortValue>(room, to_value, value),
+        0..=SHORT => copy_at::<F::ShortValue>(room, to_value, value),
         17..=32 => copy_ends_at::<F::ShortValue, 16>(room, to_value, value),
         _ => {
             // One after the other: of all their bytes at once compilers make no vectors.
@@ -377,7 +379,7 @@ fn copy<'r, R: Rule>(room: &'r mut [u8], text: &[u8]) -> Option<&'r mut [u8]> {
     let (to, rest) = room.split_at_mut_checked(text.len())?;
     let held = match text.len() {
         0 => true,
-        1..=16 => copy_at::<R>(to, 0, text),
+        1..=SHORT => copy_at::<R>(to, 0, text),
         _ => copy_long::<R>(to, text),
     };
     held.then_some(rest)
