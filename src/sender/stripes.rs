@@ -7,7 +7,7 @@ use std::boxed::Box;
 use std::sync::{PoisonError, TryLockError};
 
 use super::hub::{Hub, lock};
-use super::sync::{Mutex, MutexGuard, own_number, parallelism, spin_loop};
+use super::sync::{Mutex, MutexGuard, own_number, producers, spin_loop};
 use crate::Kind;
 use crate::delivery::{Buf, Lease, Refused};
 
@@ -84,7 +84,7 @@ pub(super) enum Full {
 
 impl Stripes {
     pub(super) fn new(segment: usize, queue_lines: usize, batch_lines: usize) -> Self {
-        let count = parallelism().min(8);
+        let count = producers().min(8);
         let stripes = (0..count).map(|_| Stripe::default()).collect();
         Self {
             stripes,

@@ -4,9 +4,9 @@
 //! In a model nothing times out and no time passes: what is not woken sleeps for ever, and the model says so.
 
 #[cfg(all(test, models))]
-pub(super) use self::model::{Condvar, Instant, Mutex, MutexGuard, own_number, parallelism, spawn, spin_loop};
+pub(super) use self::model::{Condvar, Instant, Mutex, MutexGuard, own_number, producers, spawn, spin_loop};
 #[cfg(not(all(test, models)))]
-pub(super) use self::system::{Condvar, Instant, Mutex, MutexGuard, own_number, parallelism, spawn, spin_loop};
+pub(super) use self::system::{Condvar, Instant, Mutex, MutexGuard, own_number, producers, spawn, spin_loop};
 
 #[cfg(not(all(test, models)))]
 mod system {
@@ -21,9 +21,10 @@ mod system {
         std::thread::Builder::new().name(name.into()).spawn(work).map(drop)
     }
 
-    /// How many threads can run at a time.
-    pub(in crate::sender) fn parallelism() -> usize {
-        std::thread::available_parallelism().map_or(1, core::num::NonZero::get)
+    /// How many threads it is worth keeping apart: four for each that can run at a time, so that two which do seldom
+    /// share a stripe, whichever of many they are.
+    pub(in crate::sender) fn producers() -> usize {
+        std::thread::available_parallelism().map_or(1, core::num::NonZero::get).saturating_mul(4)
     }
 
     /// A number of the calling thread's own.
@@ -57,7 +58,7 @@ mod model {
     }
 
     /// One stripe: so producers meet.
-    pub(in crate::sender) fn parallelism() -> usize {
+    pub(in crate::sender) fn producers() -> usize {
         1
     }
 
