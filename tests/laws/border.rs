@@ -382,9 +382,11 @@ impl Page {
             return;
         }
         let [number, kind, lines, _, len] = *self.core.words.first_chunk::<5>().unwrap();
+        let core = self.core.pipes[pipe as usize].as_mut().unwrap();
+        // Of some nothing was heard for too long: they are under way no more.
+        known.out.retain(|number, _| core.uplink.batch(*number).is_some());
         assert!(known.out.len() < (most as usize).min(16), "more at once than allowed");
         assert!(known.out.insert(number, lines).is_none(), "one number for two requests");
-        let core = self.core.pipes[pipe as usize].as_mut().unwrap();
         let batch = core.uplink.batch(number).unwrap();
         assert_eq!((batch.kind as u32, batch.lines, batch.bytes.len()), (kind, lines, len as usize));
         assert!(len <= limit, "{len} bytes where {limit} are allowed");
