@@ -401,12 +401,15 @@ fn copy_long<R: Rule>(to: &mut [u8], text: &[u8]) -> bool {
     held
 }
 
-#[cfg(all(test, not(no_shortcuts)))]
+#[cfg(test)]
+#[cfg(not(no_shortcuts))]
 mod tests {
     use std::string::String;
     use std::vec::Vec;
 
     use super::*;
+    use crate::line::Slice;
+    use crate::{Field, Problem};
 
     /// Text of this length, with this byte at this place.
     fn text(len: usize, odd: Option<(usize, u8)>) -> String {
@@ -480,6 +483,103 @@ mod tests {
             let at = window.at;
             assert_eq!(written, len <= limit && len > 0);
             assert_eq!(&room[..at], if written { std::format!("<{text}>").into_bytes() } else { Vec::new() });
+        }
+    }
+
+    #[test]
+    fn short_pairs_take_the_shortest_way() {
+        for (key, value) in (1..40).flat_map(|key| (1..80).map(move |value| (key, value))) {
+            let (short, key, value) = (key <= 16 && value <= 48, text(key, None), text(value, None));
+            let (mut tag, mut field) = ([0; 70], [0; 70]);
+            assert_eq!(put_short::<Tag>(&mut tag, key.as_bytes(), value.as_bytes()), short, "{key} {value}");
+            assert_eq!(put_short::<JsonField>(&mut field, key.as_bytes(), value.as_bytes()), short, "{key} {value}");
+        }
+    }
+
+    #[test]
+    fn whatever_is_written_is_as_elsewhere_and_what_has_no_room_is_noted() {
+        let ids = [0x0123_4567_89AB_CDEF_FEDC_BA98_7654_3210, u128::MAX].map(Uuid::from_u128);
+        let text = text(40, None);
+        let check = |needed: usize, write: &dyn Fn(&mut dyn Put)| {
+            let mut expected = Vec::from(b"abc");
+            write(&mut expected);
+            let needed = expected.len().max(3 + needed);
+            for room in 3..=120 {
+                let mut bytes = [0; 120];
+                let mut window = Window { room: &mut bytes[..room], at: 0 };
+                window.put(b"abc");
+                write(&mut window);
+                if room < needed {
+                    assert_eq!(window.at, SPILLED, "{room} of {needed}");
+                    write(&mut window);
+                    assert_eq!(window.at, SPILLED, "{room} of {needed}, and then more");
+                } else {
+                    let at = window.at;
+                    assert_eq!(&bytes[..at], expected, "{room} of {needed}");
+                }
+            }
+        };
+        check(0, &|out| out.put(b" source=\""));
+        check(0, &|out| out.put_digits(b"1e16"));
+        check(0, &|out| out.put_digits(b"-1.7976931348623157e308"));
+        for len in 0..=text.len() {
+            check(0, &|out| out.put_text(b" \"", &text.as_bytes()[..len], b"\" "));
+        }
+        // With room for the longest, and a word.
+        check(24, &|out| out.put_u64(1_234_567_890));
+        check(32, &|out| out.put_decimal(12_345_000));
+        check(0, &|out| out.put_id(b" traceId=", &ids[0]));
+        check(0, &|out| out.put_ids([b" traceId=", b" spanId="], [&ids[0], &ids[1]]));
+    }
+
+    #[test]
+    fn only_what_would_not_be_written_is_skipped() {
+        for (room, len) in (5..20).flat_map(|room| (0..20).chain([usize::MAX]).map(move |len| (room, len))) {
+            let mut window = Window { room: &mut [0; 20][..room], at: 5 };
+            let skip = len > room - 5;
+            assert_eq!((window.skipped(len), window.at), (skip, if skip { SPILLED } else { 5 }), "{len} of {room}");
+            assert_eq!(window.skipped(0), skip, "nothing is written once there was too little room");
+        }
+    }
+
+    #[test]
+    fn lines_go_through_a_window_with_room_for_them_or_else_as_they_would_without() {
+        let invalid = Problem::Blank.of(Field::Line);
+        let end = |valid: bool, lines| if valid { Ok(lines) } else { Err(invalid) };
+        let out = |valid: bool, len: usize| {
+            move |out: &mut Out<'_, Slice<'_>>| {
+                (0..len).for_each(|_| out.put(b"o"));
+                out.end_line()?;
+                end(valid, 2)
+            }
+        };
+        let case = |valid: bool, limit: usize, expected: usize, room: usize, len: usize| {
+            let (mut buffer, mut other) = ([0; 120], [0; 120]);
+            let (mut slice, mut other) = (Slice::new(&mut buffer[..room]), Slice::new(&mut other[..room]));
+            assert_eq!((slice.put(b"kept"), other.put(b"kept")), (Ok(()), Ok(())));
+            let through_window = |window: &mut Window<'_>| {
+                (0..len).for_each(|_| window.put(b"w"));
+                end(valid, 1)
+            };
+            let outcome = lines(&mut slice, limit, || expected, through_window, out(valid, len));
+            let opened = expected.checked_add(SPARE).filter(|opened| *opened <= limit && *opened <= room - 4);
+            let expected = if opened.is_some_and(|opened| len <= opened) {
+                let written = if valid { len } else { 0 };
+                assert_eq!(other.put(&b"w".repeat(written)), Ok(()));
+                end(valid, 1).map_err(EncodeError::Invalid)
+            } else {
+                Out::lines(&mut other, limit, out(valid, len))
+            };
+            assert_eq!((outcome, slice.as_bytes()), (expected, other.as_bytes()), "{limit} {room} {len}");
+        };
+        for (limit, expected) in
+            [0, 47, 48, 49, 60, 200].into_iter().flat_map(|at| [0, 1, 12, usize::MAX].map(|e| (at, e)))
+        {
+            for (room, len) in
+                [4, 51, 52, 53, 64, 65, 120].into_iter().flat_map(|room| (40..64).map(move |len| (room, len)))
+            {
+                [true, false].into_iter().for_each(|valid| case(valid, limit, expected, room, len));
+            }
         }
     }
 }
