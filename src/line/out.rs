@@ -70,11 +70,12 @@ pub(crate) trait Put {
         false
     }
 
-    /// Writes ` "key"="value"` if nothing of it is cleaned, trimmed or escaped, and the key was not `seen`.
+    /// Writes ` "key"="value"` if nothing of it is cleaned, trimmed or escaped, the key begins with no less than `first`,
+    /// and it was not `seen`. There is a key.
     #[cfg(not(any(target_os = "none", target_arch = "wasm32", no_shortcuts)))]
     #[inline]
-    fn put_tag(&mut self, seen: &mut Seen, key: &[u8], value: &[u8]) -> Pair {
-        if !are_plain(key, value) {
+    fn put_tag(&mut self, seen: &mut Seen, first: u8, key: &[u8], value: &[u8]) -> Pair {
+        if key.first().is_none_or(|byte| *byte < first) || !are_plain(key, value) {
             return Pair::Odd;
         }
         if seen.may_have(fingerprint(key)) {
@@ -138,12 +139,12 @@ pub(crate) fn put_plain(before: &[u8], text: &str, limit: usize, after: &[u8], o
 
 /// [`Put::put_tag`], where there are shortcuts.
 #[inline(always)]
-pub(crate) fn put_tag(seen: &mut Seen, key: &str, value: &str, out: &mut (impl Put + ?Sized)) -> Pair {
+pub(crate) fn put_tag(seen: &mut Seen, first: u8, key: &str, value: &str, out: &mut (impl Put + ?Sized)) -> Pair {
     #[cfg(not(any(target_os = "none", target_arch = "wasm32", no_shortcuts)))]
-    return out.put_tag(seen, key.as_bytes(), value.as_bytes());
+    return out.put_tag(seen, first, key.as_bytes(), value.as_bytes());
     #[cfg(any(target_os = "none", target_arch = "wasm32", no_shortcuts))]
     {
-        let _ = (seen, key, value, out);
+        let _ = (seen, first, key, value, out);
         Pair::Odd
     }
 }

@@ -58,7 +58,7 @@ pub(crate) fn put_tags<T: Tags + ?Sized>(
             return Ok(());
         }
         let short = key.len() <= limits.tag_key && key.len() + value.len() <= limits.tag && !key.is_empty();
-        let pair = if SHORTCUTS && short { put_tag(&mut seen, key, value, out) } else { Pair::Odd };
+        let pair = if SHORTCUTS && short { put_tag(&mut seen, 0, key, value, out) } else { Pair::Odd };
         if pair == Pair::Written {
             return Ok(());
         }

@@ -176,22 +176,23 @@ fn put_tags<T: Tags + ?Sized>(
     let limits = &rules.limits;
     let mut seen = OWN_KEYS;
     // Of those that are given, some may be left out.
-    let (mut given, mut left_out) = (0, 0);
+    let (mut count, mut left_out) = (fixed, 0);
     tags.try_each(&mut |key, value| {
-        let ordinary = SHORTCUTS && fixed + given - left_out < limits.span_tags && is_ordinary(key, limits);
-        given += 1;
-        let pair = if ordinary { put_tag(&mut seen, key, value, out) } else { Pair::Odd };
+        let fits = count < limits.span_tags && key.len() <= limits.span_tag_key && !key.is_empty();
+        count += 1;
+        // A key that begins with a digit may be all digits.
+        let pair = if SHORTCUTS && fits { put_tag(&mut seen, b'A', key, value, out) } else { Pair::Odd };
         if pair == Pair::Written {
             return Ok(());
         }
         let known = pair == Pair::Repeated;
-        let room = fixed + given - left_out <= limits.span_tags;
-        if !put_odd_tag(tags, given, (key, value), known, marked, room, limits, &mut seen, out)? {
+        let room = count <= limits.span_tags;
+        if !put_odd_tag(tags, count - fixed + left_out, (key, value), known, marked, room, limits, &mut seen, out)? {
+            count -= 1;
             left_out += 1;
         }
         Ok(())
     })?;
-    let count = fixed + given - left_out;
     if count > limits.span_tags {
         return Err(InvalidInput::new(Field::SpanTags, Problem::TooMany { limit: limits.span_tags, count }));
     }
@@ -199,13 +200,6 @@ fn put_tags<T: Tags + ?Sized>(
         out.put(b" \"_spanLogs\"=\"true\"");
     }
     Ok(())
-}
-
-/// Whether nothing else is to be said of the key but whether it is written as it is, and whether it is there already.
-#[inline]
-fn is_ordinary(key: &str, limits: &Limits) -> bool {
-    // One that starts with a digit may be all digits.
-    key.len() <= limits.span_tag_key && key.as_bytes().first().is_some_and(|first| *first >= b'A')
 }
 
 /// What is not to be written as any tag is.
@@ -362,6 +356,7 @@ mod tests {
             assert_eq!(line(&span().tag(key, "v")), Err((Field::SpanTagKey, Problem::ReservedKey)));
         }
         assert_eq!(line(&span().tag("∆", "v")), Err((Field::SpanTagKey, Problem::PrefixOnly)));
+        assert_eq!(line(&span().tag("", "v")), Err((Field::SpanTagKey, Problem::Blank)));
         assert_eq!(line(&span().tag("k", " \\")), Err((Field::SpanTagValue, Problem::Blank)));
         let digits = "1".repeat(128);
         let too_long = Problem::TooLong { limit: 128, len: 129 };

@@ -11,7 +11,7 @@ use super::Sink;
 use super::compact::SHORTCUTS;
 #[cfg(not(any(target_os = "none", target_arch = "wasm32", no_shortcuts)))]
 use super::digits::{decimal, integer};
-use super::number::{ID, put_id_to, put_two_ids};
+use super::number::{put_id_to, put_two_ids};
 use super::ordinary::{InJson, InName, InText, InWord, Rule, holds_in};
 use super::out::{Out, Pair, Put};
 use super::seen::Seen;
@@ -28,13 +28,10 @@ const SPARE: usize = 48;
 /// than was expected is not written, which is noted, and then all of it is written by way of [`Out`].
 #[derive(Debug)]
 pub(crate) struct Window<'w> {
-    room: &'w mut [u8],
-    /// How much is written; [`SPILLED`] once there was too little room.
-    at: usize,
+    rest: &'w mut [u8],
+    /// Whether there was too little room.
+    spilled: bool,
 }
-
-/// More than any room has.
-const SPILLED: usize = usize::MAX;
 
 /// Writes the lines of one datum, each of at most `line_limit` bytes: through a window, where the sink has room for
 /// `expected` bytes and some more, else through an [`Out`]. Both are to do the same. On an error the sink is as it was.
@@ -49,7 +46,17 @@ pub(crate) fn lines<S: Sink + ?Sized>(
     if SHORTCUTS && let Some(outcome) = Window::lines(sink, line_limit, expected(), through_window) {
         return outcome;
     }
-    Out::lines(sink, line_limit, through_out)
+    elsewhere(sink, line_limit, through_out)
+}
+
+/// The long way. A call, so that the quick one has the registers for itself.
+#[cfg_attr(not(any(target_os = "none", target_arch = "wasm32", no_shortcuts)), cold, inline(never))]
+fn elsewhere<S: Sink + ?Sized>(
+    sink: &mut S,
+    line_limit: usize,
+    write: impl FnOnce(&mut Out<'_, S>) -> Result<u32, InvalidInput>,
+) -> Result<u32, EncodeError<S::Full>> {
+    Out::lines(sink, line_limit, write)
 }
 
 impl Window<'_> {
@@ -62,42 +69,51 @@ impl Window<'_> {
         write: impl FnOnce(&mut Window<'_>) -> Result<u32, InvalidInput>,
     ) -> Option<Result<u32, EncodeError<S::Full>>> {
         let len = expected.checked_add(SPARE).filter(|len| *len <= line_limit)?;
-        let mut window = Window { room: sink.put_blank(len)?, at: 0 };
+        let mut window = Window { rest: sink.put_blank(len)?, spilled: false };
         let outcome = write(&mut window);
-        let at = window.at;
-        sink.take_back(if outcome.is_ok() { len.saturating_sub(at) } else { len });
-        if at != SPILLED {
-            return Some(outcome.map_err(EncodeError::Invalid));
-        }
-        // An error has given everything back already.
-        if outcome.is_ok() {
-            sink.take_back(len);
-        }
-        None
+        let Window { rest, spilled } = window;
+        let left = if spilled || outcome.is_err() { len } else { rest.len() };
+        sink.take_back(left);
+        (!spilled).then(|| outcome.map_err(EncodeError::Invalid))
     }
 
     #[cold]
     fn spill(&mut self) {
-        self.at = SPILLED;
+        (self.rest, self.spilled) = (&mut [], true);
+    }
+
+    /// Writes what comes next to the room, of which the rest is returned, or none if it was too little.
+    #[inline(always)]
+    fn go_on(&mut self, write: impl FnOnce(&mut [u8]) -> Option<&mut [u8]>) {
+        match write(core::mem::take(&mut self.rest)) {
+            Some(rest) => self.rest = rest,
+            None => self.spill(),
+        }
+    }
+
+    /// So much was written.
+    #[inline(always)]
+    fn advance(&mut self, len: usize) {
+        self.go_on(|rest| rest.get_mut(len..));
     }
 
     /// Writes a pair of which the rules hold, if its key is not `seen`.
     #[inline(always)]
-    fn put_pair<F: Form>(&mut self, seen: &mut Seen, key: &[u8], value: &[u8]) -> Pair {
-        let room = self.room.get_mut(self.at..).and_then(<[u8]>::first_chunk_mut);
-        if !room.is_some_and(|room| put_short::<F>(room, key, value)) {
-            return self.put_any::<F>(seen, key, value);
+    fn put_pair<F: Form>(&mut self, seen: &mut Seen, first: u8, key: &[u8], value: &[u8]) -> Pair {
+        let room = self.rest.first_chunk_mut();
+        if !room.is_some_and(|room| put_short::<F>(room, first, key, value)) {
+            return self.put_any::<F>(seen, first, key, value);
         }
         self.written::<F>(seen, key, value)
     }
 
     /// The same for pairs of any length.
     #[inline(never)]
-    fn put_any<F: Form>(&mut self, seen: &mut Seen, key: &[u8], value: &[u8]) -> Pair {
-        if F::IS_TRIMMED && !ends_are_plain(value) {
+    fn put_any<F: Form>(&mut self, seen: &mut Seen, first: u8, key: &[u8], value: &[u8]) -> Pair {
+        if key.first().is_some_and(|byte| *byte < first) || F::IS_TRIMMED && !ends_are_plain(value) {
             return Pair::Odd;
         }
-        let rest = self.room.get_mut(self.at..).and_then(|rest| literal(rest, F::BEFORE));
+        let rest = literal(self.rest, F::BEFORE);
         let rest = rest.and_then(|rest| copy::<F::Key>(rest, key)).and_then(|rest| literal(rest, F::BETWEEN));
         if rest.and_then(|rest| copy::<F::Value>(rest, value)).and_then(|rest| literal(rest, b"\"")).is_none() {
             return Pair::Odd;
@@ -111,7 +127,7 @@ impl Window<'_> {
         if seen.may_have(fingerprint(key)) {
             return Pair::Repeated;
         }
-        self.at += key.len() + value.len() + F::BEFORE.len() + F::BETWEEN.len() + 1;
+        self.advance(key.len() + value.len() + F::BEFORE.len() + F::BETWEEN.len() + 1);
         Pair::Written
     }
 }
@@ -120,18 +136,12 @@ impl Put for Window<'_> {
     /// For what has a length that is known when the program is compiled.
     #[inline(always)]
     fn put(&mut self, bytes: &[u8]) {
-        if self.room.get_mut(self.at..).and_then(|rest| literal(rest, bytes)).is_none() {
-            return self.spill();
-        }
-        self.at += bytes.len();
+        self.go_on(|rest| literal(rest, bytes));
     }
 
     #[inline(always)]
     fn put_digits(&mut self, digits: &[u8]) {
-        if self.room.get_mut(self.at..).and_then(|rest| copy::<Any>(rest, digits)).is_none() {
-            return self.spill();
-        }
-        self.at += digits.len();
+        self.go_on(|rest| copy::<Any>(rest, digits));
     }
 
     /// There is no more room than for one line, whatever the datum has.
@@ -141,7 +151,7 @@ impl Put for Window<'_> {
     }
 
     fn skipped(&mut self, len: usize) -> bool {
-        let skip = self.room.get(self.at..).is_none_or(|room| len > room.len());
+        let skip = len > self.rest.len();
         if skip {
             self.spill();
         }
@@ -151,93 +161,79 @@ impl Put for Window<'_> {
     #[cfg(not(any(target_os = "none", target_arch = "wasm32", no_shortcuts)))]
     #[inline(always)]
     fn put_text(&mut self, before: &[u8], text: &[u8], after: &[u8]) {
-        let rest = self.room.get_mut(self.at..).and_then(|rest| literal(rest, before));
-        let rest = rest.and_then(|rest| copy::<Any>(rest, text)).and_then(|rest| literal(rest, after));
-        if rest.is_none() {
-            return self.spill();
-        }
-        self.at += before.len() + text.len() + after.len();
+        self.go_on(|rest| {
+            literal(rest, before).and_then(|rest| copy::<Any>(rest, text)).and_then(|rest| literal(rest, after))
+        });
     }
 
     // Straight to the room, and not by way of a buffer: what has just been written in pieces is not soon read in words.
     #[cfg(not(any(target_os = "none", target_arch = "wasm32", no_shortcuts)))]
     #[inline(always)]
     fn put_u64(&mut self, value: u64) {
-        match self.room.get_mut(self.at..).and_then(<[u8]>::first_chunk_mut) {
-            Some(room) => self.at += integer(room, value),
-            None => self.spill(),
-        }
+        self.go_on(|rest| {
+            let len = integer(rest.first_chunk_mut()?, value);
+            rest.get_mut(len..)
+        });
     }
 
     #[cfg(not(any(target_os = "none", target_arch = "wasm32", no_shortcuts)))]
     #[inline(always)]
     fn put_decimal(&mut self, scaled: u64) {
-        match self.room.get_mut(self.at..).and_then(<[u8]>::first_chunk_mut) {
-            Some(room) => self.at += decimal(room, scaled),
-            None => self.spill(),
-        }
+        self.go_on(|rest| {
+            let len = decimal(rest.first_chunk_mut()?, scaled);
+            rest.get_mut(len..)
+        });
     }
 
     #[cfg(not(any(target_os = "none", target_arch = "wasm32", no_shortcuts)))]
     #[inline(always)]
     fn put_id(&mut self, before: &[u8], id: &Uuid) {
-        let rest = self.room.get_mut(self.at..).and_then(|rest| literal(rest, before));
-        let Some(text) = rest.and_then(|rest| rest.first_chunk_mut()) else { return self.spill() };
-        put_id_to(id, text);
-        self.at += before.len() + text.len();
+        self.go_on(|rest| {
+            let (text, rest) = literal(rest, before)?.split_first_chunk_mut()?;
+            put_id_to(id, text);
+            Some(rest)
+        });
     }
 
     #[cfg(not(any(target_os = "none", target_arch = "wasm32", no_shortcuts)))]
     #[inline(always)]
     fn put_ids(&mut self, befores: [&[u8]; 2], ids: [&Uuid; 2]) {
-        let rest = self.room.get_mut(self.at..).and_then(|rest| literal(rest, befores[0]));
-        let Some((first, rest)) = rest.and_then(|rest| rest.split_first_chunk_mut()) else { return self.spill() };
-        let second = literal(rest, befores[1]).and_then(|rest| rest.first_chunk_mut());
-        let Some(second) = second else { return self.spill() };
-        put_two_ids(ids[0], ids[1], first, second);
-        self.at += befores[0].len() + befores[1].len() + 2 * ID;
+        self.go_on(|rest| {
+            let (first, rest) = literal(rest, befores[0])?.split_first_chunk_mut()?;
+            let (second, rest) = literal(rest, befores[1])?.split_first_chunk_mut()?;
+            put_two_ids(ids[0], ids[1], first, second);
+            Some(rest)
+        });
     }
 
     #[cfg(not(any(target_os = "none", target_arch = "wasm32", no_shortcuts)))]
     #[inline(always)]
     fn put_plain(&mut self, before: &[u8], text: &str, limit: usize, after: &[u8]) -> bool {
         let text = text.as_bytes();
-        let rest = self.room.get_mut(self.at..).and_then(|rest| literal(rest, before));
-        let Some(rest) = rest.filter(|_| text.len() <= limit && ends_are_plain(text)) else { return false };
-        if !copy_text(rest, text) || rest.get_mut(text.len()..).and_then(|rest| literal(rest, after)).is_none() {
+        if text.len() > limit {
             return false;
         }
-        self.at += before.len() + text.len() + after.len();
+        let rest = literal(self.rest, before).and_then(|rest| rest.split_at_mut_checked(text.len()));
+        let Some((to, rest)) = rest else { return false };
+        let held = if text.len() <= SHORT { copy_at::<InText>(to, 0, text) } else { copy_long::<InText>(to, text) };
+        if !held || !ends_are_plain(to) || literal(rest, after).is_none() {
+            return false;
+        }
+        self.advance(before.len() + text.len() + after.len());
         true
     }
 
-    // These two once in a program, so that they have the registers for themselves.
     #[cfg(not(any(target_os = "none", target_arch = "wasm32", no_shortcuts)))]
-    #[inline(never)]
-    fn put_tag(&mut self, seen: &mut Seen, key: &[u8], value: &[u8]) -> Pair {
-        self.put_pair::<Tag>(seen, key, value)
+    #[inline(always)]
+    fn put_tag(&mut self, seen: &mut Seen, first: u8, key: &[u8], value: &[u8]) -> Pair {
+        self.put_pair::<Tag>(seen, first, key, value)
     }
 
     #[cfg(not(any(target_os = "none", target_arch = "wasm32", no_shortcuts)))]
-    #[inline(never)]
+    #[inline(always)]
     fn put_field(&mut self, seen: &mut Seen, key: &[u8], value: &[u8]) -> Pair {
-        self.put_pair::<JsonField>(seen, key, value)
+        self.put_pair::<JsonField>(seen, 0, key, value)
     }
-}
-
-/// Copies text of which nothing is escaped, if there is room for it. A call, as its ends have been looked at: of bytes
-/// that have been read already, compilers make no vectors.
-#[inline(never)]
-fn copy_text(room: &mut [u8], text: &[u8]) -> bool {
-    match room.first_chunk_mut::<SHORT>() {
-        Some(room) if text.len() <= SHORT => copy_at::<InText>(room, 0, text),
-        _ => copy_any_text(room, text),
-    }
-}
-
-#[inline(never)]
-fn copy_any_text(room: &mut [u8], text: &[u8]) -> bool {
-    copy::<InText>(room, text).is_some()
 }
 
 /// What a pair looks like: a `"` is its end.
@@ -287,14 +283,14 @@ type Room = [u8; SHORT + SHORT_VALUE + 6];
 
 /// Writes a pair that is short and not empty, if the rules hold.
 #[inline(always)]
-fn put_short<F: Form>(room: &mut Room, key: &[u8], value: &[u8]) -> bool {
+fn put_short<F: Form>(room: &mut Room, first: u8, key: &[u8], value: &[u8]) -> bool {
     if key.len() > SHORT || value.len() > SHORT_VALUE || F::IS_TRIMMED && value.last() == Some(&b'\\') {
         return false;
     }
     let middle = F::BEFORE.len() + key.len();
     let to_value = middle + F::BETWEEN.len();
     put_at(room, 0, F::BEFORE);
-    if !copy_at::<F::Key>(room, F::BEFORE.len(), key) {
+    if !copy_at::<F::Key>(room, F::BEFORE.len(), key) || room[F::BEFORE.len()] < first {
         return false;
     }
     put_at(room, middle, F::BETWEEN);
@@ -324,11 +320,12 @@ fn put_at(room: &mut [u8], at: usize, bytes: &[u8]) {
 /// Copies text of at most sixteen bytes, and says whether the rule holds for all of it and there is any.
 #[inline(always)]
 fn copy_at<R: Rule>(room: &mut [u8], at: usize, text: &[u8]) -> bool {
-    match text.len() {
-        1..4 => copy_few_at::<R>(room, at, text),
-        4..8 => copy_ends_at::<R, 4>(room, at, text),
-        8..=16 => copy_ends_at::<R, 8>(room, at, text),
-        _ => false,
+    if text.len() >= 8 {
+        copy_ends_at::<R, 8>(room, at, text)
+    } else if text.len() >= 4 {
+        copy_ends_at::<R, 4>(room, at, text)
+    } else {
+        !text.is_empty() && copy_few_at::<R>(room, at, text)
     }
 }
 
@@ -401,8 +398,7 @@ fn copy_long<R: Rule>(to: &mut [u8], text: &[u8]) -> bool {
     held
 }
 
-#[cfg(test)]
-#[cfg(not(no_shortcuts))]
+#[cfg(all(test, not(no_shortcuts)))]
 mod tests {
     use std::string::String;
     use std::vec::Vec;
@@ -420,25 +416,32 @@ mod tests {
         String::from_utf8(text).unwrap_or_default()
     }
 
-    type PutPair = fn(&mut Window<'_>, &mut Seen, &[u8], &[u8]) -> Pair;
-    type PutPairElsewhere = fn(&mut Vec<u8>, &mut Seen, &[u8], &[u8]) -> Pair;
+    /// What is written where there is so much room; none if that was too little.
+    fn written(room: usize, write: impl FnOnce(&mut Window<'_>)) -> Option<Vec<u8>> {
+        let mut bytes = std::vec![0; room];
+        let mut window = Window { rest: &mut bytes, spilled: false };
+        write(&mut window);
+        let (left, spilled) = (window.rest.len(), window.spilled);
+        bytes.truncate(room - left);
+        (!spilled).then_some(bytes)
+    }
 
-    /// Both write the same, or nothing; whatever the window says that it has not written is not in it.
-    fn same(window: PutPair, elsewhere: PutPairElsewhere, key: &str, value: &str) {
-        let (mut room, mut out) = ([0; 200], Vec::new());
-        let mut filled = Window { room: &mut room, at: 3 };
-        let (key, value) = (key.as_bytes(), value.as_bytes());
-        let pair = window(&mut filled, &mut Seen::new(), key, value);
-        let expected = elsewhere(&mut out, &mut Seen::new(), key, value);
-        let at = filled.at;
-        assert_eq!((pair, &room[3..at]), (expected, out.as_slice()), "{key:?} {value:?}");
+    type PutPair = fn(&mut dyn Put, &mut Seen, &[u8], &[u8]) -> Pair;
+
+    /// A window and any other place are given the same, or nothing: what a window says it has not written is not there.
+    fn same(put: PutPair, key: &str, value: &str) {
+        let (mut out, key, value) = (Vec::new(), key.as_bytes(), value.as_bytes());
+        let expected = put(&mut out, &mut Seen::new(), key, value);
+        let written = written(200, |window| assert_eq!(put(window, &mut Seen::new(), key, value), expected));
+        assert_eq!(written, Some(out), "{key:?} {value:?}");
     }
 
     fn in_both_forms(key: &str, value: &str) {
         if !key.is_empty() {
-            same(|window, seen, key, value| window.put_tag(seen, key, value), Vec::put_tag, key, value);
+            same(|out, seen, key, value| out.put_tag(seen, 0, key, value), key, value);
+            same(|out, seen, key, value| out.put_tag(seen, b'A', key, value), key, value);
         }
-        same(|window, seen, key, value| window.put_field(seen, key, value), Vec::put_field, key, value);
+        same(|out, seen, key, value| out.put_field(seen, key, value), key, value);
     }
 
     #[test]
@@ -465,25 +468,42 @@ mod tests {
 
     #[test]
     fn where_there_is_no_room_nothing_counts() {
+        let (key, value) = (text(9, None), text(60, None));
+        let len = key.len() + value.len() + 6;
         for room in 0..120 {
-            let (mut bytes, key, value) = ([0; 120], text(9, None), text(60, None));
-            let mut window = Window { room: &mut bytes[..room], at: 0 };
-            let pair = window.put_tag(&mut Seen::new(), key.as_bytes(), value.as_bytes());
-            let len = key.len() + value.len() + 6;
-            assert_eq!((pair == Pair::Written, window.at), (room >= len, if room >= len { len } else { 0 }));
+            let written = written(room, |window| {
+                let pair = window.put_tag(&mut Seen::new(), 0, key.as_bytes(), value.as_bytes());
+                assert_eq!(pair == Pair::Written, room >= len);
+            });
+            assert_eq!(written.map(|written| written.len()), Some(if room >= len { len } else { 0 }));
         }
     }
 
     #[test]
     fn plain_text_is_written_between_what_stands_around_it_or_not_at_all() {
         for (len, limit) in (0..60).flat_map(|len| [(len, len), (len + 1, len)]) {
-            let (mut room, text) = ([0; 80], text(len, None));
-            let mut window = Window { room: &mut room, at: 0 };
-            let written = window.put_plain(b"<", &text, limit, b">");
-            let at = window.at;
-            assert_eq!(written, len <= limit && len > 0);
-            assert_eq!(&room[..at], if written { std::format!("<{text}>").into_bytes() } else { Vec::new() });
+            let text = text(len, None);
+            let is_plain = len <= limit && len > 0;
+            let written = written(80, |window| assert_eq!(window.put_plain(b"<", &text, limit, b">"), is_plain));
+            assert_eq!(written, Some(if is_plain { std::format!("<{text}>").into_bytes() } else { Vec::new() }));
         }
+    }
+
+    #[test]
+    fn text_that_is_to_be_trimmed_is_not_plain() {
+        for len in 1..40 {
+            for odd in b" \t\\" {
+                for at in [0, len - 1] {
+                    let mut bytes = text(len, None).into_bytes();
+                    bytes[at] = *odd;
+                    let Ok(text) = String::from_utf8(bytes) else { continue };
+                    let is_plain = *odd == b'\\' && at + 1 < len;
+                    written(80, |window| assert_eq!(window.put_plain(b"<", &text, 80, b">"), is_plain, "{text:?}"));
+                }
+            }
+        }
+        written(80, |window| assert!(!window.put_plain(b"<", "\u{A0}x", 80, b">")));
+        written(80, |window| assert!(!window.put_plain(b"<", "x\u{2003}", 80, b">")));
     }
 
     #[test]
@@ -491,8 +511,8 @@ mod tests {
         for (key, value) in (1..40).flat_map(|key| (1..80).map(move |value| (key, value))) {
             let (short, key, value) = (key <= 16 && value <= 48, text(key, None), text(value, None));
             let (mut tag, mut field) = ([0; 70], [0; 70]);
-            assert_eq!(put_short::<Tag>(&mut tag, key.as_bytes(), value.as_bytes()), short, "{key} {value}");
-            assert_eq!(put_short::<JsonField>(&mut field, key.as_bytes(), value.as_bytes()), short, "{key} {value}");
+            assert_eq!(put_short::<Tag>(&mut tag, 0, key.as_bytes(), value.as_bytes()), short, "{key} {value}");
+            assert_eq!(put_short::<JsonField>(&mut field, 0, key.as_bytes(), value.as_bytes()), short, "{key} {value}");
         }
     }
 
@@ -501,22 +521,14 @@ mod tests {
         let ids = [0x0123_4567_89AB_CDEF_FEDC_BA98_7654_3210, u128::MAX].map(Uuid::from_u128);
         let text = text(40, None);
         let check = |needed: usize, write: &dyn Fn(&mut dyn Put)| {
-            let mut expected = Vec::from(b"abc");
+            let mut expected = Vec::new();
             write(&mut expected);
-            let needed = expected.len().max(3 + needed);
-            for room in 3..=120 {
-                let mut bytes = [0; 120];
-                let mut window = Window { room: &mut bytes[..room], at: 0 };
-                window.put(b"abc");
-                write(&mut window);
-                if room < needed {
-                    assert_eq!(window.at, SPILLED, "{room} of {needed}");
-                    write(&mut window);
-                    assert_eq!(window.at, SPILLED, "{room} of {needed}, and then more");
-                } else {
-                    let at = window.at;
-                    assert_eq!(&bytes[..at], expected, "{room} of {needed}");
-                }
+            let needed = expected.len().max(needed);
+            for room in 0..=120 {
+                let enough = (room >= needed).then(|| expected.clone());
+                assert_eq!(written(room, |window| write(window)), enough, "{room} of {needed}");
+                let twice = |window: &mut Window<'_>| [(), ()].iter().for_each(|()| write(window));
+                assert!(room >= needed || written(room, twice).is_none(), "{room} of {needed}, and then more");
             }
         };
         check(0, &|out| out.put(b" source=\""));
@@ -534,11 +546,9 @@ mod tests {
 
     #[test]
     fn only_what_would_not_be_written_is_skipped() {
-        for (room, len) in (5..20).flat_map(|room| (0..20).chain([usize::MAX]).map(move |len| (room, len))) {
-            let mut window = Window { room: &mut [0; 20][..room], at: 5 };
-            let skip = len > room - 5;
-            assert_eq!((window.skipped(len), window.at), (skip, if skip { SPILLED } else { 5 }), "{len} of {room}");
-            assert_eq!(window.skipped(0), skip, "nothing is written once there was too little room");
+        for (room, len) in (0..15).flat_map(|room| (0..20).chain([usize::MAX]).map(move |len| (room, len))) {
+            let written = written(room, |window| assert_eq!(window.skipped(len), len > room, "{len} of {room}"));
+            assert_eq!(written.is_none(), len > room, "{len} of {room}");
         }
     }
 
