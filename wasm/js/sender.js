@@ -6,7 +6,7 @@ import { checked, copyOf, setWords, started, wordsOut, write } from './border.js
 import * as calls from './calls.js';
 import * as data from './data.js';
 import { endpoint } from './endpoint.js';
-import { WavefrontError, badOption, ofCode } from './error.js';
+import { CODES, WavefrontError, badOption, ofCode } from './error.js';
 import { Known } from './known.js';
 import { KINDS, failures, read } from './ledger.js';
 import { isOnline, onPage, page } from './page.js';
@@ -46,9 +46,8 @@ export class Sender {
   #soon = false;
   #seeded = false;
   #failing = false;
-  // Lines that found no room and were not told of yet, and when others were.
-  #refused = 0;
-  #told = 0;
+  // Lines of a kind that found no room and were not told of yet, and when others were; in the queue and in the store.
+  #refused = new Map();
   #waiting = new Set();
   // Of those who wait for something, the functions that read what became of it.
   #watches = new Set();
@@ -180,6 +179,7 @@ export class Sender {
     forgotten?.unregister(this);
     core.forget(this.#pipe);
     const lost = failures(stats) - before;
+    this.#tellFull(0);
     const { closed } = stats.total.dropped;
     if (closed > 0) this.#tell('closed', undefined, closed, 'dropped');
     this.#wake();
@@ -244,17 +244,27 @@ export class Sender {
     throw undelivered(why, `${delivered} lines delivered, ${kept} kept, ${dropped} dropped`, kind, status, { delivered, kept, dropped });
   }
 
-  // Whether there was no room, which is told of once a second, with a count.
-  #isFull(kind, code) {
-    if (code !== -2 && code !== -3) return false;
-    const [now, lines] = [Date.now(), ++this.#refused];
-    if (now - this.#told >= 1000) {
-      // Who is told of it may send again.
-      this.#told = now;
-      this.#refused = 0;
-      this.#tell('queue-full', kind, lines, 'dropped');
-    }
+  // Whether there was no room.
+  #isFull(kind, number) {
+    if (number !== -2 && number !== -3) return false;
+    const key = number * KINDS.length - kind;
+    const full = this.#refused.get(key) ?? { code: CODES[-number], kind, lines: 0, at: 0 };
+    full.lines++;
+    this.#refused.set(key, full);
+    this.#tellFull(1000);
     return true;
+  }
+
+  // What found no room is told of with a count, and not more often than every so many milliseconds.
+  #tellFull(every) {
+    const now = Date.now();
+    for (const full of this.#refused.values()) {
+      const { code, kind, lines, at } = full;
+      if (lines === 0 || now - at < every) continue;
+      // Who is told of it may send again.
+      Object.assign(full, { lines: 0, at: now });
+      this.#tell(code, kind, lines, 'dropped');
+    }
   }
 
   // After what runs now, so that lines that are sent together leave together.
@@ -272,6 +282,7 @@ export class Sender {
   #pump(most = IN_FLIGHT, leaving = false, gone = false) {
     this.#clear();
     if (this.#final) return [];
+    this.#tellFull(1000);
     const keeper = STORE && this.#keeper;
     if (keeper && !leaving) keeper.pump();
     if (isOnline() === false) return [];

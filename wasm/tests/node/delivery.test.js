@@ -200,8 +200,11 @@ test('a full queue says no, and counts', async () => {
   const sender = new Sender({ server: 'http://127.0.0.1:1', source: 's', maxQueueSize: 10, onError });
   const taken = Array.from({ length: 30 }, (_, value) => sender.sendMetric('m', value));
   assert.deepEqual([taken.filter(Boolean).length, sender.stats().metric.dropped.queueFull, sender.failureCount()], [10, 20, 20]);
-  assert.equal(incidents[0].code, 'queue-full');
+  assert.deepEqual([incidents[0].code, incidents[0].kind, incidents[0].lines], ['queue-full', 'metric', 1]);
+  assert.equal(sender.sendDeltaCounter('d', 1), true, 'each kind has its queue');
   balanced((await sender.close({ timeoutMs: 0 })).stats);
+  const told = incidents.filter(({ code }) => code === 'queue-full');
+  assert.deepEqual(told.map(({ kind, lines }) => [kind, lines]), [['metric', 1], ['metric', 19]], 'each is told of');
 });
 
 test('what is wrong is said, and counted', async () => {

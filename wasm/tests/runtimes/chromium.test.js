@@ -14,7 +14,7 @@ import {
   writesWhatHasNoRoom,
 } from "./lib/leaving.js";
 import { startSite } from "./lib/site.js";
-import { keepsWhatDoesNotFit, leavesAtOnce, survivesTheVisit, tellsWhatIsLost } from "./lib/store.js";
+import { keepsWhatDoesNotFit, leavesAtOnce, survivesTheVisit, tellsOfAFullStore, tellsWhatIsLost } from "./lib/store.js";
 
 let browser, site, context, page;
 
@@ -129,6 +129,9 @@ test("a store in IndexedDB keeps lines from one visit to the next", () =>
 
 test("a store in IndexedDB keeps what a page that is left has no room to send", () =>
   keepsWhatDoesNotFit(spread(page), site, "chromium.kept"));
+
+test("what a full store in IndexedDB refuses is told of, each line once", () =>
+  tellsOfAFullStore(spread(page), site, "chromium.full"));
 
 test("what a store in IndexedDB loses is told of, with kind and reason", () =>
   tellsWhatIsLost(spread(page), site, "chromium.lost"));

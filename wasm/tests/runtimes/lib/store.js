@@ -165,6 +165,29 @@ export async function tellsWhatIsLost(page, site, name) {
   assert.deepEqual(await page.evaluate(() => trouble), []);
 }
 
+/** Lines that neither queue nor store has room for are told of by the name that they are counted under. */
+export async function tellsOfAFullStore(page, site, name) {
+  await visit(page, `${site.url}/store.html`);
+  const [told, dropped] = await page.evaluate(async (name) => {
+    const told = { queueFull: 0, storeFull: 0, closed: 0 };
+    const names = { "queue-full": "queueFull", "store-full": "storeFull", closed: "closed" };
+    const onError = ({ code, lines, fate }) => void (fate === "dropped" && (told[names[code]] += lines));
+    const store = { name, maxBytes: 1 };
+    // Nobody listens there.
+    const server = "http://127.0.0.1:1";
+    const sender = new sdk.Sender({ server, source: "store", store, onError, maxQueueSize: 10, flushIntervalMs: 50 });
+    for (let round = 0; round < 1_000 && sender.stats().total.dropped.storeFull < 20; round++) {
+      for (let i = 0; i < 10; i++) sender.sendMetric(`${name}.full`, i);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    const { stats } = await sender.close({ timeoutMs: 0 });
+    return [told, stats.total.dropped];
+  }, name);
+  assert.ok(dropped.storeFull >= 20, JSON.stringify(dropped));
+  assert.deepEqual(told, { queueFull: dropped.queueFull, storeFull: dropped.storeFull, closed: dropped.closed });
+  assert.deepEqual(await page.evaluate(() => trouble), []);
+}
+
 /** What a page sends that is left at once, before its store was opened. */
 export async function leavesAtOnce(page, site, name) {
   await visit(page, `${site.url}/store.html`);
