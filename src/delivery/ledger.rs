@@ -54,8 +54,8 @@ pub struct Dropped {
     pub store_full: usize,
     /// The store could not read them back.
     pub damaged: usize,
-    /// Not delivered by the end of `close`, and not in a store. What was on its way to the receiver or the store at that
-    /// instant may yet be there.
+    /// Not delivered by the end of `close`, and not in a store. What was on its way to the receiver or the store at
+    /// that instant may yet be there.
     pub closed: usize,
 }
 

@@ -70,8 +70,8 @@ pub(crate) trait Put {
         false
     }
 
-    /// Writes ` "key"="value"` if nothing of it is cleaned, trimmed or escaped, the key begins with no less than `first`,
-    /// and it was not `seen`. There is a key.
+    /// Writes ` "key"="value"` if nothing of it is cleaned, trimmed or escaped, the key begins with no less than
+    /// `first`, and it was not `seen`. There is a key.
     #[cfg(not(any(target_os = "none", target_arch = "wasm32", no_shortcuts)))]
     #[inline]
     fn put_tag(&mut self, seen: &mut Seen, first: u8, key: &[u8], value: &[u8]) -> Pair {

@@ -398,7 +398,8 @@ fn copy_long<R: Rule>(to: &mut [u8], text: &[u8]) -> bool {
     held
 }
 
-#[cfg(all(test, not(no_shortcuts)))]
+#[cfg(test)]
+#[cfg(not(no_shortcuts))]
 mod tests {
     use std::string::String;
     use std::vec::Vec;
@@ -426,10 +427,8 @@ mod tests {
         (!spilled).then_some(bytes)
     }
 
-    type PutPair = fn(&mut dyn Put, &mut Seen, &[u8], &[u8]) -> Pair;
-
     /// A window and any other place are given the same, or nothing: what a window says it has not written is not there.
-    fn same(put: PutPair, key: &str, value: &str) {
+    fn same(put: impl Fn(&mut dyn Put, &mut Seen, &[u8], &[u8]) -> Pair, key: &str, value: &str) {
         let (mut out, key, value) = (Vec::new(), key.as_bytes(), value.as_bytes());
         let expected = put(&mut out, &mut Seen::new(), key, value);
         let written = written(200, |window| assert_eq!(put(window, &mut Seen::new(), key, value), expected));
@@ -449,6 +448,18 @@ mod tests {
         for key in 0..40 {
             for value in 0..80 {
                 in_both_forms(&text(key, None), &text(value, None));
+            }
+        }
+    }
+
+    #[test]
+    fn a_key_begins_with_no_less_than_it_is_to() {
+        for (key, value) in (1..40).flat_map(|key| [1, 30, 45, 60].map(|value| (key, value))) {
+            let (is_short, key, value) = (key <= 16 && value <= 48, text(key, None), text(value, None));
+            for first in b"\0Aab" {
+                same(|out, seen, key, value| out.put_tag(seen, *first, key, value), &key, &value);
+                let short = put_short::<Tag>(&mut [0; 70], *first, key.as_bytes(), value.as_bytes());
+                assert_eq!(short, is_short && *first <= b'a', "{first} {key} {value}");
             }
         }
     }
