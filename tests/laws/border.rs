@@ -48,6 +48,7 @@ const WRITTEN: usize = 13;
 const STORED: usize = 14;
 const INVALID: usize = 15;
 const SKIPPED: usize = 16;
+const RESENT: usize = 17;
 
 type Ledger = [[f64; ROW]; Kind::COUNT];
 
@@ -540,7 +541,9 @@ impl Page {
         for (now, before) in ledger.iter().zip(self.pipes[pipe as usize].ledger) {
             assert_eq!(now[ACCEPTED] + now[RECOVERED], now[2..=14].iter().sum::<f64>(), "{now:?}");
             let only_grow = |range: core::ops::RangeInclusive<usize>| range.into_iter().all(|at| now[at] >= before[at]);
-            assert!(only_grow(0..=10) && only_grow(15..=17), "{before:?}, then {now:?}");
+            assert!(only_grow(0..=10) && only_grow(15..=16), "{before:?}, then {now:?}");
+            // What is under way may turn out not to have left.
+            assert!(now[RESENT] >= before[RESENT] - before[IN_FLIGHT], "{before:?}, then {now:?}");
         }
         self.pipes[pipe as usize].ledger = ledger;
     }
