@@ -84,7 +84,8 @@ pub(super) enum Full {
 
 impl Stripes {
     pub(super) fn new(segment: usize, queue_lines: usize, batch_lines: usize) -> Self {
-        let count = producers().min(8);
+        // A power of two, so that no thread has to divide for its place.
+        let count = producers().clamp(1, 8).next_power_of_two();
         let stripes = (0..count).map(|_| Stripe::default()).collect();
         Self {
             stripes,
@@ -119,7 +120,8 @@ impl Stripes {
 
     /// Queues `lines` whole lines. Order is kept for each thread and kind.
     pub(super) fn push(&self, hub: &Mutex<Hub>, kind: Kind, bytes: &[u8], lines: u32) -> Result<Filled, Full> {
-        let Some(stripe) = self.stripes.get(own_number() % self.stripes.len()) else { return Err(Full::NoRoom) };
+        let last = self.stripes.len().wrapping_sub(1);
+        let Some(stripe) = self.stripes.get(own_number() & last) else { return Err(Full::NoRoom) };
         match self.push_to(stripe, hub, kind, bytes, lines) {
             // The room may be promised to other stripes that make no use of it.
             Err(Full::NoRoom) => {
@@ -134,7 +136,7 @@ impl Stripes {
         let Some(mut opens) = self.hold_here(stripe) else { return Err(Full::Forked) };
         let Some(open) = opens.get_mut(kind.index()) else { return Err(Full::NoRoom) };
         if open.append(bytes, lines) {
-            return self.hand_over_full(open, kind, hub);
+            return if open.lines < self.batch { Ok(Filled::No) } else { self.hand_over_full(open, kind, hub) };
         }
         if bytes.len() > self.segment {
             return Err(Full::Refused(Refused::TooLarge));
