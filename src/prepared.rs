@@ -6,6 +6,7 @@ use crate::line::compact;
 use crate::line::metric::{put_name, put_number, put_rest, sendable};
 use crate::line::out::{Out, Put};
 use crate::line::text::Name;
+use crate::line::window;
 use crate::line::{Full, Sink, Slice};
 use crate::{DeltaCounter, EncodeError, Field, InvalidInput, Kind, Metric, Rules, Tags};
 
@@ -92,7 +93,15 @@ impl<B: AsRef<[u8]>> Prepared<B> {
         timestamp: Option<u64>,
         sink: &mut S,
     ) -> Result<u32, EncodeError<S::Full>> {
-        Out::lines(sink, self.line_limit, |out| self.put(value, timestamp, out))
+        // About how long it is, but for numbers that are very long.
+        let expected = || self.text.as_ref().len() + " -12345.123456789012 1552949776000123".len();
+        window::lines(
+            sink,
+            self.line_limit,
+            expected,
+            |out| self.put(value, timestamp, out),
+            |out| self.put(value, timestamp, out),
+        )
     }
 
     /// As [`encode`](Self::encode), in less code and more time.
