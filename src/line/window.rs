@@ -281,7 +281,7 @@ const SHORT_VALUE: usize = 3 * SHORT;
 /// Room for any short pair: it is checked once.
 type Room = [u8; SHORT + SHORT_VALUE + 6];
 
-/// Writes a pair that is short and not empty, if the rules hold.
+/// Writes a pair that is short and not empty, if the rules hold and the key begins with no less than `first`.
 #[inline(always)]
 fn put_short<F: Form>(room: &mut Room, first: u8, key: &[u8], value: &[u8]) -> bool {
     if key.len() > SHORT || value.len() > SHORT_VALUE || F::IS_TRIMMED && value.last() == Some(&b'\\') {
@@ -290,6 +290,7 @@ fn put_short<F: Form>(room: &mut Room, first: u8, key: &[u8], value: &[u8]) -> b
     let middle = F::BEFORE.len() + key.len();
     let to_value = middle + F::BETWEEN.len();
     put_at(room, 0, F::BEFORE);
+    // The key's first byte is read from the room: of bytes that have been read already, compilers make no vectors.
     if !copy_at::<F::Key>(room, F::BEFORE.len(), key) || room[F::BEFORE.len()] < first {
         return false;
     }
