@@ -243,7 +243,7 @@ mod tests {
         let small = Prepared::<heapless::Vec<u8, 15>>::metric(&Metric::new("m", 1.0), &RULES);
         assert_eq!(small, Err(EncodeError::Full(Full { needed: 16, room: 15 })));
         let limits = crate::Limits { metric_line: 20, ..Default::default() };
-        let short = Prepared::<Vec<u8>>::metric(&Metric::new("m", 1.0), &RULES.limits(limits)).unwrap();
+        let short = Prepared::<Vec<u8>>::metric(&Metric::new("m", 1.0), &RULES.limits(&limits)).unwrap();
         assert_eq!(short.encode(1.0, None, &mut Vec::new()), Ok(1));
         let too_long = InvalidInput::new(Field::Line, Problem::TooLong { limit: 20, len: 21 });
         assert_eq!(short.encode(100.0, None, &mut Vec::new()), Err(too_long.into()));

@@ -52,13 +52,16 @@ fn value() -> impl Strategy<Value = f64> {
     ]
 }
 
-fn rules() -> impl Strategy<Value = (Option<String>, usize)> {
-    (prop::option::weighted(0.8, prop_oneof!["[a-z]{1,5}", any_text()]), select(vec![32_768_usize, 32_768, 200]))
+fn rules() -> impl Strategy<Value = (Option<String>, Limits)> {
+    let limits = select(vec![32_768_usize, 32_768, 200]).prop_map(|line| {
+        let mut limits = Limits::default();
+        (limits.metric_line, limits.histogram_line, limits.trace_line) = (line, line, line);
+        limits
+    });
+    (prop::option::weighted(0.8, prop_oneof!["[a-z]{1,5}", any_text()]), limits)
 }
 
-fn with((default_source, line): &(Option<String>, usize)) -> Rules<'_> {
-    let mut limits = Limits::default();
-    (limits.metric_line, limits.histogram_line, limits.trace_line) = (*line, *line, *line);
+fn with((default_source, limits): &(Option<String>, Limits)) -> Rules<'_> {
     let rules = Rules::new().limits(limits);
     match default_source {
         Some(source) => rules.default_source(source),

@@ -182,7 +182,7 @@ mod tests {
         let mut small = [0; 64];
         // More than a line may have, and no more than 32 bits can count.
         let histogram = Histogram::new("h", &[(2.5, 1 << 50)]);
-        let error = histogram.encode(&RULES.limits(limits), &mut Slice::new(&mut small)).unwrap_err();
+        let error = histogram.encode(&RULES.limits(&limits), &mut Slice::new(&mut small)).unwrap_err();
         assert!(matches!(error, EncodeError::Full(Full { needed, room: 64, .. }) if needed > 1_000_000));
     }
 

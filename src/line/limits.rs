@@ -66,13 +66,13 @@ pub enum EventForm {
 }
 
 /// What a line is written by, beside its own content.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Rules<'a> {
     /// The source of data that name none, or a blank one.
     pub default_source: Option<&'a str>,
     /// The receiver's limits.
-    pub limits: Limits,
+    pub limits: &'a Limits,
     /// How events are written.
     pub events: EventForm,
 }
@@ -80,7 +80,7 @@ pub struct Rules<'a> {
 impl<'a> Rules<'a> {
     /// The receiver's default limits, no default source, events as lines.
     pub const fn new() -> Self {
-        Self { default_source: None, limits: Limits::DEFAULT, events: EventForm::Line }
+        Self { default_source: None, limits: &Limits::DEFAULT, events: EventForm::Line }
     }
 
     /// The source of data that name none.
@@ -92,7 +92,7 @@ impl<'a> Rules<'a> {
 
     /// Other limits.
     #[must_use]
-    pub const fn limits(mut self, limits: Limits) -> Self {
+    pub const fn limits(mut self, limits: &'a Limits) -> Self {
         self.limits = limits;
         self
     }
@@ -102,5 +102,11 @@ impl<'a> Rules<'a> {
     pub const fn events(mut self, events: EventForm) -> Self {
         self.events = events;
         self
+    }
+}
+
+impl Default for Rules<'_> {
+    fn default() -> Self {
+        Self::new()
     }
 }

@@ -171,7 +171,7 @@ pub(crate) fn put_rest<T: Tags + ?Sized>(
     out: &mut (impl Put + ?Sized),
 ) -> Result<(), InvalidInput> {
     put_source(own_source, rules, [b" source=\"", b"\""], out)?;
-    put_tags(tags, &rules.limits, out)
+    put_tags(tags, rules.limits, out)
 }
 
 #[cfg(test)]
@@ -290,7 +290,7 @@ mod tests {
     #[test]
     fn a_tag_is_within_its_limits_or_an_error_and_any_number_of_keys_is_told_apart() {
         let limits = Limits { tag_key: 4, tag: 10, tags: 1000, ..Limits::default() };
-        let rules = RULES.limits(limits);
+        let rules = RULES.limits(&limits);
         for (key, value) in (1..=7).flat_map(|key| (1..=14).map(move |value| (key, value))) {
             let (key, value) = ("k".repeat(key), "v".repeat(value));
             let fits = key.len() <= 4 && key.len() + value.len() <= 10;

@@ -128,7 +128,7 @@ fn put_span<T: Tags + ?Sized>(
     rules: &Rules<'_>,
     out: &mut (impl Put + ?Sized),
 ) -> Result<(), InvalidInput> {
-    let limits = &rules.limits;
+    let limits = rules.limits;
     if !put_plain(b"\"", span.name, limits.span_name, b"\" source=\"", out) {
         let name = Text::new(span.name, Field::SpanName)?;
         name.check(limits.span_name, Field::SpanName)?;
@@ -173,7 +173,7 @@ fn put_tags<T: Tags + ?Sized>(
     rules: &Rules<'_>,
     out: &mut (impl Put + ?Sized),
 ) -> Result<(), InvalidInput> {
-    let limits = &rules.limits;
+    let limits = rules.limits;
     let mut seen = OWN_KEYS;
     // Of those that are given, some may be left out.
     let (mut count, mut left_out) = (fixed, 0);
@@ -340,9 +340,8 @@ mod tests {
         let spans = [(6, span().parents(&ids)), (9, span().logs(&log)), (11, span().follows_from(&ids))];
         for (len, span) in spans {
             let encode = |limit| {
-                let mut rules = RULES;
-                rules.limits.span_tag_key = limit;
-                span.encode(&rules, &mut Vec::new())
+                let limits = Limits { span_tag_key: limit, ..Limits::DEFAULT };
+                span.encode(&RULES.limits(&limits), &mut Vec::new())
             };
             assert_eq!(encode(len), Ok(1));
             let too_long = InvalidInput::new(Field::SpanTagKey, Problem::TooLong { limit: len - 1, len });

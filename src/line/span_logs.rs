@@ -58,7 +58,7 @@ fn put_line(logs: &SpanLogs<'_>, rules: &Rules<'_>, out: &mut (impl Put + ?Sized
 /// The line without its LF, if the receiver takes it as a span: else it would not take the logs.
 pub(super) fn span_line<'a>(line: &'a str, rules: &Rules<'_>) -> Result<&'a str, InvalidInput> {
     let line = line.strip_suffix('\n').unwrap_or(line);
-    match parse::span(line, &rules.limits) {
+    match parse::span(line, rules.limits) {
         Ok(_) if !line.contains('\n') => Ok(line),
         _ => Err(InvalidInput::new(Field::SpanLine, Problem::Malformed)),
     }

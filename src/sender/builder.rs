@@ -516,7 +516,7 @@ impl SenderBuilder {
         let source = self.source.as_deref().filter(|source| !source.trim().is_empty());
         let Some(source) = source else { return true };
         let mut line = Vec::new();
-        Metric::new("m", 0.0).source(source).encode(&Rules::new().limits(self.limits), &mut line).is_ok()
+        Metric::new("m", 0.0).source(source).encode(&Rules::new().limits(&self.limits), &mut line).is_ok()
     }
 }
 

@@ -89,7 +89,7 @@ impl Settings {
     }
 
     pub(super) fn rules(&self) -> Rules<'_> {
-        let rules = Rules::new().limits(self.limits).events(self.events);
+        let rules = Rules::new().limits(&self.limits).events(self.events);
         match &self.default_source {
             Some(source) => rules.default_source(source),
             None => rules,

@@ -98,7 +98,7 @@ impl Wanted {
         // The machine's name where there is none, also for those whose data must have one: this is about this machine.
         let source = source.map(String::from).or_else(host_name).unwrap_or_else(|| "unknown".into());
         let (mut lines, mut count) = (Vec::new(), 0);
-        let rules = Rules::new().default_source(&source).limits(limits);
+        let rules = Rules::new().default_source(&source).limits(&limits);
         for (tags, component) in &self.heartbeats {
             let written = tags.heartbeat(component).encode(&rules, &mut lines);
             let expected = "tags that a line may have, application, service and component among them";
@@ -184,7 +184,7 @@ impl Own {
             Turn::Beats => Some(Batch::new(Kind::Metric, &beats.lines, beats.count)),
             Turn::Report(report) => {
                 scratch.resize(BATCH, 0);
-                let rules = Rules::new().default_source(source).limits(*limits);
+                let rules = Rules::new().default_source(source).limits(limits);
                 report.next(labels, &rules, scratch).filter(|batch| batch.kind != Kind::Delta || unsure.is_none())
             }
         }

@@ -291,7 +291,7 @@ mod tests {
         assert_eq!(lines(&mut own, &Rules::new().default_source("s"), 20, |_| true).len(), 0, "no room");
         let mut limits = Limits::DEFAULT;
         limits.metric_name = "∆~sdk.rust.core.sender.proxy.spans.valid.count".chars().count();
-        let short = lines(&mut own, &Rules::new().default_source("s").limits(limits), 1 << 14, |_| true);
+        let short = lines(&mut own, &Rules::new().default_source("s").limits(&limits), 1 << 14, |_| true);
         assert!(!short.is_empty() && short.iter().all(|line| !line.contains("capacity")), "{short:#?}");
         let rest = lines(&mut own, &Rules::new().default_source("s"), 1 << 14, |_| true);
         assert_eq!(rest.iter().chain(&short).filter(|line| line.contains('∆')).count(), 5 * 5);

@@ -119,11 +119,11 @@ const LONGEST: usize = 1 << 22;
 
 /// Whether the line is `len` bytes long where `limit`, that of its kind, is none.
 fn is_long<E: Encode>(datum: &E, rules: &Rules<'_>, limit: usize, len: usize) -> bool {
-    let mut wide = *rules;
+    let mut wide = *rules.limits;
     let place = match E::KIND {
-        Kind::Histogram => &mut wide.limits.histogram_line,
-        Kind::Span | Kind::SpanLogs => &mut wide.limits.trace_line,
-        _ => &mut wide.limits.metric_line,
+        Kind::Histogram => &mut wide.histogram_line,
+        Kind::Span | Kind::SpanLogs => &mut wide.trace_line,
+        _ => &mut wide.metric_line,
     };
     if core::mem::replace(place, len) != limit {
         return false;
@@ -132,7 +132,7 @@ fn is_long<E: Encode>(datum: &E, rules: &Rules<'_>, limit: usize, len: usize) ->
         return true;
     }
     let mut count = Count::new();
-    match datum.encode(&wide, &mut count) {
+    match datum.encode(&rules.limits(&wide), &mut count) {
         Ok(lines) => count.bytes() == len * lines as usize,
         Err(_) => false,
     }
@@ -170,7 +170,7 @@ struct Series<'a> {
 
 impl Series<'_> {
     fn has(&self, field: Field, problem: Problem) -> bool {
-        let limits = &self.rules.limits;
+        let limits = self.rules.limits;
         match field {
             Field::MetricName | Field::HistogramName => {
                 clean::bad_name(self.raw, self.meant, limits.metric_name, problem)
@@ -218,7 +218,7 @@ fn point(datum: &impl Encode, series: Series<'_>, value: f64, timestamp: Option<
         assert_eq!(lines, [""; 0]);
         return Ok(lines);
     }
-    let read = match parse::line(only(&lines), &rules.limits) {
+    let read = match parse::line(only(&lines), rules.limits) {
         Ok(Line::Point(read)) => read,
         other => panic!("{lines:?} is read as {other:?}"),
     };
@@ -266,7 +266,7 @@ pub(crate) fn histogram(histogram: &Histogram<'_, Pairs<'_>>, rules: &Rules<'_>,
     })?;
     assert_eq!(lines.len(), chosen.len());
     for (line, (granularity, unit)) in lines.iter().zip(chosen) {
-        let read = match parse::line(line, &rules.limits) {
+        let read = match parse::line(line, rules.limits) {
             Ok(Line::Histogram(read)) => read,
             other => panic!("{line:?} is read as {other:?}"),
         };
@@ -291,7 +291,7 @@ pub(crate) fn histogram(histogram: &Histogram<'_, Pairs<'_>>, rules: &Rules<'_>,
 }
 
 pub(crate) fn span(span: &Span<'_, Pairs<'_>>, rules: &Rules<'_>, rooms: Rooms) -> Lines {
-    let limits = &rules.limits;
+    let limits = rules.limits;
     let reserved = ["source", "host", "traceId", "spanId", "parent", "followsFrom"];
     let ids = |key: &str, ids: &[Uuid]| ids.iter().map(|id| (key.to_owned(), id.to_string())).collect::<Vec<_>>();
     let mut meant = [ids("parent", span.parents), ids("followsFrom", span.follows_from)].concat();
@@ -354,7 +354,7 @@ fn companion(span: &Span<'_, Pairs<'_>>, rules: &Rules<'_>, lines: &[String]) {
         Ok(Some(kind)) => {
             assert_eq!(kind, Kind::SpanLogs);
             let line = String::from_utf8(out).unwrap();
-            let read = match parse::line(line.strip_suffix('\n').unwrap(), &rules.limits) {
+            let read = match parse::line(line.strip_suffix('\n').unwrap(), rules.limits) {
                 Ok(Line::SpanLogs(read)) => read,
                 other => panic!("{line:?} is read as {other:?}"),
             };
@@ -364,9 +364,9 @@ fn companion(span: &Span<'_, Pairs<'_>>, rules: &Rules<'_>, lines: &[String]) {
         Err(EncodeError::Invalid(invalid)) => {
             assert!(out.is_empty());
             let records = SpanLogs::new(span.trace_id, span.span_id, span.logs);
-            let mut wide = *rules;
-            wide.limits.trace_line = usize::MAX;
-            let apart = span_logs(&records, &wide, Rooms::One(0));
+            let mut wide = *rules.limits;
+            wide.trace_line = usize::MAX;
+            let apart = span_logs(&records, &rules.limits(&wide), Rooms::One(0));
             assert!(apart == Err(invalid) || invalid.field == Field::Line, "{invalid} of the logs only");
         }
     }
@@ -381,11 +381,11 @@ pub(crate) fn span_logs(datum: &SpanLogs<'_>, rules: &Rules<'_>, rooms: Rooms) -
         (Field::SpanLogKey, Problem::Blank) => fields().flatten().any(|(key, _)| clean::is_blank(key)),
         (Field::SpanLogKey, Problem::RepeatedKey) => fields().any(|fields| clean::repeated(fields, str::to_owned)),
         (Field::SpanLine, Problem::Malformed) => {
-            span.is_some_and(|line| line.contains('\n') || parse::span(line, &rules.limits).is_err())
+            span.is_some_and(|line| line.contains('\n') || parse::span(line, rules.limits).is_err())
         }
         _ => false,
     })?;
-    let read = match parse::line(only(&lines), &rules.limits) {
+    let read = match parse::line(only(&lines), rules.limits) {
         Ok(Line::SpanLogs(read)) => read,
         other => panic!("{lines:?} is read as {other:?}"),
     };
@@ -420,7 +420,7 @@ pub(crate) fn event(event: &Event<'_, Pairs<'_>>, rules: &Rules<'_>, rooms: Room
         same_in_json(only(&lines), event, end, rules);
         return Ok(lines);
     }
-    let read = match parse::line(only(&lines), &rules.limits) {
+    let read = match parse::line(only(&lines), rules.limits) {
         Ok(Line::Event(read)) => read,
         other => panic!("{lines:?} is read as {other:?}"),
     };
@@ -458,7 +458,7 @@ pub(crate) fn source_tag(datum: &SourceTag<'_>, rules: &Rules<'_>, rooms: Rooms)
         (Field::Source, _) => clean::bad_source(datum.source, rules, problem),
         _ => false,
     })?;
-    let read = match parse::line(only(&lines), &rules.limits) {
+    let read = match parse::line(only(&lines), rules.limits) {
         Ok(Line::SourceTag(read)) => read,
         other => panic!("{lines:?} is read as {other:?}"),
     };
@@ -475,7 +475,7 @@ pub(crate) fn source_description(datum: &SourceDescription<'_>, rules: &Rules<'_
         (Field::Source, _) => clean::bad_source(datum.source, rules, problem),
         _ => false,
     })?;
-    let read = match parse::line(only(&lines), &rules.limits) {
+    let read = match parse::line(only(&lines), rules.limits) {
         Ok(Line::SourceDescription(read)) => read,
         other => panic!("{lines:?} is read as {other:?}"),
     };

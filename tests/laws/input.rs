@@ -229,12 +229,10 @@ fn with_logs(logs: Vec<Log>, check: impl FnOnce(&[SpanLog<'_>])) {
 }
 
 impl Input {
-    fn rules(&self) -> Rules<'_> {
-        let mut rules = Rules::new();
-        rules.default_source = given(&self.default_source);
+    fn limits(&self) -> Limits {
+        let mut limits = Limits::DEFAULT;
         if let Some(given) = self.limits {
             let [name, source, key, tag, tags, span_name, span_key, span_tags, lines, which] = given.map(usize::from);
-            let limits: &mut Limits = &mut rules.limits;
             (limits.metric_name, limits.source, limits.tag_key, limits.tag) = (name, source, key, tag);
             (limits.tags, limits.span_name, limits.span_tag_key, limits.span_tags) =
                 (tags, span_name, span_key, span_tags);
@@ -242,12 +240,19 @@ impl Input {
                 (limits.metric_line, limits.histogram_line, limits.trace_line) = (2 * lines, 4 * lines, 4 * lines);
             }
         }
+        limits
+    }
+
+    fn rules<'a>(&'a self, limits: &'a Limits) -> Rules<'a> {
+        let mut rules = Rules::new().limits(limits);
+        rules.default_source = given(&self.default_source);
         if self.json { rules.events(EventForm::Json) } else { rules }
     }
 
     fn check(mut self) {
         let datum = core::mem::replace(&mut self.datum, Datum::SourceTag { action: 0, source: None, tags: Vec::new() });
-        let (rules, rooms) = (&self.rules(), Rooms::One(usize::from(self.room)));
+        let limits = self.limits();
+        let (rules, rooms) = (&self.rules(&limits), Rooms::One(usize::from(self.room)));
         match datum {
             Datum::Metric { name, value, timestamp, source, tags } => {
                 let tags = tags.into_pairs();

@@ -91,7 +91,7 @@ fn lines<D: Encode>(step: i32, expected: u32, rules: &Rules<'_>, datum: &D) -> S
     }
     slice.as_bytes().split_inclusive(|byte| *byte == b'\n').try_for_each(|line| {
         let line = core::str::from_utf8(line).map_err(|_| step)?;
-        let read = parse::line(line, &rules.limits).map_err(|_| step)?;
+        let read = parse::line(line, rules.limits).map_err(|_| step)?;
         ensure(step, read.kind() == D::KIND)
     })
 }
