@@ -323,6 +323,16 @@ impl<B: Buf<Scale = Large>> View<'_, B> {
         }
     }
 
+    /// Whether a quarter of what lines of `kind` may take is taken or promised: what comes in should leave soon, even
+    /// where a driver would rather take several batches along at a time.
+    pub fn is_filling(&mut self, kind: Kind) -> bool {
+        let Bounds { queue_lines, queue_bytes, .. } = self.core.config;
+        self.lane(kind).is_some_and(|lane| {
+            let bytes = lane.bytes.saturating_add(lane.leased.bytes);
+            lane.lines() >= queue_lines / 4 || bytes >= queue_bytes / 4
+        })
+    }
+
     /// Counts lines as accepted and dropped because it is all over.
     fn give_up(&mut self, at: usize, count: u32) {
         if let Some(lane) = self.lanes.get_mut(at) {

@@ -183,7 +183,7 @@ impl SenderBuilder {
     }
 
     /// Lines of a batch, at most. Neither this nor the flush interval bounds the throughput: full batches leave at
-    /// once.
+    /// once, or 2 ms later where one was written to a TCP connection just before.
     pub fn batch_size(mut self, lines: usize) -> Self {
         self.config.batch_lines = u32::try_from(lines).unwrap_or(u32::MAX);
         self

@@ -12,7 +12,7 @@ use super::keeper::{GRACE, Keeper, Shelf};
 use super::news::News;
 use super::own::Own;
 use super::stripes::Stripes;
-use super::sync::{Condvar, Instant, Mutex, MutexGuard, spawn};
+use super::sync::{Condvar, Instant, MOMENT, Mutex, MutexGuard, spawn};
 use super::tell::{Hook, Listener};
 use crate::delivery::{Action, Config, Cut, Delivery, Keep, Lane, Ledger, Millis, Slot, Spool, Ticket};
 use crate::transport::{Accepted, Failure};
@@ -412,7 +412,14 @@ impl Worker {
         }
         // Never for ever: a wake-up that was missed costs a second, not the data.
         let wait = wait.unwrap_or(Duration::from_secs(1)).max(Duration::from_millis(1));
-        Some(shared.rest(hub, wait))
+        if wait > MOMENT {
+            return Some(shared.rest(hub, wait));
+        }
+        // To be woken for a batch takes as long as to write one.
+        hub.soon = self.kinds.iter().fold(hub.soon, KindSet::with);
+        let mut hub = shared.rest(hub, wait);
+        hub.soon = self.kinds.iter().fold(hub.soon, KindSet::without);
+        Some(hub)
     }
 
     /// Sends what is due of the sender's own, or at the `last` time what is left of it. `None` where that forked the

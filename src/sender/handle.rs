@@ -9,7 +9,7 @@ use std::vec::Vec;
 
 use super::driver::{Shared, deadline};
 use super::error::{FlushError, SendError};
-use super::stripes::{Filled, Full};
+use super::stripes::Full;
 use super::sync::Instant;
 use super::{Endpoint, SenderBuilder};
 use crate::delivery::{Encoded, Intake, Ledger, Refused, Ticket};
@@ -250,8 +250,8 @@ impl Sender {
         let mut give_up: Option<Instant> = None;
         loop {
             match shared.stripes.push(&shared.hub, kind, bytes, lines) {
-                Ok(filled) => {
-                    if filled == Filled::Yes {
+                Ok(wakes) => {
+                    if wakes {
                         shared.wake();
                     }
                     return Ok(());

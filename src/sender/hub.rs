@@ -97,6 +97,8 @@ pub(super) struct Hub {
     lost: usize,
     next_tag: u32,
     pub(super) phase: Phase,
+    /// Kinds whose carrier rests for no more than a moment.
+    pub(super) soon: KindSet,
     /// Workers that have not ended.
     pub(super) workers: usize,
     /// What decides about the store, and whether its thread has not ended.
@@ -140,6 +142,7 @@ impl Hub {
             lost: 0,
             next_tag: 0,
             phase: Phase::Open,
+            soon: KindSet::NONE,
             workers,
             spool: None,
             keeper: false,
@@ -167,6 +170,12 @@ impl Hub {
         self.next_tag = self.next_tag.wrapping_add(1).max(1);
         self.watches.insert(self.next_tag, Waiter { watch: Watch::new(lines), cause: None });
         self.next_tag
+    }
+
+    /// Whether somebody has to be woken for a full batch of `kind`: not where its carrier looks by itself in a moment,
+    /// unless there is much already, or a store that may want it.
+    pub(super) fn must_be_woken(&mut self, kind: Kind) -> bool {
+        self.keeper || !self.soon.contains(kind) || self.delivery.view().is_filling(kind)
     }
 
     /// Whether somebody still works at the end of it.
@@ -300,4 +309,30 @@ impl Hub {
 /// The data behind the lock are whole at every point where a panic could leave them.
 pub(super) fn lock(hub: &Mutex<Hub>) -> MutexGuard<'_, Hub> {
     hub.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::delivery::Config;
+
+    #[test]
+    fn nobody_is_woken_who_looks_in_a_moment_unless_there_is_much_already() {
+        let config = Config { queue_lines: 8, ..Config::DEFAULT };
+        let slots = (0..8).map(|_| Slot::empty()).collect();
+        let lanes = [Lane::new(Kind::Metric), Lane::new(Kind::Span)].into();
+        let mut hub = Hub::new(Delivery::new(config, slots, lanes), 1, News::new(false));
+        let must = |hub: &mut Hub| [Kind::Metric, Kind::Span].map(|kind| hub.must_be_woken(kind));
+        assert_eq!(must(&mut hub), [true, true]);
+        hub.soon = KindSet::ALL;
+        for lines in 0..4 {
+            assert_eq!(must(&mut hub), [lines >= 2, false]);
+            assert_eq!(hub.delivery.view().push(Kind::Metric, b"m 1 source=\"s\"\n", 1), Ok(()));
+        }
+        hub.soon = KindSet::ALL.without(Kind::Span);
+        assert_eq!(must(&mut hub), [true, true]);
+        hub.soon = KindSet::ALL;
+        hub.keeper = true;
+        assert_eq!(must(&mut hub), [true, true]);
+    }
 }

@@ -118,8 +118,9 @@ impl Stripes {
         self.stripes.len()
     }
 
-    /// Queues `lines` whole lines. Order is kept for each thread and kind.
-    pub(super) fn push(&self, hub: &Mutex<Hub>, kind: Kind, bytes: &[u8], lines: u32) -> Result<Filled, Full> {
+    /// Queues `lines` whole lines. Order is kept for each thread and kind. `true`: a segment was handed over for which
+    /// somebody has to be woken.
+    pub(super) fn push(&self, hub: &Mutex<Hub>, kind: Kind, bytes: &[u8], lines: u32) -> Result<bool, Full> {
         let last = self.stripes.len().wrapping_sub(1);
         let Some(stripe) = self.stripes.get(own_number() & last) else { return Err(Full::NoRoom) };
         match self.push_to(stripe, hub, kind, bytes, lines) {
@@ -132,11 +133,11 @@ impl Stripes {
         }
     }
 
-    fn push_to(&self, stripe: &Stripe, hub: &Mutex<Hub>, kind: Kind, bytes: &[u8], lines: u32) -> Result<Filled, Full> {
+    fn push_to(&self, stripe: &Stripe, hub: &Mutex<Hub>, kind: Kind, bytes: &[u8], lines: u32) -> Result<bool, Full> {
         let Some(mut opens) = self.hold_here(stripe) else { return Err(Full::Forked) };
         let Some(open) = opens.get_mut(kind.index()) else { return Err(Full::NoRoom) };
         if open.append(bytes, lines) {
-            return if open.lines < self.batch { Ok(Filled::No) } else { self.hand_over_full(open, kind, hub) };
+            return self.hand_over_full(open, kind, hub);
         }
         if bytes.len() > self.segment {
             return Err(Full::Refused(Refused::TooLarge));
@@ -147,6 +148,7 @@ impl Stripes {
         let mut locked = lock(hub);
         let handed_over = open.lines > 0;
         open.hand_over(kind, &mut locked);
+        let wakes = handed_over && locked.must_be_woken(kind);
         let wish = Lease { lines: self.share.max(lines as usize), bytes: self.segment };
         let least = Lease { lines: lines as usize, bytes: bytes.len() };
         open.lease = match locked.delivery.view().lease(kind, wish, least) {
@@ -161,20 +163,20 @@ impl Stripes {
         if !open.append(bytes, lines) {
             return Err(Full::Refused(Refused::TooLarge));
         }
-        let filled = self.hand_over_full(open, kind, hub)?;
-        Ok(if handed_over { Filled::Yes } else { filled })
+        Ok(self.hand_over_full(open, kind, hub)? || wakes)
     }
 
     /// A full batch does not wait for the line after it.
-    fn hand_over_full(&self, open: &mut Open, kind: Kind, hub: &Mutex<Hub>) -> Result<Filled, Full> {
+    fn hand_over_full(&self, open: &mut Open, kind: Kind, hub: &Mutex<Hub>) -> Result<bool, Full> {
         if open.lines < self.batch {
-            return Ok(Filled::No);
+            return Ok(false);
         }
         if self.forked() {
             return Err(Full::Forked);
         }
-        open.hand_over(kind, &mut lock(hub));
-        Ok(Filled::Yes)
+        let mut hub = lock(hub);
+        open.hand_over(kind, &mut hub);
+        Ok(hub.must_be_woken(kind))
     }
 
     /// Hands over what all stripes hold.
@@ -204,13 +206,6 @@ impl Stripes {
         }
         look(lines)
     }
-}
-
-/// Whether a push handed a segment over, so that somebody should look whether a batch is full.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Filled {
-    Yes,
-    No,
 }
 
 /// The data behind the lock are whole at every point where a panic could leave them.
