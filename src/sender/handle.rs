@@ -241,7 +241,14 @@ impl Sender {
     }
 
     /// Queues finished lines of one kind: whole, checked, with their LFs. None is a datum that had nothing to say.
+    #[inline(always)]
     pub(super) fn push(&self, kind: Kind, bytes: &[u8], lines: u32) -> Result<(), SendError> {
+        if self.shared().stripes.append(kind, bytes, lines) { Ok(()) } else { self.push_anew(kind, bytes, lines) }
+    }
+
+    /// As [`push`](Self::push), where no segment is open that has the room.
+    #[inline(never)]
+    fn push_anew(&self, kind: Kind, bytes: &[u8], lines: u32) -> Result<(), SendError> {
         let shared = self.shared();
         if lines == 0 {
             shared.lock_here().ok_or(SendError::Forked)?.delivery.view().note(kind, 0, 1);

@@ -118,6 +118,16 @@ impl Stripes {
         self.stripes.len()
     }
 
+    /// Puts lines behind those of an open segment, if nothing else is to be done and nobody else is at it: so it is
+    /// with nearly all lines.
+    #[inline(always)]
+    pub(super) fn append(&self, kind: Kind, bytes: &[u8], lines: u32) -> bool {
+        let last = self.stripes.len().wrapping_sub(1);
+        let Some(Ok(mut opens)) = self.stripes.get(own_number() & last).map(Stripe::try_lock) else { return false };
+        let Some(open) = opens.get_mut(kind.index()) else { return false };
+        lines > 0 && open.lines + (lines as usize) < self.batch && open.append(bytes, lines)
+    }
+
     /// Queues `lines` whole lines. Order is kept for each thread and kind. `true`: a segment was handed over for which
     /// somebody has to be woken.
     pub(super) fn push(&self, hub: &Mutex<Hub>, kind: Kind, bytes: &[u8], lines: u32) -> Result<bool, Full> {
