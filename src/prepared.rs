@@ -3,7 +3,7 @@
 #[cfg(feature = "alloc")]
 use crate::Limits;
 use crate::line::compact;
-use crate::line::metric::{put_name, put_number, put_rest, sendable};
+use crate::line::metric::{NUMBERS, put_name, put_number, put_rest, sendable};
 use crate::line::out::{Out, Put};
 use crate::line::text::Name;
 use crate::line::window;
@@ -94,7 +94,7 @@ impl<B: AsRef<[u8]>> Prepared<B> {
         sink: &mut S,
     ) -> Result<u32, EncodeError<S::Full>> {
         // About how long it is, but for numbers that are very long.
-        let expected = || self.text.as_ref().len() + " -12345.123456789012 1552949776000123".len();
+        let expected = || self.text.as_ref().len() + NUMBERS;
         window::lines(
             sink,
             self.line_limit,

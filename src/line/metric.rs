@@ -81,10 +81,13 @@ impl<T: Tags> Encode for DeltaCounter<'_, T> {
     }
 }
 
+/// About how long value and timestamp are, with the spaces behind them; but for very long numbers.
+pub(crate) const NUMBERS: usize = "-12345.123456789012 1552949776000123 ".len();
+
 /// About how long the line is, but for what is cleaned and very long numbers.
 #[inline]
 fn expected<T: Tags + ?Sized>(name: &str, source: Option<&str>, tags: &T, rules: &Rules<'_>) -> usize {
-    const REST: usize = "\"\" -12345.123456789012 1552949776000123 source=\"\"\n".len();
+    const REST: usize = "\"\" source=\"\"\n".len() + NUMBERS;
     let source = source.map_or(0, str::len) + rules.default_source.map_or(0, str::len);
     REST + name.len() + source + tags_len(tags, " \"\"=\"\"".len())
 }
