@@ -8,7 +8,7 @@ export class WavefrontError extends Error {
 }
 
 // What the core's negative numbers mean.
-export const CODES = [, 'invalid', 'queue-full', 'store-full', 'too-large', 'closed', 'unsupported'];
+const CODES = [, 'invalid', 'queue-full', 'store-full', 'too-large', 'closed', 'unsupported'];
 
 export const ofCode = (number, message, field, problem) =>
   new WavefrontError(CODES[-number] ?? 'closed', message, field && { field, problem });

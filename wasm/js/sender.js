@@ -6,7 +6,7 @@ import { checked, copyOf, setWords, started, wordsOut, write } from './border.js
 import * as calls from './calls.js';
 import * as data from './data.js';
 import { endpoint } from './endpoint.js';
-import { CODES, WavefrontError, badOption, ofCode } from './error.js';
+import { WavefrontError, badOption, ofCode } from './error.js';
 import { Known } from './known.js';
 import { KINDS, failures, read } from './ledger.js';
 import { isOnline, onPage, page } from './page.js';
@@ -17,6 +17,12 @@ const [METRIC, DELTA, HISTOGRAM, SPAN, , EVENT] = KINDS.keys();
 // What went wrong where the core does not call an answer good; of the first two it keeps the lines.
 const TROUBLES = [, , 'failed', 'auth', , 'too-large', 'rejected'];
 const KEPT = TROUBLES.slice(2, 4);
+
+// Where lines found no room: how the ledger counts them, and as what they are told of.
+const FULL = [
+  ['queueFull', 'queue-full'],
+  ['storeFull', 'store-full'],
+];
 
 // How what somebody waits for ends, as the core wants to hear it: nobody does any longer, or the sender was closed.
 const [OVER, CLOSED] = [1, 2];
@@ -46,8 +52,10 @@ export class Sender {
   #soon = false;
   #seeded = false;
   #failing = false;
-  // Lines of a kind that found no room and were not told of yet, and when others were; in the queue and in the store.
-  #refused = new Map();
+  // The ledger up to which lines that found no room were told of, when that was, and whether there are others since.
+  #told;
+  #toldAt = 0;
+  #isUntold = false;
   #waiting = new Set();
   // Of those who wait for something, the functions that read what became of it.
   #watches = new Set();
@@ -79,13 +87,17 @@ export class Sender {
     const pipe = core.open(write(strings, []), queue, batch, interval, this.#timeoutMs + 5_000, direct);
     this.#pipe = pipe;
     this.#targets = targets;
+    this.#told = this.stats();
     if (STORE && keep) {
       this.#keeper = new runtime.Keeper(pipe, keep, {
         changed: () => {
           this.#pump();
           this.#wake();
         },
-        tell: (code, kind, lines) => this.#tell(code, kind, lines, 'dropped'),
+        tell: (code, kind, lines) => {
+          if (code === 'store-full') this.#tellFull(0);
+          else this.#tell(code, kind, lines);
+        },
       });
       this.#soonPump();
     }
@@ -130,7 +142,7 @@ export class Sender {
     const pipe = this.#open();
     const series = checked(call(pipe));
     return new Series(
-      (value, at) => this.#sent(METRIC, core.value(this.#open(), series, value, at)),
+      (value, at) => this.#sent(core.value(this.#open(), series, value, at)),
       () => core.forget_series(pipe, series),
     );
   }
@@ -181,7 +193,7 @@ export class Sender {
     const lost = failures(stats) - before;
     this.#tellFull(0);
     const { closed } = stats.total.dropped;
-    if (closed > 0) this.#tell('closed', undefined, closed, 'dropped');
+    if (closed > 0) this.#tell('closed', undefined, closed);
     this.#wake();
     return { complete: lost === 0, lost, stats };
   }
@@ -214,14 +226,15 @@ export class Sender {
   }
 
   #send(kind, call, parts) {
-    return this.#sent(kind, this.#call(kind, call, parts)(this.#open(), this.#known));
+    return this.#sent(this.#call(kind, call, parts)(this.#open(), this.#known));
   }
 
   // What a send came to: true is queued, false is lost for want of room.
-  #sent(kind, code) {
-    if (this.#isFull(kind, code)) return false;
-    if (checked(code) === 1 || !(this.#soon || this.#timer)) this.#soonPump();
-    return true;
+  #sent(code) {
+    const isFull = this.#isFull(code);
+    // What is in a full queue need not wait for company.
+    if (isFull || checked(code) === 1 || !(this.#soon || this.#timer)) this.#soonPump();
+    return !isFull;
   }
 
   // Sends ahead of the queue, and tells what the first try came to.
@@ -230,8 +243,12 @@ export class Sender {
     const pipe = this.#open();
     const tag = core.urgent(pipe);
     const code = queue(pipe);
-    this.#isFull(kind, code);
-    checked(code);
+    try {
+      checked(code);
+    } finally {
+      // Not before: what it says is where the ledger will be.
+      this.#isFull(code);
+    }
     const read = (over = 0) => {
       const heard = core.heard(pipe, tag, over);
       const [delivered, kept, dropped] = wordsOut(3);
@@ -245,25 +262,27 @@ export class Sender {
   }
 
   // Whether there was no room.
-  #isFull(kind, number) {
-    if (number !== -2 && number !== -3) return false;
-    const key = number * KINDS.length - kind;
-    const full = this.#refused.get(key) ?? { code: CODES[-number], kind, lines: 0, at: 0 };
-    full.lines++;
-    this.#refused.set(key, full);
-    this.#tellFull(1000);
-    return true;
+  #isFull(code) {
+    const isFull = code === -2 || code === -3;
+    if (isFull) this.#tellFull(1000);
+    return isFull;
   }
 
-  // What found no room is told of with a count, and not more often than every so many milliseconds.
+  // Tells of the lines that found no room since, not more often than every so many milliseconds.
   #tellFull(every) {
     const now = Date.now();
-    for (const full of this.#refused.values()) {
-      const { code, kind, lines, at } = full;
-      if (lines === 0 || now - at < every) continue;
-      // Who is told of it may send again.
-      Object.assign(full, { lines: 0, at: now });
-      this.#tell(code, kind, lines, 'dropped');
+    // Whatever happens to the clock.
+    this.#isUntold = Math.abs(now - this.#toldAt) < every;
+    if (this.#isUntold) return;
+    this.#toldAt = now;
+    // Who is told of it may send again.
+    const before = this.#told;
+    const stats = (this.#told = this.stats());
+    for (const [kind, name] of KINDS.entries()) {
+      for (const [count, code] of FULL) {
+        const lines = stats[name].dropped[count] - before[name].dropped[count];
+        if (lines > 0) this.#tell(code, kind, lines);
+      }
     }
   }
 
@@ -282,16 +301,16 @@ export class Sender {
   #pump(most = IN_FLIGHT, leaving = false, gone = false) {
     this.#clear();
     if (this.#final) return [];
-    this.#tellFull(1000);
+    if (this.#isUntold) this.#tellFull(leaving ? 0 : 1000);
     const keeper = STORE && this.#keeper;
     if (keeper && !leaving) keeper.pump();
-    if (isOnline() === false) return [];
     this.#seed();
     const posts = [];
     for (let beacon = false; ; ) {
       // With a store, a batch goes whole or not at all.
       if (keeper && leaving && page.room < keeper.constructor.BATCH) return posts;
-      const wait = core.due(this.#pipe, Date.now(), most, leaving && !keeper && !beacon ? page.room : EVERYTHING);
+      const room = leaving && !keeper && !beacon ? page.room : EVERYTHING;
+      const wait = isOnline() === false ? -1 : core.due(this.#pipe, Date.now(), most, room);
       if (wait === -2) {
         const [number, kind, lines, at, length] = wordsOut(5);
         posts.push(this.#post(number, { kind, lines, body: copyOf(at, length), leaving, beacon }));
@@ -299,7 +318,8 @@ export class Sender {
       } else if (gone && !beacon && this.#mayBeacon()) {
         beacon = true;
       } else {
-        if (wait >= 0) this.#later(wait);
+        // What is to be told of is, soon.
+        this.#later(this.#isUntold ? Math.min(wait >>> 0, 1000) : wait);
         return posts;
       }
     }
@@ -327,8 +347,8 @@ export class Sender {
     this.#failing = KEPT.includes(trouble);
     if (trouble) {
       if (tag && !this.#causes.has(tag)) this.#causes.set(tag, [trouble, status]);
-      if (this.#failing) this.#tell(trouble, kind, lines, 'kept', status);
-      else this.#tell(trouble, kind, settled, 'dropped', status);
+      if (this.#failing) this.#tell(trouble, kind, lines, status, 'kept');
+      else this.#tell(trouble, kind, settled, status);
     }
     if (PER_REQUEST) return;
     this.#pump();
@@ -346,9 +366,10 @@ export class Sender {
     }
   }
 
+  // Pumps after as many ms; -1 is never.
   #later(wait) {
     // A timer's number means another timer in the next request.
-    if (PER_REQUEST) return;
+    if (PER_REQUEST || wait < 0) return;
     try {
       this.#timer = setTimeout(() => {
         this.#timer = undefined;
@@ -468,7 +489,7 @@ export class Sender {
     return stranded;
   }
 
-  #tell(code, kind, lines, fate, status) {
+  #tell(code, kind, lines, status, fate = 'dropped') {
     if (!this.#onError) return;
     try {
       const told = this.#onError(undelivered(code, `${lines} lines ${fate}`, kind, status, { lines, fate }));

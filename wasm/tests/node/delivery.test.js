@@ -4,9 +4,10 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { after, before, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 import { Sender, WavefrontError } from 'wavefront-sdk';
-import { startCollector } from '../runtimes/lib/collector.js';
+import { eventually, startCollector } from '../runtimes/lib/collector.js';
 import { balanced, receiver } from './receiver.js';
 
 const UUID = '7b3bf470-9456-11e8-9eb6-529269fb1459';
@@ -205,6 +206,52 @@ test('a full queue says no, and counts', async () => {
   balanced((await sender.close({ timeoutMs: 0 })).stats);
   const told = incidents.filter(({ code }) => code === 'queue-full');
   assert.deepEqual(told.map(({ kind, lines }) => [kind, lines]), [['metric', 1], ['metric', 19]], 'each is told of');
+});
+
+test('of a span that finds no room its logs are told of too', async () => {
+  const told = [];
+  const onError = ({ code, kind, lines }) => told.push([code, kind, lines]);
+  const options = { server: 'http://127.0.0.1:1', source: 's', onError };
+  const logs = [{ timestamp: 1552949776000123, fields: { event: 'error' } }];
+  const small = new Sender({ ...options, maxQueueSize: 1 });
+  assert.deepEqual([small.sendSpan({ ...SPAN, logs }), small.sendSpan({ ...SPAN, logs })], [true, false]);
+  assert.deepEqual(told.splice(0), [['queue-full', 'span', 1], ['queue-full', 'spanLogs', 1]]);
+  balanced((await small.close({ timeoutMs: 0 })).stats);
+  assert.deepEqual(told.splice(0), [['closed', undefined, 2]]);
+  // And where only the logs find none, only they are.
+  const large = new Sender(options);
+  const span = { ...SPAN, logs: [{ timestamp: 1, fields: { stack: 'x'.repeat(30_000) } }] };
+  while (large.sendSpan(span)) assert.ok(large.stats().spanLogs.accepted < 1000);
+  assert.deepEqual(told, [['queue-full', 'spanLogs', 1]]);
+  const { stats } = await large.close({ timeoutMs: 0 });
+  assert.deepEqual([stats.span.dropped.queueFull, stats.spanLogs.dropped.queueFull], [0, 1]);
+  balanced(stats);
+});
+
+test('what finds no room just after others is told of soon, though nothing else is to do', async (t) => {
+  const proxy = await receiver(() => [429, { 'Retry-After': '3600' }]);
+  t.after(proxy.close);
+  const told = [];
+  const onError = ({ code, kind, lines }) => code === 'queue-full' && told.push([kind, lines]);
+  const sender = new Sender({ server: proxy.url, source: 's', maxQueueSize: 10, flushIntervalMs: 3_600_000, onError });
+  for (let sent = 0; sent < 30; sent++) sender.sendMetric('m', sent);
+  for (let sent = 0; sent < 15; sent++) sender.sendDeltaCounter('d', 1);
+  await eventually('third incident', () => told.length >= 3);
+  balanced((await sender.close({ timeoutMs: 0 })).stats);
+  assert.deepEqual(told, [['metric', 1], ['metric', 19], ['delta', 5]]);
+});
+
+test('a queue that is full leaves at once', async (t) => {
+  const proxy = await receiver();
+  t.after(proxy.close);
+  const sender = new Sender({ server: proxy.url, source: 's', maxQueueSize: 10, flushIntervalMs: 3_600_000 });
+  for (let sent = 0; sent < 5; sent++) sender.sendMetric('m', sent);
+  // Now there is a timer, for an hour.
+  await sleep(10);
+  for (let sent = 0; sent < 10; sent++) sender.sendMetric('m', sent);
+  await eventually('delivered lines', () => sender.stats().metric.delivered === 10);
+  assert.equal(sender.stats().metric.dropped.queueFull, 5);
+  await sender.close();
 });
 
 test('what is wrong is said, and counted', async () => {

@@ -115,13 +115,15 @@ test('a close ends it, and no outcome in time is one', async () => {
 });
 
 test('what is wrong, and what finds no room, is refused and counted', async () => {
-  const sender = new Sender({ server: 'http://127.0.0.1:1', source: 's', maxQueueSize: 1 });
+  const told = [];
+  const onError = ({ code, lines }) => code === 'queue-full' && told.push(lines);
+  const sender = new Sender({ server: 'http://127.0.0.1:1', source: 's', maxQueueSize: 1, onError });
   await assert.rejects(sender.sendMetricNow('', 1), { code: 'invalid', field: 'metric name', problem: 'blank' });
   await assert.rejects(sender.sendMetricNow(7, 1), { code: 'invalid', field: 'metric name', problem: 'malformed' });
   await assert.rejects(sender.sendSpanNow({}), { code: 'invalid' });
   assert.equal(sender.stats().total.invalid, 3);
   sender.sendMetric('a', 1);
-  await assert.rejects(sender.sendMetricNow('b', 1), { code: 'queue-full' });
-  assert.equal(sender.stats().metric.dropped.queueFull, 1);
+  await assert.rejects(sender.sendMetricNow('b', 1), { code: 'queue-full', message: 'the queue is full' });
+  assert.deepEqual([sender.stats().metric.dropped.queueFull, told], [1, [1]]);
   balanced((await sender.close({ timeoutMs: 0 })).stats);
 });

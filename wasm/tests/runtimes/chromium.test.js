@@ -10,6 +10,7 @@ import {
   sends,
   sendsWhatIsLeft,
   spread,
+  tellsOfAFullQueue,
   visit,
   writesWhatHasNoRoom,
 } from "./lib/leaving.js";
@@ -69,6 +70,8 @@ test("what keepalive has no room for waits: a beacon has none either", () =>
   writesWhatHasNoRoom(spread(page), site, "chromium", { all: false }));
 
 test("what needs a token goes by no beacon", () => keepsWhatNeedsAToken(spread(page), site, "chromium"));
+
+test("what a full queue refuses is told of before the page has gone, and offline", () => tellsOfAFullQueue(spread(page)));
 
 test("what waits when the page is hidden arrives, and once", async () => {
   await page.evaluate((server) => {

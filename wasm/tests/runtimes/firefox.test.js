@@ -4,9 +4,16 @@ import assert from "node:assert/strict";
 import { after, before, beforeEach, afterEach, test } from "node:test";
 import { launchFirefox } from "./lib/browsers.js";
 import { keepsTheLaws } from "./lib/conformance.js";
-import { keepsWhatNeedsAToken, sends, sendsWhatIsLeft, visit, writesWhatHasNoRoom } from "./lib/leaving.js";
+import {
+  keepsWhatNeedsAToken,
+  sends,
+  sendsWhatIsLeft,
+  tellsOfAFullQueue,
+  visit,
+  writesWhatHasNoRoom,
+} from "./lib/leaving.js";
 import { startSite } from "./lib/site.js";
-import { keepsWhatDoesNotFit, leavesAtOnce, survivesTheVisit, tellsWhatIsLost } from "./lib/store.js";
+import { keepsWhatDoesNotFit, leavesAtOnce, survivesTheVisit, tellsOfAFullStore, tellsWhatIsLost } from "./lib/store.js";
 
 let browser, site, page;
 
@@ -49,11 +56,16 @@ test("a Firefox before 133, which has no keepalive, sends by beacon as it is lef
 
 test("what needs a token goes by no beacon", () => keepsWhatNeedsAToken(page, site, "firefox"));
 
+test("what a full queue refuses is told of before the page has gone, and offline", () => tellsOfAFullQueue(page));
+
 test("a store in IndexedDB keeps lines from one visit to the next", () =>
   survivesTheVisit(page, site, "firefox.stored"));
 
 test("a store in IndexedDB keeps what a page that is left has no room to send", () =>
   keepsWhatDoesNotFit(page, site, "firefox.kept"));
+
+test("what a full store in IndexedDB refuses is told of, each line once", () =>
+  tellsOfAFullStore(page, site, "firefox.full"));
 
 test("what a store in IndexedDB loses is told of, with kind and reason", () =>
   tellsWhatIsLost(page, site, "firefox.lost"));

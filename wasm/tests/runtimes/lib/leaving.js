@@ -99,3 +99,26 @@ export async function keepsWhatNeedsAToken(page, site, name) {
   const posts = site.relay.seen.slice(from).filter((note) => note.method === "POST");
   assert.ok(posts.every((note) => note.headers.authorization === "Bearer a-token"));
 }
+
+/** Lines that find no room just after others are told of before the page has gone, and soon where it has no network. */
+export async function tellsOfAFullQueue(page) {
+  const told = await page.evaluate(async () => {
+    const told = [];
+    const onError = ({ code, lines }) => void (code === "queue-full" && told.push(lines));
+    // Nobody listens there.
+    const options = { server: "http://127.0.0.1:1", source: "page", maxQueueSize: 10, flushIntervalMs: 3_600_000, onError };
+    const sender = new sdk.Sender(options);
+    const send = (many) => Array.from({ length: many }, (_, i) => sender.sendMetric("full", i));
+    send(30);
+    dispatchEvent(new Event("pagehide"));
+    const left = told.splice(0);
+    Object.defineProperty(navigator, "onLine", { value: false, configurable: true });
+    send(5);
+    for (let tries = 0; tries < 500 && told.length === 0; tries++) await new Promise((resolve) => setTimeout(resolve, 20));
+    const offline = told.splice(0);
+    delete navigator.onLine;
+    const { stats } = await sender.close({ timeoutMs: 0 });
+    return { left, offline, again: told, lost: stats.metric.dropped.queueFull };
+  });
+  assert.deepEqual(told, { left: [1, 19], offline: [5], again: [], lost: 25 });
+}
