@@ -4,10 +4,11 @@ use std::ops::Range;
 
 use benches::data::{NAME, SOURCE, timestamp};
 use benches::paths::{self, Input, each, of};
+use benches::sending::{send, sender};
 use wavefront_sdk::{Encode, Metric};
 
 use super::measure::{median, process_time, thread_time};
-use super::sending::{LONG, held, send, sender};
+use super::sending::{LONG, held};
 
 /// A curve: what was measured over what it depends on.
 pub struct Growth {

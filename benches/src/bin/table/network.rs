@@ -6,6 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use benches::paths::{self, Input};
+use benches::sending::send;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use wavefront_sdk::sender::Overflow;
@@ -13,7 +14,7 @@ use wavefront_sdk::{Kind, Sender};
 
 use super::measure::{median, process_time};
 use super::rows::{Better, Row};
-use super::sending::{LONG, send};
+use super::sending::LONG;
 
 /// As many bytes as a batch of a sender has.
 const BATCH: usize = 256 * 1024;

@@ -1,41 +1,22 @@
 //! `send` on an application's thread, and what a queue takes.
 
 use std::convert::Infallible;
-use std::hint::black_box;
-use std::ops::Range;
 use std::process::Command;
 use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant};
 
-use benches::data::{NAME, SOURCE, TAGS, timestamp};
-use benches::paths::{self, Input, of};
+use benches::data::SOURCE;
+use benches::paths::{self, Input};
+use benches::sending::{send, sender};
+use wavefront_sdk::Sender;
 use wavefront_sdk::sender::SenderBuilder;
 use wavefront_sdk::transport::{Accepted, Batch, Transport};
-use wavefront_sdk::{Metric, Sender};
 
 use super::measure::{Compared, median, side_by_side};
 use super::rows::{Better, Row};
 
 pub const LONG: Duration = Duration::from_secs(60);
 const LINES: usize = 4096;
-
-/// Takes everything at once.
-struct Taking;
-
-impl Transport for Taking {
-    type Error = Infallible;
-
-    fn send(&mut self, batch: Batch<'_>) -> Result<Accepted, Infallible> {
-        black_box(batch);
-        Ok(Accepted::Delivered)
-    }
-}
-
-/// A sender with nothing behind it, and room for `lines`.
-pub fn sender(lines: usize) -> Sender {
-    let builder = SenderBuilder::over(Taking).source(SOURCE).flush_interval(Duration::from_secs(3600));
-    builder.max_queue_size(lines).max_queue_bytes(1 << 30).own_metrics(None).build().unwrap()
-}
 
 /// A transport that holds on to its first batch until it is let go.
 struct Holding(Receiver<()>);
@@ -55,15 +36,6 @@ pub fn held(lines: usize) -> (Sender, mpsc::Sender<()>) {
     let (let_go, hold) = mpsc::channel();
     let builder = SenderBuilder::over(Holding(hold)).source(SOURCE).flush_interval(Duration::from_secs(3600));
     (builder.max_queue_size(lines).max_queue_bytes(1 << 30).own_metrics(None).build().unwrap(), let_go)
-}
-
-/// Sends fresh metrics with one tag.
-#[inline(never)]
-pub fn send(sender: &Sender, input: &Input, lines: Range<usize>) {
-    for line in lines {
-        let metric = Metric::new(black_box(NAME), *of(&input.two_decimals, line)).timestamp(timestamp(line));
-        sender.send(metric.source(black_box(SOURCE)).tags(black_box(&TAGS[..1]))).unwrap();
-    }
 }
 
 pub fn rows(input: &Input) -> Vec<Row> {
