@@ -24,10 +24,15 @@ impl Transport for Taking {
     }
 }
 
+/// A sender with room for `lines`, which only full batches leave.
+pub fn over<T: Transport + Send + 'static>(transport: T, lines: usize) -> Sender {
+    let builder = SenderBuilder::over(transport).source(SOURCE).flush_interval(Duration::from_secs(3600));
+    builder.max_queue_size(lines).max_queue_bytes(1 << 30).own_metrics(None).build().unwrap()
+}
+
 /// A sender with room for `lines`, out of which they go nowhere.
 pub fn sender(lines: usize) -> Sender {
-    let builder = SenderBuilder::over(Taking).source(SOURCE).flush_interval(Duration::from_secs(3600));
-    builder.max_queue_size(lines).max_queue_bytes(1 << 30).own_metrics(None).build().unwrap()
+    over(Taking, lines)
 }
 
 /// Sends fresh metrics with one tag.

@@ -353,6 +353,21 @@ mod tests {
     const METRIC: Kind = Kind::Metric;
 
     #[test]
+    fn a_queue_fills_by_lines_and_by_bytes_and_by_what_is_promised() {
+        let most = |config: &mut Config| (config.queue_lines, config.queue_bytes) = (8, 40);
+        for (lines, bytes, filling) in [(1, 9, false), (2, 9, true), (1, 10, true)] {
+            let wish = Lease { lines, bytes };
+            let mut delivery = large(most);
+            assert!(!delivery.view().is_filling(METRIC));
+            let lease = delivery.view().lease(METRIC, wish, wish).unwrap();
+            assert_eq!(delivery.view().is_filling(METRIC), filling, "{wish:?} is promised");
+            delivery.view().give_back(METRIC, lease);
+            assert_eq!(delivery.push(METRIC, &[b'\n'; 10][..bytes], lines as u32), Ok(()));
+            assert_eq!(delivery.view().is_filling(METRIC), filling, "{wish:?} is taken");
+        }
+    }
+
+    #[test]
     fn nothing_is_nothing_to_do() {
         let mut delivery = large(|config| config.queue_lines = 1);
         let lease = delivery.view().lease(METRIC, Lease { lines: 1, bytes: 9 }, Lease { lines: 1, bytes: 1 }).unwrap();

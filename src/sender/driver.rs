@@ -12,7 +12,7 @@ use super::keeper::{GRACE, Keeper, Shelf};
 use super::news::News;
 use super::own::Own;
 use super::stripes::Stripes;
-use super::sync::{Condvar, Instant, MOMENT, Mutex, MutexGuard, spawn};
+use super::sync::{Condvar, Instant, Mutex, MutexGuard, TIMES_OUT, spawn};
 use super::tell::{Hook, Listener};
 use crate::delivery::{Action, Config, Cut, Delivery, Keep, Lane, Ledger, Millis, Slot, Spool, Ticket};
 use crate::transport::{Accepted, Failure};
@@ -412,7 +412,7 @@ impl Worker {
         }
         // Never for ever: a wake-up that was missed costs a second, not the data.
         let wait = wait.unwrap_or(Duration::from_secs(1)).max(Duration::from_millis(1));
-        if wait > MOMENT {
+        if wait > Watch::FIRST || !TIMES_OUT {
             return Some(shared.rest(hub, wait));
         }
         // To be woken for a batch takes as long as to write one.

@@ -118,12 +118,17 @@ impl Stripes {
         self.stripes.len()
     }
 
+    /// The stripe of the calling thread.
+    #[inline(always)]
+    fn own(&self) -> Option<&Stripe> {
+        self.stripes.get(own_number() & self.stripes.len().wrapping_sub(1))
+    }
+
     /// Puts lines behind those of an open segment, if nothing else is to be done and nobody else is at it: so it is
     /// with nearly all lines.
     #[inline(always)]
     pub(super) fn append(&self, kind: Kind, bytes: &[u8], lines: u32) -> bool {
-        let last = self.stripes.len().wrapping_sub(1);
-        let Some(Ok(mut opens)) = self.stripes.get(own_number() & last).map(Stripe::try_lock) else { return false };
+        let Some(Ok(mut opens)) = self.own().map(Stripe::try_lock) else { return false };
         let Some(open) = opens.get_mut(kind.index()) else { return false };
         lines > 0 && open.lines + (lines as usize) < self.batch && open.append(bytes, lines)
     }
@@ -131,8 +136,7 @@ impl Stripes {
     /// Queues `lines` whole lines. Order is kept for each thread and kind. `true`: a segment was handed over for which
     /// somebody has to be woken.
     pub(super) fn push(&self, hub: &Mutex<Hub>, kind: Kind, bytes: &[u8], lines: u32) -> Result<bool, Full> {
-        let last = self.stripes.len().wrapping_sub(1);
-        let Some(stripe) = self.stripes.get(own_number() & last) else { return Err(Full::NoRoom) };
+        let Some(stripe) = self.own() else { return Err(Full::NoRoom) };
         match self.push_to(stripe, hub, kind, bytes, lines) {
             // The room may be promised to other stripes that make no use of it.
             Err(Full::NoRoom) => {

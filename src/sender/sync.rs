@@ -4,21 +4,22 @@
 //! In a model nothing times out and no time passes: what is not woken sleeps for ever, and the model says so.
 
 #[cfg(all(test, models))]
-pub(super) use self::model::{Condvar, Instant, MOMENT, Mutex, MutexGuard, own_number, producers, spawn, spin_loop};
+pub(super) use self::model::{Condvar, Instant, Mutex, MutexGuard, TIMES_OUT, own_number, producers, spawn, spin_loop};
 #[cfg(not(all(test, models)))]
-pub(super) use self::system::{Condvar, Instant, MOMENT, Mutex, MutexGuard, own_number, producers, spawn, spin_loop};
+pub(super) use self::system::{
+    Condvar, Instant, Mutex, MutexGuard, TIMES_OUT, own_number, producers, spawn, spin_loop,
+};
 
 #[cfg(not(all(test, models)))]
 mod system {
     use core::cell::Cell;
     pub(in crate::sender) use core::hint::spin_loop;
     use core::sync::atomic::{AtomicUsize, Ordering};
-    use core::time::Duration;
     pub(in crate::sender) use std::sync::{Condvar, Mutex, MutexGuard};
     pub(in crate::sender) use std::time::Instant;
 
-    /// Who rests no longer than that need not be woken: a carrier that has written looks at its connection so soon.
-    pub(in crate::sender) const MOMENT: Duration = Duration::from_millis(2);
+    /// Whether a wait with a timeout ends by itself.
+    pub(in crate::sender) const TIMES_OUT: bool = true;
 
     /// Starts a thread that nobody waits for.
     pub(in crate::sender) fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
@@ -54,8 +55,7 @@ mod model {
     pub(in crate::sender) use loom::hint::spin_loop;
     pub(in crate::sender) use loom::sync::{Condvar, Mutex, MutexGuard};
 
-    /// Whoever rests has to be woken.
-    pub(in crate::sender) const MOMENT: Duration = Duration::ZERO;
+    pub(in crate::sender) const TIMES_OUT: bool = false;
 
     /// In words: what a model is given by default is too little for a ledger or two.
     const STACK: usize = 32 << 10;

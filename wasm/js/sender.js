@@ -261,7 +261,7 @@ export class Sender {
     throw undelivered(why, `${delivered} lines delivered, ${kept} kept, ${dropped} dropped`, kind, status, { delivered, kept, dropped });
   }
 
-  // Whether there was no room.
+  // Whether there was no room, which is told of.
   #isFull(code) {
     const isFull = code === -2 || code === -3;
     if (isFull) this.#tellFull(1000);

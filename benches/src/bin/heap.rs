@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use benches::data::{NAME, SOURCE, TAGS, timestamp, two_decimals};
 use benches::paths::of;
-use wavefront_sdk::sender::SenderBuilder;
+use benches::sending::{over, sender};
 use wavefront_sdk::transport::{Accepted, Batch, Transport};
 use wavefront_sdk::{Encode, Kind, Metric, Rules, Sender};
 
@@ -43,27 +43,17 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// Takes everything, or holds on to the first batch for as long as the process lives.
-struct Receiver {
-    takes: bool,
-}
+/// Holds on to the first batch for as long as the process lives.
+struct Holding;
 
-impl Transport for Receiver {
+impl Transport for Holding {
     type Error = Infallible;
 
     fn send(&mut self, _: Batch<'_>) -> Result<Accepted, Infallible> {
-        if self.takes {
-            return Ok(Accepted::Delivered);
-        }
         loop {
             std::thread::park();
         }
     }
-}
-
-fn sender(takes: bool) -> Sender {
-    let builder = SenderBuilder::over(Receiver { takes }).source(SOURCE).flush_interval(Duration::from_secs(3600));
-    builder.max_queue_size(2 * POINTS).max_queue_bytes(1 << 30).own_metrics(None).build().unwrap()
 }
 
 fn metric(values: &[f64], line: usize) -> Metric<'static, &'static [(&'static str, &'static str)]> {
@@ -78,7 +68,7 @@ fn main() {
         }
     };
 
-    let taken = sender(true);
+    let taken = sender(2 * POINTS);
     send(&taken, 200_000);
     taken.flush(LONG).unwrap();
     let before = COUNT.get();
@@ -86,7 +76,7 @@ fn main() {
     let allocations = COUNT.get() - before;
     taken.close(LONG);
 
-    let held = sender(false);
+    let held = over(Holding, 2 * POINTS);
     let before = LIVE.load(Relaxed);
     send(&held, POINTS);
     let queue = LIVE.load(Relaxed) - before;

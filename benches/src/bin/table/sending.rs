@@ -5,11 +5,9 @@ use std::process::Command;
 use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant};
 
-use benches::data::SOURCE;
 use benches::paths::{self, Input};
-use benches::sending::{send, sender};
+use benches::sending::{over, send, sender};
 use wavefront_sdk::Sender;
-use wavefront_sdk::sender::SenderBuilder;
 use wavefront_sdk::transport::{Accepted, Batch, Transport};
 
 use super::measure::{Compared, median, side_by_side};
@@ -34,8 +32,7 @@ impl Transport for Holding {
 /// A sender out of which nothing comes, with room for `lines`, and what lets its lines go.
 pub fn held(lines: usize) -> (Sender, mpsc::Sender<()>) {
     let (let_go, hold) = mpsc::channel();
-    let builder = SenderBuilder::over(Holding(hold)).source(SOURCE).flush_interval(Duration::from_secs(3600));
-    (builder.max_queue_size(lines).max_queue_bytes(1 << 30).own_metrics(None).build().unwrap(), let_go)
+    (over(Holding(hold), lines), let_go)
 }
 
 pub fn rows(input: &Input) -> Vec<Row> {
